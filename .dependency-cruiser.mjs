@@ -1,0 +1,78 @@
+/**
+ * The house rules that a machine can hold: a room imports only from floors below it, rooms show each other
+ * only their face (`index.ts`), there are no circles, and rooms that must run without tensors do not import
+ * TensorFlow.js. The floors are drawn in docs/architecture.md.
+ */
+const floors = [
+  ['core', 'platform'],
+  ['engine', 'formats', 'storage', 'config'],
+  ['nn', 'vision', 'metrics'],
+  ['models', 'data'],
+  ['tasks'],
+  ['training', 'inference', 'tracking', 'serving', 'tuning', 'export', 'reports'],
+  ['cli', 'app', 'widget'],
+];
+
+const room = (names) => `^src/(${names.join('|')})/`;
+const floorRules = floors.slice(0, -1).map((names, level) => ({
+  name: `floor-${level}-does-not-look-up`,
+  severity: 'error',
+  comment: `${names.join(', ')} may import only from their own floor or below`,
+  from: { path: room(names), pathNot: '\\.test\\.ts$' },
+  to: { path: room(floors.slice(level + 1).flat()) },
+}));
+
+export default {
+  forbidden: [
+    ...floorRules,
+    {
+      name: 'no-circles',
+      severity: 'error',
+      from: {},
+      to: { circular: true },
+    },
+    {
+      name: 'rooms-show-only-their-face',
+      severity: 'error',
+      comment: 'import another room through its index.ts',
+      from: { path: '^src/([^/]+)/', pathNot: '\\.test\\.ts$' },
+      to: { path: '^src/[^/]+/', pathNot: ['^src/$1/', '^src/[^/]+/(.+/)?index\\.ts$'] },
+    },
+    {
+      name: 'no-tensors-here',
+      severity: 'error',
+      comment: 'these rooms work on typed arrays: the widget and the report use them without TensorFlow.js',
+      from: {
+        path: room([
+          'core',
+          'platform',
+          'formats',
+          'storage',
+          'config',
+          'vision',
+          'metrics',
+          'data',
+          'tracking',
+          'reports',
+        ]),
+      },
+      to: { path: ['@tensorflow/', '^src/engine/', '^src/nn/'] },
+    },
+    {
+      name: 'not-to-tests',
+      severity: 'error',
+      from: { path: '^(src|workers)/', pathNot: '\\.test\\.ts$' },
+      to: { path: '^(tests|bench)/|\\.test\\.ts$' },
+    },
+    { name: 'resolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsPreCompilationDeps: true,
+    parser: 'swc',
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'node', 'default', 'types'],
+    },
+  },
+};

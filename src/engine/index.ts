@@ -1,0 +1,3 @@
+export { backendNames, defineOp, type OpDefinition } from './op.ts';
+export { Tape } from './tape.ts';
+export * as tf from './tf.ts';

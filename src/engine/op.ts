@@ -1,0 +1,74 @@
+/**
+ * Operations of our own, first-class beside those of TensorFlow.js.
+ *
+ * An operation is one kernel on the tape, in a recorded graph and in a profile, whatever computes it: here a
+ * composition of TensorFlow.js ops, later a WGSL kernel for WebGPU registered over it under the same name.
+ * Its gradient is written beside it, may use other operations, and is not differentiated again.
+ *
+ * How it hooks in: `registerKernel` for each backend and `registerGradient`. Inside a kernel TensorFlow.js
+ * records nothing on the tape, so the composition runs plainly.
+ */
+import * as tf from './tf.ts';
+
+/** The backends that Ocelli runs on, by TensorFlow.js' names. */
+export const backendNames = ['cpu', 'wasm', 'webgpu'] as const;
+
+export interface OpDefinition<Input extends string, Attrs extends object> {
+  /** Unique, PascalCase as TensorFlow.js' kernel names: `Gelu`, `LayerNorm`. Registered as `Ocelli<name>`. */
+  readonly name: string;
+  /** The names of the inputs, all of them required: an optional input makes another operation. */
+  readonly inputs: readonly Input[];
+  /** How many outputs `forward` returns (1). The first is the result, the others are kept for `backward`. */
+  readonly outputs?: number;
+  forward(inputs: Record<Input, tf.Tensor>, attrs: Attrs): tf.Tensor | tf.Tensor[];
+  /**
+   * Gradients by input, each computed when it is asked for; those of one node run in one `tidy`, so they may
+   * share what they compute. Left out: not differentiable.
+   */
+  backward?(
+    dy: tf.Tensor,
+    inputs: Record<Input, tf.Tensor>,
+    outputs: readonly tf.Tensor[],
+    attrs: Attrs,
+  ): { readonly [Name in Input]?: () => tf.Tensor };
+}
+
+/** Registers an operation for every backend and returns the function that calls it. */
+export function defineOp<Input extends string, Attrs extends object = Record<string, never>>(
+  definition: OpDefinition<Input, Attrs>,
+): (inputs: Record<Input, tf.Tensor>, attrs: Attrs) => tf.Tensor {
+  const kernelName = `Ocelli${definition.name}`;
+  for (const backendName of backendNames) {
+    tf.registerKernel({
+      kernelName,
+      backendName,
+      kernelFunc: ({ inputs, attrs }) =>
+        tf.tidy(() => definition.forward(inputs as Record<Input, tf.Tensor>, attrs as unknown as Attrs)),
+    });
+  }
+  const { backward } = definition;
+  if (backward) {
+    tf.registerGradient({
+      kernelName,
+      inputsToSave: [...definition.inputs],
+      outputsToSave: Array.from({ length: definition.outputs ?? 1 }, () => true),
+      gradFunc: (dy, saved, attrs) => {
+        const inputs = Object.fromEntries(definition.inputs.map((name, i) => [name, saved[i]!])) as Record<
+          Input,
+          tf.Tensor
+        >;
+        const outputs = saved.slice(definition.inputs.length);
+        const first = Array.isArray(dy) ? dy[0]! : dy;
+        return backward(first, inputs, outputs, attrs as unknown as Attrs) as Record<string, () => tf.Tensor>;
+      },
+    });
+  }
+  return (inputs, attrs) => {
+    const result = tf
+      .engine()
+      .runKernel(kernelName, inputs as tf.NamedTensorMap, attrs as unknown as tf.NamedAttrMap) as
+      | tf.Tensor
+      | tf.Tensor[];
+    return Array.isArray(result) ? result[0]! : result;
+  };
+}

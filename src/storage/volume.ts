@@ -1,0 +1,36 @@
+/**
+ * Where bytes live. A `Volume` is a tree of files that may be far away; signed URLs, retries and caches are
+ * hidden behind it. Local folders are one kind; Unity Catalog, S3, Azure and HTTPS implement the same.
+ */
+
+/** Bytes that may be far away. */
+export interface ByteSource {
+  readonly path: string;
+  /** In bytes. */
+  size(): Promise<number>;
+  /** The whole, or `[start, end)`. A range past the end is an error. */
+  read(range?: { start: number; end: number }, signal?: AbortSignal): Promise<Uint8Array>;
+}
+
+export interface Entry {
+  /** Relative to the volume's root, with `/`. */
+  readonly path: string;
+  readonly size: number;
+  /** Changes when the content does: ETag, or size and time of modification. */
+  readonly version: string;
+}
+
+export interface WriteOptions {
+  readonly signal?: AbortSignal;
+  readonly contentType?: string;
+}
+
+export interface Volume {
+  /** The place as the user wrote it, for messages; never with a token. */
+  readonly location: string;
+  /** Files below a prefix, recursively, in ascending order of their paths. */
+  list(prefix: string, signal?: AbortSignal): AsyncIterable<Entry>;
+  open(path: string): ByteSource;
+  write(path: string, bytes: Uint8Array | string, options?: WriteOptions): Promise<void>;
+  remove(path: string): Promise<void>;
+}

@@ -1,0 +1,77 @@
+/**
+ * The parity runner: holds Ocelli's numbers against stored reference numbers.
+ *
+ *   npm run parity -- <folder> [<folder> …] [--device webgpu|wasm|cpu] [--compiled|--eager] [--json]
+ *
+ * It finds every case below the folders, checks it through the public API, and prints one line per check. It
+ * exits with 1 if a check fails, if a case's kind is unknown or if there is no case at all.
+ */
+import { readdir, readFile } from 'node:fs/promises';
+import { join, relative, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { type CheckResult, type ParityCase, Reporter } from './case.ts';
+import { kinds } from './kinds/index.ts';
+
+async function findCases(root: string, folder = root): Promise<ParityCase[]> {
+  const entries = await readdir(folder, { withFileTypes: true });
+  const found: ParityCase[] = [];
+  if (entries.some((entry) => entry.name === 'README.json')) {
+    const readme = JSON.parse(await readFile(join(folder, 'README.json'), 'utf8')) as Record<string, unknown>;
+    if (typeof readme.kind === 'string') {
+      found.push({ folder, name: relative(resolve(root, '..'), folder), kind: readme.kind, readme });
+    }
+  }
+  for (const entry of entries.toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
+    if (entry.isDirectory()) found.push(...(await findCases(root, join(folder, entry.name))));
+  }
+  return found;
+}
+
+function line(result: CheckResult): string {
+  const verdict = result.ok ? 'ok  ' : 'FAIL';
+  const ratio = result.ratio === null ? '' : ` ratio ${result.ratio.toPrecision(3)}`;
+  return `${verdict} ${result.case} ${result.check}${ratio}${result.note ? ` (${result.note})` : ''}`;
+}
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    device: { type: 'string', default: 'wasm' },
+    compiled: { type: 'boolean', default: false },
+    eager: { type: 'boolean', default: false },
+    json: { type: 'boolean', default: false },
+  },
+});
+const device = values.device as 'webgpu' | 'wasm' | 'cpu';
+let checks = 0;
+let failures = 0;
+let worst: CheckResult | undefined;
+const emit = (result: CheckResult): void => {
+  checks++;
+  if (!result.ok) failures++;
+  if (result.ratio !== null && result.ratio >= (worst?.ratio ?? 0)) worst = result;
+  console.log(values.json ? JSON.stringify(result) : line(result));
+};
+
+const cases = (await Promise.all(positionals.map((folder) => findCases(resolve(folder))))).flat();
+for (const parityCase of cases) {
+  const report = new Reporter(parityCase, device, emit);
+  const load = kinds[parityCase.kind];
+  if (!load) {
+    report.fail('kind', `unknown kind ${parityCase.kind}; known: ${Object.keys(kinds).join(', ')}`);
+    continue;
+  }
+  try {
+    await (await load())(parityCase, report, { device, compiled: values.compiled });
+  } catch (error) {
+    report.fail('run', error instanceof Error ? (error.stack ?? error.message) : String(error));
+  }
+  report.finish();
+}
+if (cases.length === 0)
+  console.error(
+    `Expected folders with reference cases. Received: ${positionals.join(', ') || 'none'}. Fix: npm run parity -- <folder>`,
+  );
+const summary = `${cases.length} cases, ${checks} checks, ${failures} failed${worst ? `; largest ratio ${worst.ratio?.toPrecision(3)} (${worst.case} ${worst.check})` : ''}`;
+console.error(summary);
+process.exitCode = failures > 0 || cases.length === 0 ? 1 : 0;

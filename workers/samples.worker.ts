@@ -1,0 +1,2 @@
+/** A thread that decodes, augments and processes samples. */
+export {};
