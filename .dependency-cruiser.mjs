@@ -36,7 +36,7 @@ export default {
       severity: 'error',
       comment: 'import another room through its index.ts',
       from: { path: '^src/([^/]+)/', pathNot: '\\.test\\.ts$' },
-      to: { path: '^src/[^/]+/', pathNot: ['^src/$1/', '^src/[^/]+/(.+/)?index\\.ts$'] },
+      to: { path: '^src/[^/]+/', pathNot: ['^src/$1/', '/index\\.ts$'] },
     },
     {
       name: 'no-tensors-here',
