@@ -4,12 +4,14 @@
  * TensorFlow.js. The floors are drawn in docs/architecture.md.
  */
 const floors = [
-  ['core', 'platform'],
+  ['core'],
+  ['platform'],
   ['engine', 'formats', 'storage', 'config'],
   ['nn', 'vision', 'metrics'],
   ['models', 'data'],
   ['tasks'],
   ['training', 'inference', 'tracking', 'serving', 'tuning', 'export', 'reports'],
+  ['runs'],
   ['cli', 'app', 'widget'],
 ];
 
@@ -22,9 +24,22 @@ const floorRules = floors.slice(0, -1).map((names, level) => ({
   to: { path: room(floors.slice(level + 1).flat()) },
 }));
 
+/** Rooms beside each other don't know each other either; what needs both lives one floor up. */
+const neighbourRules = floors
+  .filter((names) => names.length > 1)
+  .flatMap((names) =>
+    names.map((name) => ({
+      name: `${name}-does-not-look-sideways`,
+      severity: 'error',
+      from: { path: room([name]), pathNot: '\\.test\\.ts$' },
+      to: { path: room(names.filter((other) => other !== name)) },
+    })),
+  );
+
 export default {
   forbidden: [
     ...floorRules,
+    ...neighbourRules,
     {
       name: 'no-circles',
       severity: 'error',
