@@ -1,10 +1,11 @@
 /**
  * The parity runner: holds Ocelli's numbers against stored reference numbers.
  *
- *   npm run parity -- <folder> [<folder> …] [--device webgpu|wasm|cpu] [--compiled|--eager] [--json]
+ *   npm run parity -- <folder> [<folder> …] [--device webgpu|wasm|cpu] [--compiled|--eager] [--json] [--quiet]
  *
- * It finds every case below the folders, checks it through the public API, and prints one line per check. It
- * exits with 1 if a check fails, if a case's kind is unknown or if there is no case at all.
+ * It finds every case below the folders, checks it through the public API, and prints one line per check (with
+ * `--quiet` only of those that failed). It exits with 1 if a check
+ * fails, if a case's kind is unknown or if there is no case at all.
  */
 import { readdir, readFile } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
@@ -40,6 +41,7 @@ const { values, positionals } = parseArgs({
     compiled: { type: 'boolean', default: false },
     eager: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
+    quiet: { type: 'boolean', default: false },
   },
 });
 const device = values.device as 'webgpu' | 'wasm' | 'cpu';
@@ -50,6 +52,7 @@ const emit = (result: CheckResult): void => {
   checks++;
   if (!result.ok) failures++;
   if (result.ratio !== null && result.ratio >= (worst?.ratio ?? 0)) worst = result;
+  if (values.quiet && result.ok) return;
   console.log(values.json ? JSON.stringify(result) : line(result));
 };
 
