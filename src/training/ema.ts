@@ -1,0 +1,82 @@
+/**
+ * An exponential moving average of the weights (Polyak averaging): after each step
+ * average ← decay · average + (1 − decay) · weight. Up to `startStep` the average follows the weights. It is
+ * what gets evaluated and exported; training goes on with the weights themselves. Buffers (running statistics)
+ * are not averaged: the latest count, as in torch's `AveragedModel`.
+ */
+import { tf } from '../engine/index.ts';
+import type { NamedVariable } from './optimizers/index.ts';
+
+/** Memory of its own: a compiled step may write to a variable's buffer in place. */
+const copy = (tensor: tf.Tensor): tf.Tensor => tf.mul(tensor, 1);
+
+export class WeightAverage {
+  private readonly averages: ReadonlyMap<
+    string,
+    { readonly weight: tf.Variable; readonly average: tf.Variable }
+  >;
+  private swapped = false;
+
+  constructor(
+    parameters: readonly NamedVariable[],
+    readonly decay: number,
+    readonly startStep = 0,
+  ) {
+    this.averages = new Map(
+      parameters.map(({ name, variable }) => [
+        name,
+        { weight: variable, average: tf.tidy(() => tf.variable(copy(variable), false)) },
+      ]),
+    );
+  }
+
+  /** After optimiser step `step` (from 1). */
+  update(step: number): void {
+    if (step <= this.startStep) {
+      for (const { weight, average } of this.averages.values()) tf.tidy(() => average.assign(copy(weight)));
+      return;
+    }
+    for (const { weight, average } of this.averages.values()) {
+      tf.tidy(() => average.assign(tf.add(tf.mul(average, this.decay), tf.mul(weight, 1 - this.decay))));
+    }
+  }
+
+  /** Puts the averages in the model's place while `work` runs, then the weights back. */
+  async during<Result>(work: () => Promise<Result>): Promise<Result> {
+    this.swap();
+    try {
+      return await work();
+    } finally {
+      this.swap();
+    }
+  }
+
+  /** Exchanges weights and averages; no numbers are copied. */
+  private swap(): void {
+    for (const { weight, average } of this.averages.values()) {
+      tf.tidy(() => {
+        const kept = tf.clone(weight);
+        weight.assign(tf.clone(average));
+        average.assign(kept);
+      });
+    }
+    this.swapped = !this.swapped;
+  }
+
+  *tensors(): Iterable<[name: string, tensor: tf.Variable]> {
+    if (this.swapped) throw new Error('the averages are in use');
+    for (const [name, { average }] of this.averages) yield [name, average];
+  }
+
+  restore(values: ReadonlyMap<string, Float32Array>): void {
+    for (const [name, { average }] of this.averages) {
+      const value = values.get(name);
+      if (value?.length !== average.size) throw new Error(`no average of ${name} in the checkpoint`);
+      tf.tidy(() => average.assign(tf.tensor(value, average.shape, 'float32')));
+    }
+  }
+
+  dispose(): void {
+    for (const { average } of this.averages.values()) average.dispose();
+  }
+}

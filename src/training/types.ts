@@ -1,0 +1,53 @@
+/**
+ * What training needs of its neighbours, as interfaces: `runs/` puts the real things in. The loop knows no
+ * files, no network and no recipe text.
+ */
+import type { Metrics, RunEvent, SplitName } from '../core/index.ts';
+import type { Batch, Dataset } from '../data/index.ts';
+import type { tf } from '../engine/index.ts';
+import type { ForwardContext, Module } from '../nn/index.ts';
+import type { HostOutputs, ModelOutputs, Task } from '../tasks/index.ts';
+
+/** A model as a step sees it: named parameters and a forward pass. */
+export type TrainableModel = Module & {
+  forward(
+    inputs: { readonly pixel_values: tf.Tensor; readonly pixel_mask?: tf.Tensor },
+    context: ForwardContext,
+  ): ModelOutputs;
+};
+
+/** Batches in a fixed order: the loader of `data/`. */
+export interface BatchSource {
+  readonly batchesPerEpoch: number;
+  /** The batches of an epoch from number `cursor` on; the same for the same epoch, however often it is asked. */
+  epoch(epoch: number, cursor?: number): AsyncIterable<Batch>;
+}
+
+/** One evaluated image. */
+export interface PredictedImage<Prediction> {
+  /** Position in the data set. */
+  readonly index: number;
+  readonly prediction: Prediction;
+}
+
+export interface EvaluationRequest<Prediction> {
+  readonly split: SplitName;
+  readonly model: TrainableModel;
+  readonly task: Task<Prediction>;
+  readonly dataset: Dataset;
+  readonly batches: BatchSource;
+  readonly signal?: AbortSignal | undefined;
+  /** Called with every prediction, unthresholded; predictions are not kept otherwise. */
+  onPrediction?(image: PredictedImage<Prediction>): void;
+}
+
+export interface EvaluationResult {
+  /** With the split's prefix: `val_loss`, `val_map`, … */
+  readonly metrics: Metrics;
+  readonly images: number;
+  readonly ms: number;
+  /** Forward passes and readbacks alone. */
+  readonly modelMs: number;
+}
+
+export type { HostOutputs, RunEvent };
