@@ -1,0 +1,17 @@
+/**
+ * From pixels to what a model takes, and back to pictures: Hugging Face's image processors, Pillow's resize,
+ * a small drawing kit. Typed arrays only, no tensors.
+ *
+ *     const processor = createProcessor(preprocessorConfig);
+ *     const image = processor.preprocess(raster, annotations);
+ *     const batch = processor.collate([image, other]);      // padded, with pixel mask and labels
+ */
+export { resizeNearest } from './nearest.ts';
+export { largestSize, type PadOptions, padImages, pixelMask } from './padding.ts';
+export { centerCrop, crop } from './pixels.ts';
+export { type ProcessorKind, processorTypes, registerProcessor } from './processors/kinds.ts';
+export { createProcessor } from './processors/pipeline.ts';
+export type { Settings, SizeRule } from './processors/settings.ts';
+export { type Filter, filtersByCode, resize, resizeBytes } from './resize.ts';
+export * from './sizes.ts';
+export type * from './types.ts';
