@@ -1,0 +1,3 @@
+/** Metrics on typed arrays, without tensors: what training, evaluation, the report and the widget share. */
+export * from './coco/index.ts';
+export { descendingOrder } from './sort.ts';
