@@ -3,3 +3,4 @@ export * from './errors.ts';
 export * from './events.ts';
 export * from './geometry.ts';
 export * from './random.ts';
+export * from './task-name.ts';

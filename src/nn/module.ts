@@ -22,6 +22,8 @@ export class Parameter {
     readonly shape: readonly number[],
     readonly initializer: Initializer,
     readonly kind: 'parameter' | 'buffer' = 'parameter',
+    /** The type on disk. On the device everything is float32 (a counter stays exact up to 2^24). */
+    readonly dtype: 'F32' | 'I64' = 'F32',
   ) {
     this.requiresGrad = kind === 'parameter';
   }
@@ -70,6 +72,15 @@ export interface ForwardContext {
   readonly seed?: tf.Tensor;
   /** A number for the next stochastic layer, in call order: the same in every step. */
   nextStream?(): number;
+  /** Whether batch norms normalise by the batch (the default: while training) or by their running statistics. */
+  readonly batchStatistics?: boolean;
+  /**
+   * Receives the new value of a buffer (running statistics). A step assigns it after the forward pass, in place
+   * when it is recorded; without it buffers stand still. The tensor belongs to the scope of the forward pass.
+   */
+  updateBuffer?(buffer: Parameter, value: tf.Tensor): void;
+  /** Also return `hidden_states.<i>` and the like. */
+  readonly outputHiddenStates?: boolean;
 }
 
 export abstract class Module {
@@ -82,8 +93,13 @@ export abstract class Module {
     return parameter;
   }
 
-  protected buffer(name: string, shape: readonly number[], initializer: Initializer): Parameter {
-    const buffer = new Parameter(shape, initializer, 'buffer');
+  protected buffer(
+    name: string,
+    shape: readonly number[],
+    initializer: Initializer,
+    dtype: 'F32' | 'I64' = 'F32',
+  ): Parameter {
+    const buffer = new Parameter(shape, initializer, 'buffer', dtype);
     this.own.set(name, buffer);
     return buffer;
   }

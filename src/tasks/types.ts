@@ -6,20 +6,12 @@
  * A training step has static shapes: ground truth of any number of boxes becomes arrays of one fixed shape in
  * `targets` (after matching, where a task matches), so that a recorded step can be replayed.
  */
-import type { ClassMap, Metrics, Raster, Size } from '../core/index.ts';
+import type { ClassMap, Metrics, Raster, Size, TaskName } from '../core/index.ts';
 import type { Batch, Dataset, ImageRecord } from '../data/index.ts';
 import type { tf } from '../engine/index.ts';
+import type { ModelOutputs } from '../models/index.ts';
 
-export type TaskName =
-  | 'classification'
-  | 'detection'
-  | 'semantic_segmentation'
-  | 'instance_segmentation'
-  | 'panoptic_segmentation'
-  | 'keypoint_detection';
-
-/** What a model returns: Hugging Face's names (`logits`, `pred_boxes`, `auxiliary_outputs.0.logits`, …). */
-export type ModelOutputs = Readonly<Record<string, tf.Tensor>>;
+export type { ModelOutputs, TaskName };
 
 /** Outputs read back to the host. */
 export type HostOutputs = Readonly<
