@@ -2,19 +2,31 @@
  * What training needs of its neighbours, as interfaces: `runs/` puts the real things in. The loop knows no
  * files, no network and no recipe text.
  */
-import type { Metrics, RunEvent, SplitName } from '../core/index.ts';
+import type { Metrics, SplitName } from '../core/index.ts';
 import type { Batch, Dataset } from '../data/index.ts';
 import type { tf } from '../engine/index.ts';
 import type { ForwardContext, Module } from '../nn/index.ts';
-import type { HostOutputs, ModelOutputs, Task } from '../tasks/index.ts';
+import type { ModelOutputs, Task } from '../tasks/index.ts';
 
 /** A model as a step sees it: named parameters and a forward pass. */
 export type TrainableModel = Module & {
+  /** Whether padding matters to it (DETR). */
+  readonly takesPixelMask?: boolean;
+  /** Whether a parameter belongs to the backbone, for `backbone_learning_rate_factor`. */
+  isBackbone?(parameterName: string): boolean;
   forward(
     inputs: { readonly pixel_values: tf.Tensor; readonly pixel_mask?: tf.Tensor },
     context: ForwardContext,
   ): ModelOutputs;
 };
+
+/** The part of a device that steps use; failures between two calls come out here. */
+export interface StepDevice {
+  read(tensor: tf.Tensor): Promise<ArrayLike<number>>;
+  /** Throws the error of a device that failed since it was opened. */
+  check(): void;
+  memory(): { readonly bytes: number; readonly tensors: number };
+}
 
 /** Batches in a fixed order: the loader of `data/`. */
 export interface BatchSource {
@@ -32,6 +44,7 @@ export interface PredictedImage<Prediction> {
 
 export interface EvaluationRequest<Prediction> {
   readonly split: SplitName;
+  readonly device: StepDevice;
   readonly model: TrainableModel;
   readonly task: Task<Prediction>;
   readonly dataset: Dataset;
@@ -49,5 +62,3 @@ export interface EvaluationResult {
   /** Forward passes and readbacks alone. */
   readonly modelMs: number;
 }
-
-export type { HostOutputs, RunEvent };
