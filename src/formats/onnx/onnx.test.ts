@@ -1,0 +1,98 @@
+import { describe, expect, it } from 'vitest';
+import { CheckpointError } from '../../core/index.ts';
+import {
+  AttributeType,
+  DataType,
+  decodeOnnx,
+  encodeOnnx,
+  fromHalfBits,
+  type OnnxModel,
+  toHalfBits,
+} from './index.ts';
+
+const model: OnnxModel = {
+  irVersion: 8,
+  opsetImport: [{ domain: '', version: 17 }],
+  producerName: 'test',
+  producerVersion: '1',
+  metadataProps: [{ key: 'task', value: 'classification' }],
+  graph: {
+    name: 'g',
+    input: [
+      {
+        name: 'x',
+        type: {
+          tensorType: { elemType: DataType.float, shape: { dim: [{ dimParam: 'batch' }, { dimValue: 2 }] } },
+        },
+      },
+    ],
+    output: [],
+    initializer: [
+      {
+        name: 'w',
+        dims: [2, 2],
+        dataType: DataType.float,
+        rawData: new Uint8Array(Float32Array.from([1, 2, 3, -4]).buffer),
+      },
+    ],
+    node: [
+      {
+        name: 'n',
+        opType: 'Gemm',
+        input: ['x', 'w', ''],
+        output: ['y'],
+        attribute: [
+          { name: 'alpha', type: AttributeType.float, f: 0.5 },
+          { name: 'axes', type: AttributeType.ints, ints: [-1, 2 ** 40] },
+        ],
+      },
+    ],
+  },
+};
+
+describe('the ONNX codec', () => {
+  it('reads back what it writes, negative and 64-bit integers included', () => {
+    const read = decodeOnnx(encodeOnnx(model));
+    expect(read.irVersion).toBe(8);
+    expect(read.opsetImport).toEqual([{ domain: '', version: 17 }]);
+    expect(read.graph.node[0]!.input).toEqual(['x', 'w', '']);
+    expect(read.graph.node[0]!.attribute[1]!.ints).toEqual([-1, 2 ** 40]);
+    expect(read.graph.input[0]!.type.tensorType.shape.dim.map((dim) => ({ ...dim }))).toMatchObject([
+      { dimParam: 'batch' },
+      { dimValue: 2 },
+    ]);
+    expect([...new Float32Array(new Uint8Array(read.graph.initializer[0]!.rawData).buffer)]).toEqual([
+      1, 2, 3, -4,
+    ]);
+  });
+
+  it('says so when a file is no ONNX model', () => {
+    expect(() => decodeOnnx(Uint8Array.of(0x3a, 0xff, 0xff, 0x03, 1, 2))).toThrow(CheckpointError);
+  });
+
+  it('refuses weights above what one file holds', () => {
+    const huge = { byteLength: 2 ** 31 } as Uint8Array;
+    const graph = {
+      ...model.graph,
+      initializer: [{ name: 'w', dims: [2 ** 29], dataType: DataType.float, rawData: huge }],
+    };
+    expect(() => encodeOnnx({ ...model, graph })).toThrow(/2 GiB/);
+  });
+});
+
+describe('half precision', () => {
+  it('is the identity on every finite half', () => {
+    for (let bits = 0; bits < 0x10000; bits++) {
+      if ((bits & 0x7c00) === 0x7c00) continue;
+      expect(toHalfBits(fromHalfBits(bits))).toBe(bits);
+    }
+  });
+
+  it('rounds to nearest even and stays finite', () => {
+    expect(toHalfBits(1 + 1 / 2048)).toBe(0x3c00);
+    expect(toHalfBits(1 + 3 / 2048)).toBe(0x3c02);
+    expect(toHalfBits(-3.4e38)).toBe(0xfbff);
+    expect(fromHalfBits(toHalfBits(1e-8))).toBe(0);
+    expect(toHalfBits(2047.9999)).toBe(toHalfBits(2048));
+  });
+});
