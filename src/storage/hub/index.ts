@@ -1,0 +1,1 @@
+export { type HubOptions, isHubName, openHub } from './hub.ts';

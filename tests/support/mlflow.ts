@@ -1,0 +1,82 @@
+/** A real MLflow server on loopback, with SQLite and an artifact folder, that can be stopped and started again. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { freePort } from './ports.ts';
+import { python } from './python.ts';
+
+export class MlflowServer {
+  private child: ChildProcess | undefined;
+  private output = '';
+
+  private constructor(
+    readonly folder: string,
+    readonly port: number,
+  ) {}
+
+  static async start(): Promise<MlflowServer> {
+    const server = new MlflowServer(await mkdtemp(join(tmpdir(), 'ocelli-mlflow-')), await freePort());
+    await server.up();
+    return server;
+  }
+
+  get uri(): string {
+    return `http://127.0.0.1:${this.port}`;
+  }
+
+  async up(): Promise<void> {
+    const [command] = await python('mlflow');
+    const bin = command!.replace(/\/python$/, '');
+    this.output = '';
+    this.child = spawn(
+      command!,
+      [
+        ...['-m', 'mlflow', 'server', '--workers', '1'],
+        ...['--backend-store-uri', `sqlite:///${this.folder}/mlflow.db`],
+        ...['--artifacts-destination', `${this.folder}/artifacts`],
+        ...['--host', '127.0.0.1', '--port', String(this.port)],
+      ],
+      {
+        env: {
+          ...process.env,
+          PATH: `${bin}:${process.env.PATH}`,
+          MLFLOW_SERVER_ENABLE_JOB_EXECUTION: 'false',
+        },
+        stdio: ['ignore', 'pipe', 'pipe'],
+        // Its own group, so that its workers end with it.
+        detached: true,
+      },
+    );
+    for (const stream of [this.child.stdout!, this.child.stderr!])
+      stream.on('data', (chunk) => (this.output += chunk));
+    const deadline = Date.now() + 90_000;
+    while (Date.now() < deadline) {
+      if (this.child.exitCode !== null) break;
+      const answer = await fetch(`${this.uri}/health`).catch(() => undefined);
+      if (answer?.ok) return;
+      await new Promise((resolve) => setTimeout(resolve, 200));
+    }
+    throw new Error(`the MLflow server did not start:\n${this.output}`);
+  }
+
+  async down(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
+    const child = this.child;
+    if (!child?.pid || child.exitCode !== null) return;
+    const ended = new Promise((resolve) => child.once('exit', resolve));
+    process.kill(-child.pid, signal);
+    await ended;
+  }
+
+  async dispose(): Promise<void> {
+    await this.down('SIGKILL');
+    await rm(this.folder, { recursive: true, force: true });
+  }
+
+  /** A GET on the REST interface. */
+  async get<T>(path: string): Promise<T> {
+    const response = await fetch(`${this.uri}/api/2.0/mlflow/${path}`);
+    if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
+    return (await response.json()) as T;
+  }
+}

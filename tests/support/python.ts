@@ -1,0 +1,32 @@
+/** The Python side of the tests: interpreters that scripts/python.sh prepares. */
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+const prepared = new Map<string, Promise<readonly string[]>>();
+
+/** The command of the interpreter for a purpose, as words: `env PYTHONPATH=… python3` or a path. */
+export function python(purpose: 'tools' | 'mlflow' | 'torch'): Promise<readonly string[]> {
+  const known = prepared.get(purpose);
+  if (known) return known;
+  const command = run('bash', ['scripts/python.sh', purpose]).then(({ stdout }) =>
+    stdout.trim().split('\n').at(-1)!.split(' '),
+  );
+  prepared.set(purpose, command);
+  return command;
+}
+
+/** Runs a program text; returns what it printed. */
+export async function runPython(
+  purpose: 'tools' | 'mlflow' | 'torch',
+  program: string,
+  args: readonly string[] = [],
+  environment: Readonly<Record<string, string>> = {},
+): Promise<string> {
+  const [command, ...words] = await python(purpose);
+  const { stdout } = await run(command!, [...words, '-c', program, ...args], {
+    env: { ...process.env, HF_HUB_OFFLINE: '1', TRANSFORMERS_VERBOSITY: 'error', ...environment },
+    maxBuffer: 64 * 2 ** 20,
+  });
+  return stdout;
+}
