@@ -1,0 +1,12 @@
+/** safetensors: Hugging Face's format of weights. Single files and shards in, single files out. */
+export { floatToBfloat16, floatToHalf, toFloat32, toFloat64 } from './elements.ts';
+export { type Dtype, elementSizes } from './header.ts';
+export {
+  memorySource,
+  openSafetensors,
+  openShards,
+  type RangeSource,
+  type TensorFile,
+  type TensorInfo,
+} from './reader.ts';
+export { type TensorToWrite, type WritableDtype, writeSafetensors } from './writer.ts';
