@@ -5,4 +5,5 @@ export const kinds: Readonly<Record<string, () => Promise<KindHandler>>> = {
   lr_schedules: async () => (await import('./lr_schedules.ts')).lrSchedules,
   coco_eval: async () => (await import('./coco_eval.ts')).cocoEval,
   coco_eval_generated: async () => (await import('./coco_eval.ts')).cocoEvalGenerated,
+  classification_metrics: async () => (await import('./classification_metrics.ts')).classificationMetrics,
 };

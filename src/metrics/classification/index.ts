@@ -1,0 +1,50 @@
+export {
+  type BinEdges,
+  type CalibrationBin,
+  calibrationBins,
+  calibrationError,
+} from './calibration.ts';
+export {
+  type Averaging,
+  averaged,
+  balancedAccuracy,
+  type ClassCounts,
+  cohenKappa,
+  confusionMatrix,
+  countsOf,
+  matthewsCorrelation,
+  type PrecisionRecallF1,
+  precisionRecallF1,
+} from './confusion.ts';
+export {
+  averagePrecision,
+  type PrecisionRecallCurve,
+  precisionRecallCurve,
+  type RocCurve,
+  rocAuc,
+  rocCurve,
+} from './curves.ts';
+export {
+  hammingLoss,
+  type LabelMatrix,
+  labelCounts,
+  labelsAbove,
+  samplesAverage,
+  sigmoid,
+  subsetAccuracy,
+} from './multilabel.ts';
+export {
+  argmaxRows,
+  averagePrecisionPerClass,
+  brierScore,
+  columnOf,
+  logLoss,
+  meanOverClasses,
+  type PerClass,
+  rankedClasses,
+  rocAucOneVsOne,
+  rocAucPerClass,
+  type ScoreMatrix,
+  softmaxRows,
+  topKAccuracy,
+} from './ranking.ts';
