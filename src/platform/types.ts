@@ -25,6 +25,11 @@ export interface Files {
   remove(path: string): Promise<void>;
   /** Atomic where the system can; replaces a folder of that name. */
   rename(from: string, to: string): Promise<void>;
+  /**
+   * The same bytes under a second name; may share storage (a hard link where the system can, else a copy), so it
+   * is for files that are only ever replaced as a whole. Replaces what is there.
+   */
+  copy(from: string, to: string): Promise<void>;
   makeDirectory(path: string): Promise<void>;
   /** The path with every symbolic link resolved, or undefined when nothing is there. */
   realPath(path: string): Promise<string | undefined>;

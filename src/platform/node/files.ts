@@ -7,7 +7,19 @@
  * - A missing file is a `DataError` that names the nearest folder that does exist: most are typing mistakes.
  */
 import { randomBytes } from 'node:crypto';
-import { appendFile, mkdir, open, readdir, realpath, rename, rm, stat, statfs } from 'node:fs/promises';
+import {
+  appendFile,
+  copyFile,
+  link,
+  mkdir,
+  open,
+  readdir,
+  realpath,
+  rename,
+  rm,
+  stat,
+  statfs,
+} from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { DataError, RunError } from '../../core/index.ts';
@@ -32,7 +44,7 @@ export const files: Files = {
   },
 
   async write(path, bytes) {
-    const beside = `${path}.${process.pid}-${randomBytes(4).toString('hex')}${unfinished}`;
+    const beside = besideOf(path);
     await explained(path, 'write', async () => {
       await mkdir(dirname(path), { recursive: true });
       try {
@@ -93,6 +105,25 @@ export const files: Files = {
     });
   },
 
+  async copy(from, to) {
+    const beside = besideOf(to);
+    await explained(to, 'write', async () => {
+      if (!(await entryOf(from))) throw await missing(from);
+      await mkdir(dirname(to), { recursive: true });
+      try {
+        // Some file systems have no hard links.
+        await link(from, beside).catch(() => copyFile(from, beside));
+        await rename(beside, to);
+        // `rename` leaves both names alone when they are one file already.
+        await rm(beside, { force: true });
+      } catch (error) {
+        await rm(beside, { force: true });
+        throw error;
+      }
+      await flushFolder(dirname(to));
+    });
+  },
+
   async makeDirectory(path) {
     await explained(path, 'make', async () => {
       await mkdir(path, { recursive: true });
@@ -114,6 +145,10 @@ export const files: Files = {
     return space.bavail * space.bsize;
   },
 };
+
+function besideOf(path: string): string {
+  return `${path}.${process.pid}-${randomBytes(4).toString('hex')}${unfinished}`;
+}
 
 /** The path that a `file:` URL means; any other text is returned as it is. */
 export function localPath(place: string): string {
@@ -188,15 +223,7 @@ async function explain(error: unknown, path: string, action: string): Promise<un
       cause: error,
     });
   }
-  if (isMissing(error)) {
-    return new DataError({
-      code: 'file_missing',
-      expected: `a file or folder at ${path}`,
-      received: `nothing there; the nearest folder that exists is ${await nearestFolder(path)}`,
-      fix: 'correct the path, or put the file there',
-      cause: error,
-    });
-  }
+  if (isMissing(error)) return missing(path, error);
   const reason: Readonly<Record<string, string>> = {
     EACCES: 'no permission',
     EPERM: 'no permission',
@@ -213,6 +240,16 @@ async function explain(error: unknown, path: string, action: string): Promise<un
     received: `${reason[code] ?? 'an error of the file system'} (${code})`,
     fix: 'check the path, its permissions and the disk',
     cause: error,
+  });
+}
+
+async function missing(path: string, cause?: unknown): Promise<DataError> {
+  return new DataError({
+    code: 'file_missing',
+    expected: `a file or folder at ${path}`,
+    received: `nothing there; the nearest folder that exists is ${await nearestFolder(path)}`,
+    fix: 'correct the path, or put the file there',
+    cause,
   });
 }
 

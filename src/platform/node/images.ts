@@ -10,7 +10,7 @@
  * One difference is meant: 16-bit grey is scaled to 8 bits, where Pillow clips it to white.
  */
 import sharp from 'sharp';
-import { DataError, type Raster } from '../../core/index.ts';
+import { DataError } from '../../core/index.ts';
 import type { DecodeImage, EncodeImage, InspectImage } from '../types.ts';
 
 // One thread per picture: the pictures of a batch are what runs side by side. Nothing is decoded twice.

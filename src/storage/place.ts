@@ -1,0 +1,101 @@
+/**
+ * From a place as users write it to a volume and a path in it. A place is a local path, a `file:` URL, a
+ * `/Volumes/…` path (the mounted folder where it exists) or a URL of a registered kind. Kinds are rows in a
+ * table; nothing is guessed from substrings.
+ */
+import { files, localPath } from '#platform';
+import { ConfigError } from '../core/index.ts';
+import { openHub } from './hub/index.ts';
+import { LocalVolume } from './local.ts';
+import type { Volume } from './volume.ts';
+
+/** A file or folder in a volume; `path` is '' for the volume's root. */
+export interface Place {
+  readonly volume: Volume;
+  readonly path: string;
+}
+
+/** One kind of place: `matches` sees the place as written, `open` finds the volume and the path in it. */
+export interface VolumeKind {
+  /** For messages: `uc:`, `/Volumes`. */
+  readonly name: string;
+  matches(place: string): boolean;
+  open(place: string): Promise<Place>;
+}
+
+const kinds: VolumeKind[] = [
+  {
+    name: 'hub:',
+    matches: (place) => place.startsWith('hub:'),
+    open: async (place) => ({ volume: await openHub(place.slice('hub:'.length)), path: '' }),
+  },
+];
+
+/** Adds a kind of place, which then wins over those that were registered before. Returns how to take it away. */
+export function registerVolume(kind: VolumeKind): () => void {
+  kinds.unshift(kind);
+  return () => {
+    const position = kinds.indexOf(kind);
+    if (position >= 0) kinds.splice(position, 1);
+  };
+}
+
+/** Whether a place is on this machine: written as a path or a `file:` URL. */
+export function isLocalPlace(place: string): boolean {
+  return place.startsWith('file:') || schemeOf(place) === undefined;
+}
+
+/**
+ * Opens a place. An existing folder becomes a volume of its own (path ''); anything else is a file in the
+ * volume of its folder, unless `as: 'folder'` says that a folder is meant that may not exist yet.
+ */
+export async function openPlace(place: string, options: { readonly as?: 'folder' } = {}): Promise<Place> {
+  const kind = kinds.find((candidate) => candidate.matches(place));
+  if (kind) return kind.open(place);
+  const scheme = schemeOf(place);
+  if (place.trim() === '') throw unknownPlace(place, 'an empty text');
+  if (scheme !== undefined && scheme !== 'file') throw unsupported(`${scheme}:`, place);
+  const local = withoutEnd(localPath(place));
+  const found = await files.stat(local);
+  if (!found && /^\/Volumes\/[^/]+\/[^/]+\/[^/]+/.test(local)) {
+    const mounted = await files.stat(local.split('/').slice(0, 5).join('/'));
+    if (!mounted) throw unsupported('/Volumes (not mounted on this machine)', place);
+  }
+  if (found?.isDirectory || options.as === 'folder') return { volume: new LocalVolume(local), path: '' };
+  const cut = local.lastIndexOf('/');
+  const folder = cut < 0 ? '.' : cut === 0 ? '/' : local.slice(0, cut);
+  return { volume: new LocalVolume(folder), path: local.slice(cut + 1) };
+}
+
+/** The scheme of a URL in lower case; a single letter is a drive, not a scheme. */
+function schemeOf(place: string): string | undefined {
+  return /^([A-Za-z][A-Za-z0-9+.-]+):/.exec(place)?.[1]?.toLowerCase();
+}
+
+function withoutEnd(path: string): string {
+  return path.length > 1 ? path.replace(/\/+$/, '') || '/' : path;
+}
+
+function unsupported(kind: string, place: string): ConfigError {
+  const known = ['local paths', 'file:', 'mounted /Volumes/…', ...kinds.map((entry) => entry.name)];
+  return new ConfigError({
+    code: 'place_unsupported',
+    expected: `a place of a kind that this version can open (${known.join(', ')})`,
+    received: `${withoutSecrets(place)}: ${kind} is not supported yet`,
+    fix: 'copy the data to a local folder, or mount it, and name that folder',
+  });
+}
+
+function unknownPlace(place: string, received: string): ConfigError {
+  return new ConfigError({
+    code: 'place_empty',
+    expected: 'a place: a local path, file:, or /Volumes/…',
+    received: place.trim() === '' ? received : place,
+    fix: 'write the path of the file or folder',
+  });
+}
+
+/** Signed URLs carry tokens in the query, others a password before the @. */
+function withoutSecrets(place: string): string {
+  return place.replace(/\?.*$/, '?…').replace(/\/\/[^/@]*@/, '//…@');
+}
