@@ -1,3 +1,6 @@
+export type { BackendName, DeviceChoice } from './backends/backend.ts';
+export { type Device, type DeviceOptions, openDevice } from './device.ts';
+export { asDeviceError } from './device-errors.ts';
 export {
   type Graph,
   type GraphAttribute,
@@ -11,6 +14,7 @@ export {
   replayGraph,
   runNode,
 } from './graph/index.ts';
-export { backendNames, defineOp, type OpDefinition } from './op.ts';
+export { backendNames, defineOp, defineOpWithOutputs, type OpDefinition, once } from './op.ts';
+export * as ops from './ops/index.ts';
 export { Tape } from './tape.ts';
 export * as tf from './tf.ts';

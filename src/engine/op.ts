@@ -20,10 +20,13 @@ export interface OpDefinition<Input extends string, Attrs extends object> {
   readonly inputs: readonly Input[];
   /** How many outputs `forward` returns (1). The first is the result, the others are kept for `backward`. */
   readonly outputs?: number;
+  /** What `backward` reads, when that is not every input and output: the rest need not stay in memory. */
+  readonly saves?: { readonly inputs?: readonly Input[]; readonly outputs?: readonly number[] };
+  /** The result is a new tensor, never an input: what an op returns is owned by its caller. */
   forward(inputs: Record<Input, tf.Tensor>, attrs: Attrs): tf.Tensor | tf.Tensor[];
   /**
    * Gradients by input, each computed when it is asked for; those of one node run in one `tidy`, so they may
-   * share what they compute. Left out: not differentiable.
+   * share what they compute (`once`). Only the first output is differentiated. Left out: not differentiable.
    */
   backward?(
     dy: tf.Tensor,
@@ -33,10 +36,18 @@ export interface OpDefinition<Input extends string, Attrs extends object> {
   ): { readonly [Name in Input]?: () => tf.Tensor };
 }
 
-/** Registers an operation for every backend and returns the function that calls it. */
+/** Registers an operation for every backend and returns the function that calls it, for its first output. */
 export function defineOp<Input extends string, Attrs extends object = Record<string, never>>(
   definition: OpDefinition<Input, Attrs>,
 ): (inputs: Record<Input, tf.Tensor>, attrs: Attrs) => tf.Tensor {
+  const call = defineOpWithOutputs(definition);
+  return (inputs, attrs) => call(inputs, attrs)[0]!;
+}
+
+/** As `defineOp`; the function returns all outputs. Through the further ones no gradient flows. */
+export function defineOpWithOutputs<Input extends string, Attrs extends object = Record<string, never>>(
+  definition: OpDefinition<Input, Attrs>,
+): (inputs: Record<Input, tf.Tensor>, attrs: Attrs) => tf.Tensor[] {
   const kernelName = `Ocelli${definition.name}`;
   for (const backendName of backendNames) {
     tf.registerKernel({
@@ -48,16 +59,22 @@ export function defineOp<Input extends string, Attrs extends object = Record<str
   }
   const { backward } = definition;
   if (backward) {
+    const savedInputs = definition.saves?.inputs ?? definition.inputs;
+    const outputCount = definition.outputs ?? 1;
+    const savedOutputs = definition.saves?.outputs ?? Array.from({ length: outputCount }, (_, i) => i);
     tf.registerGradient({
       kernelName,
-      inputsToSave: [...definition.inputs],
-      outputsToSave: Array.from({ length: definition.outputs ?? 1 }, () => true),
+      inputsToSave: [...savedInputs],
+      outputsToSave: Array.from({ length: outputCount }, (_, i) => savedOutputs.includes(i)),
       gradFunc: (dy, saved, attrs) => {
-        const inputs = Object.fromEntries(definition.inputs.map((name, i) => [name, saved[i]!])) as Record<
+        const inputs = Object.fromEntries(savedInputs.map((name, i) => [name, saved[i]!])) as Record<
           Input,
           tf.Tensor
         >;
-        const outputs = saved.slice(definition.inputs.length);
+        const outputs: tf.Tensor[] = [];
+        savedOutputs.forEach((output, i) => {
+          outputs[output] = saved[savedInputs.length + i]!;
+        });
         const first = Array.isArray(dy) ? dy[0]! : dy;
         return backward(first, inputs, outputs, attrs as unknown as Attrs) as Record<string, () => tf.Tensor>;
       },
@@ -69,6 +86,15 @@ export function defineOp<Input extends string, Attrs extends object = Record<str
       .runKernel(kernelName, inputs as tf.NamedTensorMap, attrs as unknown as tf.NamedAttrMap) as
       | tf.Tensor
       | tf.Tensor[];
-    return Array.isArray(result) ? result[0]! : result;
+    return Array.isArray(result) ? result : [result];
+  };
+}
+
+/** Computes at the first call and remembers: for what several closures of one `backward` need. */
+export function once<T>(compute: () => T): () => T {
+  let value: { readonly of: T } | undefined;
+  return () => {
+    value ??= { of: compute() };
+    return value.of;
   };
 }
