@@ -1,0 +1,74 @@
+/**
+ * From a recipe's text to the recipe: read YAML with positions, apply `key=value` arguments, bring older keys
+ * to their place, validate, fill in what is left. All problems are found before the first error is thrown.
+ */
+import { ConfigError } from '../core/index.ts';
+import { checkRecipe } from './checks.ts';
+import { reportIssues } from './issues.ts';
+import { mapLegacyKeys } from './map-legacy.ts';
+import { parseOverrides } from './overrides.ts';
+import { resolveRecipe } from './resolve.ts';
+import { type Recipe, recipeSchema } from './schema/index.ts';
+import { isTree, Source } from './source.ts';
+import type { RecipeWarning } from './warnings.ts';
+
+export interface ParseOptions {
+  /** The file's name, for messages. */
+  readonly source?: string;
+  /** `key=value` arguments; they win over the file. */
+  readonly overrides?: readonly string[];
+}
+
+export interface ParseResult {
+  readonly recipe: Recipe;
+  readonly warnings: readonly RecipeWarning[];
+}
+
+/** Throws a `ConfigError` whose `problems` name file, line and column of everything that is wrong. */
+export function parseRecipe(text: string, options: ParseOptions = {}): ParseResult {
+  const name = options.source ?? 'recipe.yaml';
+  const source = new Source(text, name, parseOverrides(options.overrides ?? []));
+  if (source.problems.length > 0) throw recipeError(source, 'invalid_yaml');
+  const warnings: RecipeWarning[] = [];
+  fillEmptySections(source);
+  mapLegacyKeys(source, warnings);
+  const order = source.get(['data', 'augmentations']);
+  const result = recipeSchema.safeParse(source.tree);
+  if (!result.success) reportIssues(source, result.error.issues);
+  checkRecipe(source, warnings);
+  if (!result.success || source.problems.length > 0) throw recipeError(source, 'invalid_recipe');
+  return { recipe: resolveRecipe(result.data, isTree(order) ? Object.keys(order) : []), warnings };
+}
+
+/** `mlflow:` with nothing below is an empty section, and a missing `model` lacks its keys, not itself. */
+function fillEmptySections(source: Source): void {
+  for (const section of ['model', 'data', 'training', 'mlflow', 'output']) {
+    const value = source.get([section]);
+    if (value === null || (value === undefined && (section === 'model' || section === 'data'))) {
+      source.set([section], {});
+    }
+  }
+  for (const path of [
+    ['model', 'config'],
+    ['model', 'scheduler_params'],
+    ['data', 'augmentations'],
+    ['training', 'scheduler_params'],
+    ['training', 'optimizer_params'],
+    ['mlflow', 'tags'],
+    ['output', 'visualization'],
+  ]) {
+    if (source.get(path) === null) source.remove(path);
+  }
+}
+
+function recipeError(source: Source, code: string): ConfigError {
+  const sorted = source.problems.toSorted((a, b) => a.order - b.order);
+  const lines = [...new Set(sorted.map(({ where, text }) => `${where} ${text}`))];
+  return new ConfigError({
+    code,
+    expected: `a valid recipe in ${source.name}`,
+    received: lines.length === 1 ? 'one problem' : `${lines.length} problems`,
+    fix: 'correct what is listed (docs/recipe.md has every key)',
+    problems: lines,
+  });
+}

@@ -1,0 +1,66 @@
+/**
+ * A resolved recipe as YAML: every key with its value, sections in the schema's order, the sections' meaning as
+ * comments. Reading it again gives the same recipe.
+ */
+import { Document, isMap, isScalar, type YAMLMap } from 'yaml';
+import { type Recipe, recipeSchema } from './schema/index.ts';
+
+export interface WriteOptions {
+  /** Address of `recipe.schema.json` for editors; left out: no schema line. */
+  readonly schema?: string;
+}
+
+export function resolvedYaml(recipe: Recipe, options: WriteOptions = {}): string {
+  const document = new Document(plainRecipe(recipe), { version: '1.2', aliasDuplicateObjects: false });
+  const root = document.contents as unknown as YAMLMap;
+  for (const [index, pair] of root.items.entries()) {
+    if (!isScalar(pair.key)) continue;
+    const name = String(pair.key.value) as keyof typeof recipeSchema.shape;
+    pair.key.commentBefore = ` ${recipeSchema.shape[name].description ?? name}`;
+    pair.key.spaceBefore = index > 0;
+    if (isMap(pair.value)) flowLists(pair.value);
+  }
+  const text = document.toString({ lineWidth: 0 });
+  return options.schema === undefined ? text : `${schemaLine(options.schema)}\n${text}`;
+}
+
+/** The line that tells editors where the schema is. */
+export function schemaLine(address: string): string {
+  return `# yaml-language-server: $schema=${address}`;
+}
+
+/** The recipe as plain data in the form that a file has: augmentations by name, in their order. */
+export function plainRecipe(recipe: Recipe): Record<string, unknown> {
+  const sections: Record<string, unknown> = {
+    ...recipe,
+    data: {
+      ...recipe.data,
+      augmentations: Object.fromEntries(recipe.data.augmentations.map(({ name, ...rest }) => [name, rest])),
+    },
+  };
+  return Object.fromEntries(
+    Object.keys(recipeSchema.shape).map((name) => {
+      const section = sections[name];
+      const shape = (recipeSchema.shape as Record<string, { shape?: object }>)[name]?.shape;
+      return [
+        name,
+        shape && section ? inOrder(section as Record<string, unknown>, Object.keys(shape)) : section,
+      ];
+    }),
+  );
+}
+
+function inOrder(section: Record<string, unknown>, keys: readonly string[]): Record<string, unknown> {
+  const position = (key: string): number => (keys.includes(key) ? keys.indexOf(key) : keys.length);
+  return Object.fromEntries(Object.entries(section).toSorted(([a], [b]) => position(a) - position(b)));
+}
+
+/** `[800, 800]` on one line, as people write it. */
+function flowLists(map: YAMLMap): void {
+  for (const { value } of map.items) {
+    if (isMap(value)) flowLists(value);
+    else if (typeof value === 'object' && value !== null && 'items' in value) {
+      (value as { flow?: boolean }).flow = true;
+    }
+  }
+}
