@@ -6,4 +6,10 @@ export const kinds: Readonly<Record<string, () => Promise<KindHandler>>> = {
   coco_eval: async () => (await import('./coco_eval.ts')).cocoEval,
   coco_eval_generated: async () => (await import('./coco_eval.ts')).cocoEvalGenerated,
   classification_metrics: async () => (await import('./classification_metrics.ts')).classificationMetrics,
+  processor: async () => (await import('./processor.ts')).processor,
+  resize_vectors: async () => (await import('./resize_vectors.ts')).resizeVectors,
+  size_vectors: async () => (await import('./size_vectors.ts')).sizeVectors,
+  rle: async () => (await import('./rle.ts')).rle,
+  augmentation_geometry: async () => (await import('./augmentation_geometry.ts')).augmentationGeometry,
+  postprocess: async () => (await import('./postprocess.ts')).postprocess,
 };
