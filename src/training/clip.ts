@@ -4,6 +4,11 @@
  */
 import { tf } from '../engine/index.ts';
 
+export interface GradientClip {
+  readonly kind: 'norm' | 'value';
+  readonly limit: number;
+}
+
 /** The p-norm of the vector of per-tensor p-norms; `Infinity` gives the largest magnitude. A scalar. */
 export function totalNorm(gradients: readonly tf.Tensor[], normType = 2): tf.Scalar {
   if (gradients.length === 0) return tf.scalar(0);

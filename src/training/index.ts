@@ -1,9 +1,21 @@
 /** Training: optimisers, schedules, the step, the loop and its checkpoints. */
-export { clipByNorm, clipByValue, clipFactor, totalNorm } from './clip.ts';
+export {
+  type Checkpoint,
+  type CheckpointFiles,
+  type CheckpointState,
+  CheckpointStore,
+  differences,
+  type RunIdentity,
+} from './checkpoint.ts';
+export { clipByNorm, clipByValue, clipFactor, type GradientClip, totalNorm } from './clip.ts';
 export { WeightAverage } from './ema.ts';
 export { evaluate } from './evaluate.ts';
 export { freeze, type GroupSettings, parameterGroups } from './groups.ts';
+export { train } from './loop.ts';
 export * from './optimizers/index.ts';
+export { type Monitor, type Progress, startOfRun } from './progress.ts';
 export * from './schedules/index.ts';
+export type { TrainingSettings } from './settings.ts';
+export { type HostTensor, type HostTensors, readModel, restoreModel } from './snapshot.ts';
 export { type StepResult, type StepSettings, TrainingStep } from './step.ts';
 export * from './types.ts';

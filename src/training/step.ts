@@ -14,9 +14,9 @@
 import { derive, type Metrics } from '../core/index.ts';
 import type { Batch } from '../data/index.ts';
 import { Tape, tf } from '../engine/index.ts';
-import type { ForwardContext } from '../nn/index.ts';
+import type { ForwardContext, Parameter } from '../nn/index.ts';
 import type { HostArrays, ModelOutputs, Task } from '../tasks/index.ts';
-import { clipFactor, totalNorm } from './clip.ts';
+import { clipByValue, clipFactor, type GradientClip, totalNorm } from './clip.ts';
 import { type MixOptions, mixBatch, mixTargets } from './mix.ts';
 import { type NamedVariable, type Optimizer, scalarTensors } from './optimizers/index.ts';
 import { readOutputs, uploadImages, uploadTargets } from './transfer.ts';
@@ -24,8 +24,8 @@ import type { StepDevice, TrainableModel } from './types.ts';
 
 export interface StepSettings {
   readonly seed: number;
-  /** Largest norm of all gradients together; undefined: not clipped. */
-  readonly maxGradientNorm: number | undefined;
+  /** Left out: not clipped. */
+  readonly clip?: GradientClip | undefined;
   readonly mix: MixOptions;
 }
 
@@ -80,7 +80,9 @@ export class TrainingStep<Prediction> {
     const tape = new Tape();
     try {
       const dropoutSeed = tf.scalar(derive(seed, 'dropout', step, part).bits() | 0, 'int32');
-      const outputs = this.model.forward(uploadImages(images, this.model), trainingContext(dropoutSeed));
+      const statistics = new Map<Parameter, tf.Tensor>();
+      const context = trainingContext(dropoutSeed, statistics);
+      const outputs = this.model.forward(uploadImages(images, this.model), context);
       const targets = await this.targets(batch, outputs);
       const blended = mixed ? mixTargets(targets, mixed.mix, batch.shape[0]) : targets;
       const loss = this.task.loss(outputs, uploadTargets(blended));
@@ -88,6 +90,7 @@ export class TrainingStep<Prediction> {
         loss.total,
         this.trainable.map(({ variable }) => variable),
       );
+      for (const [buffer, value] of statistics) buffer.value.assign(value);
       const losses = new Map(Object.entries({ loss: loss.total, ...loss.parts }));
       const gradients = new Map<string, tf.Tensor>();
       this.trainable.forEach(({ name }, i) => {
@@ -110,13 +113,11 @@ export class TrainingStep<Prediction> {
       const share = parts > 1 ? tf.scalar(1 / images) : undefined;
       const scaled = (tensor: tf.Tensor): tf.Tensor => (share ? tf.mul(tensor, share) : tensor);
       const norm = scaled(totalNorm([...gradients.values()]));
-      const { maxGradientNorm } = this.settings;
-      const clip = maxGradientNorm === undefined ? undefined : clipFactor(norm, maxGradientNorm);
-      const factor = clip ? scaled(clip) : share;
-      const clipped = factor
-        ? new Map([...gradients].map(([name, gradient]) => [name, tf.mul(gradient, factor)]))
+      const change = this.gradientChange(norm, share);
+      const changed = change
+        ? new Map([...gradients].map(([name, gradient]) => [name, change(gradient)]))
         : gradients;
-      this.optimizer.apply(clipped, scalarTensors(prepared));
+      this.optimizer.apply(changed, scalarTensors(prepared));
       return tf.stack([...[...losses.values()].map(scaled), norm].map((scalar) => tf.reshape(scalar, [])));
     });
     tf.dispose([...losses.values(), ...gradients.values()]);
@@ -143,6 +144,20 @@ export class TrainingStep<Prediction> {
     tf.dispose([...this.accumulated.losses.values(), ...this.accumulated.gradients.values()]);
     this.accumulated = nothing();
     this.ring.length = 0;
+  }
+
+  /** Averaging and clipping of a gradient; undefined: none of them. */
+  private gradientChange(
+    norm: tf.Tensor,
+    share?: tf.Tensor,
+  ): ((gradient: tf.Tensor) => tf.Tensor) | undefined {
+    const { clip } = this.settings;
+    if (clip?.kind === 'value') {
+      return (gradient) => clipByValue([share ? tf.mul(gradient, share) : gradient], clip.limit)[0]!;
+    }
+    const shrink = clip ? clipFactor(norm, clip.limit) : undefined;
+    const factor = shrink && share ? tf.mul(shrink, share) : (shrink ?? share);
+    return factor ? (gradient) => tf.mul(gradient, factor) : undefined;
   }
 
   private async targets(batch: Batch, outputs: ModelOutputs): Promise<HostArrays> {
@@ -193,8 +208,16 @@ function addTo(sums: Map<string, tf.Tensor>, addends: ReadonlyMap<string, tf.Ten
   }
 }
 
-/** A context whose stochastic layers draw from `seed`, each from a stream of its own. */
-function trainingContext(seed: tf.Tensor): ForwardContext {
+/**
+ * A context whose stochastic layers draw from `seed`, each from a stream of its own, and whose batch norms leave
+ * their new running statistics in `statistics`.
+ */
+function trainingContext(seed: tf.Tensor, statistics: Map<Parameter, tf.Tensor>): ForwardContext {
   let stream = 0;
-  return { training: true, seed, nextStream: () => stream++ };
+  return {
+    training: true,
+    seed,
+    nextStream: () => stream++,
+    updateBuffer: (buffer, value) => void statistics.set(buffer, value),
+  };
 }

@@ -59,12 +59,12 @@ export function recipeLearningRates(
 ): LearningRates {
   const base = settings.learning_rate;
   const warmupSteps = warmupOf(settings, run);
-  const params = numbers(settings.scheduler_params ?? {});
+  const params = given(settings.scheduler_params ?? {}) as Readonly<Record<string, number>>;
   const plateau: PlateauOptions | undefined =
     settings.scheduler === 'plateau'
       ? {
           ...plateauDefaults,
-          ...(settings.scheduler_params as Partial<PlateauOptions> | undefined),
+          ...given(settings.scheduler_params ?? {}),
           mode: settings.monitor_mode ?? 'min',
         }
       : undefined;
@@ -132,9 +132,9 @@ function factorOf(
   }
 }
 
-function numbers(params: Readonly<Record<string, unknown>>): Record<string, number> {
-  const entries = Object.entries(params).filter(
-    (entry): entry is [string, number] => typeof entry[1] === 'number',
+/** Null in a recipe means: the default. */
+function given(params: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(params).filter(([, value]) => value !== null && value !== undefined),
   );
-  return Object.fromEntries(entries);
 }

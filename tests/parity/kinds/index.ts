@@ -2,6 +2,9 @@
 import type { KindHandler } from '../case.ts';
 
 export const kinds: Readonly<Record<string, () => Promise<KindHandler>>> = {
+  optimizers: async () => (await import('./optimizers.ts')).optimizers,
+  grad_clip: async () => (await import('./grad_clip.ts')).gradClip,
+  ema: async () => (await import('./ema.ts')).ema,
   lr_schedules: async () => (await import('./lr_schedules.ts')).lrSchedules,
   coco_eval: async () => (await import('./coco_eval.ts')).cocoEval,
   coco_eval_generated: async () => (await import('./coco_eval.ts')).cocoEvalGenerated,

@@ -1,0 +1,110 @@
+/**
+ * The training loop, from the first step or from a checkpoint to the last step. It reads from top to bottom:
+ * batches make steps, steps make epochs, evaluations follow the plan, checkpoints follow evaluations. Whatever
+ * watches a run reads the events that come out; nothing else has a way in.
+ *
+ * A checkpoint lies between two optimiser steps, never inside one, so accumulated gradients are not part of it:
+ * a run that was stopped while accumulating repeats the batches of that step. Resumed on the same device, a run
+ * gives the same losses to the last bit.
+ */
+import { InterruptedError, type RunEvent, type RunEventBody } from '../core/index.ts';
+import { advance, enterNextEpoch, expectEvaluation, isDone, recordEvaluation } from './progress.ts';
+import { TrainingSession } from './session.ts';
+import type { TrainingSettings } from './settings.ts';
+import type { TrainingServices } from './types.ts';
+
+/** Results are looked at this many steps after their step was submitted. */
+const lateSteps = 3;
+
+/** Trains until the plan is done, an early stop, an error or `signal`. Returns the run's last progress. */
+export async function* train<Prediction>(
+  settings: TrainingSettings,
+  services: TrainingServices<Prediction>,
+  signal?: AbortSignal,
+): AsyncGenerator<RunEvent, void> {
+  const session = new TrainingSession(settings, services);
+  const { progress, plan, step, average } = session;
+  try {
+    if (services.resume) yield* stamped(session.resume(services.resume));
+    if (progress.pendingEvaluation) yield* evaluation();
+    while (!isDone(progress, plan)) {
+      const cursor = progress.cursor;
+      let parts = 0;
+      let started = performance.now();
+      const epochStarted = started;
+      for await (const batch of services.batches.epoch(progress.epoch, progress.cursor)) {
+        await step.add(batch, progress.step + 1, parts++);
+        const epochEnds = progress.cursor + parts === plan.batchesPerEpoch;
+        if (parts < plan.accumulate && !epochEnds) continue;
+
+        step.finish(session.learningRates(), progress.step + 1);
+        advance(progress, parts);
+        average?.update(progress.step);
+        session.timeStep(performance.now() - started);
+        parts = 0;
+        started = performance.now();
+        yield* stamped(session.stepEvents(await step.results(lateSteps)));
+
+        const evaluates = plan.evaluatesAfter(progress.step, progress.cursor);
+        if (epochEnds || evaluates) yield* flush();
+        if (evaluates) expectEvaluation(progress);
+        if (epochEnds) {
+          yield* stamped([session.epochEvent(performance.now() - epochStarted)]);
+          enterNextEpoch(progress);
+        }
+        if (evaluates) yield* evaluation();
+        else if (epochEnds || plan.checkpointsAfter(progress.step)) yield* save('last');
+        if (signal?.aborted) yield* interrupt();
+        if (isDone(progress, plan)) break;
+        started = performance.now();
+      }
+      session.checkEpochCameToItsEnd(parts, cursor);
+    }
+    if (progress.stopped) yield* stamped([session.stoppedEvent('early_stopping')]);
+  } finally {
+    session.dispose();
+  }
+
+  async function* flush(): AsyncGenerator<RunEvent> {
+    yield* stamped(session.stepEvents(await step.results(0)));
+  }
+
+  async function* evaluation(): AsyncGenerator<RunEvent> {
+    const { step: at, epoch, trainLoss } = progress.pendingEvaluation!;
+    if (services.evaluate) {
+      try {
+        const { metrics, ms } = await session.evaluate(signal);
+        progress.metrics = metrics;
+        yield* stamped([{ type: 'evaluation', split: 'val', metrics, ms, step: at, epoch }]);
+      } catch (error) {
+        if (signal?.aborted) yield* interrupt();
+        throw error;
+      }
+    }
+    progress.pendingEvaluation = null;
+    const outcome = recordEvaluation(progress, settings, at, trainLoss);
+    session.observe(outcome.value);
+    yield* save(...outcome.checkpoints, 'last');
+  }
+
+  async function* save(...kinds: readonly ('last' | 'best' | 'step')[]): AsyncGenerator<RunEvent> {
+    yield* flush();
+    yield* stamped(await session.save(kinds));
+  }
+
+  async function* interrupt(): AsyncGenerator<RunEvent> {
+    if (!session.isSaved()) yield* save('last');
+    const stopped = session.stoppedEvent('interrupted');
+    yield* stamped([stopped]);
+    throw new InterruptedError({
+      code: 'interrupted',
+      expected: 'to train to the end',
+      received: `an interrupt after step ${progress.step}`,
+      fix: `go on with --resume; the checkpoint is ${stopped.checkpoint}`,
+    });
+  }
+}
+
+function* stamped(events: Iterable<RunEventBody>): Generator<RunEvent> {
+  for (const event of events) yield { ...event, time: new Date().toISOString() };
+}
