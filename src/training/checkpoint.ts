@@ -10,9 +10,10 @@
  * beside it, `state.json` with the size of each last of all, and then the folder is renamed. Should the
  * machine stop between the two renames that replace a folder, the finished folder beside it still counts.
  */
+
+import type { Files } from '#platform';
 import { CheckpointError } from '../core/index.ts';
 import { memorySource, openSafetensors, writeSafetensors } from '../formats/safetensors/index.ts';
-import type { Files } from '../platform/types.ts';
 import type { OptimizerCounters } from './optimizers/index.ts';
 import type { Progress } from './progress.ts';
 import type { PlateauState } from './schedules/index.ts';

@@ -15,6 +15,7 @@ export { train } from './loop.ts';
 export * from './optimizers/index.ts';
 export { type Monitor, type Progress, startOfRun } from './progress.ts';
 export * from './schedules/index.ts';
+export type { TrainingServices } from './services.ts';
 export type { TrainingSettings } from './settings.ts';
 export { type HostTensor, type HostTensors, readModel, restoreModel } from './snapshot.ts';
 export { type StepResult, type StepSettings, TrainingStep } from './step.ts';

@@ -9,9 +9,9 @@
  */
 import { InterruptedError, type RunEvent, type RunEventBody } from '../core/index.ts';
 import { advance, enterNextEpoch, expectEvaluation, isDone, recordEvaluation } from './progress.ts';
+import type { TrainingServices } from './services.ts';
 import { TrainingSession } from './session.ts';
 import type { TrainingSettings } from './settings.ts';
-import type { TrainingServices } from './types.ts';
 
 /** Results are looked at this many steps after their step was submitted. */
 const lateSteps = 3;

@@ -10,10 +10,11 @@ import { createAlgorithm, Optimizer } from './optimizers/index.ts';
 import { type Plan, planRun } from './plan.ts';
 import { type Progress, startOfRun, trainLossOf } from './progress.ts';
 import { type LearningRates, recipeLearningRates } from './schedules/index.ts';
+import type { TrainingServices } from './services.ts';
 import type { TrainingSettings } from './settings.ts';
 import { hostValues, readModel, readVariables, restoreModel } from './snapshot.ts';
 import { type StepResult, TrainingStep } from './step.ts';
-import type { EvaluationResult, TrainingServices } from './types.ts';
+import type { EvaluationResult } from './types.ts';
 
 type StoppedEvent = Extract<RunEventBody, { type: 'stopped' }>;
 

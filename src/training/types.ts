@@ -7,7 +7,6 @@ import type { Batch, Dataset } from '../data/index.ts';
 import type { tf } from '../engine/index.ts';
 import type { ForwardContext, Module } from '../nn/index.ts';
 import type { ModelOutputs, Task } from '../tasks/index.ts';
-import type { Checkpoint, CheckpointFiles, CheckpointStore, RunIdentity } from './checkpoint.ts';
 
 /** A model as a step sees it: named parameters and a forward pass. */
 export type TrainableModel = Module & {
@@ -62,23 +61,4 @@ export interface EvaluationResult {
   readonly ms: number;
   /** Forward passes and readbacks alone. */
   readonly modelMs: number;
-}
-
-/** Everything that the loop works with. */
-export interface TrainingServices<Prediction> {
-  readonly device: StepDevice;
-  readonly model: TrainableModel;
-  readonly task: Task<Prediction>;
-  readonly batches: BatchSource;
-  /** Evaluates the val split with the model as it stands; left out where there is none. */
-  evaluate?(signal?: AbortSignal): Promise<EvaluationResult>;
-  readonly checkpoints: CheckpointStore;
-  readonly identity: RunIdentity;
-  /** Where to go on, and the name of that place for people. */
-  readonly resume?: Checkpoint | undefined;
-  readonly resumedFrom?: string | undefined;
-  /** How many events of the run were written down so far. */
-  eventCount?(): number;
-  /** Copies a checkpoint to `training.checkpoint_dir`; says what went wrong, one line per problem. */
-  copyCheckpoint?(names: readonly string[], files: CheckpointFiles): Promise<readonly string[]>;
 }
