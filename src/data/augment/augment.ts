@@ -8,7 +8,7 @@ import { derive, type Random, type Raster } from '../../core/index.ts';
 import type { AnnotatedImage } from '../types.ts';
 import { type FlipPairs, transformAnnotations } from './annotations.ts';
 import { changeColors } from './color.ts';
-import type { Augmentation, ColorJitter, Range } from './settings.ts';
+import type { Augmentation, ColorRanges, Range } from './plan.ts';
 import { cropTo, flipHorizontally, flipVertically, resizeTo, rotateBy, type Transform } from './transform.ts';
 import { transformRaster } from './warp.ts';
 
@@ -96,7 +96,7 @@ function randomCrop(image: Raster, area: Range, random: Random): Transform {
 
 function jitter(
   image: Raster,
-  { brightness, contrast, saturation, hue }: ColorJitter,
+  { brightness, contrast, saturation, hue }: ColorRanges,
   random: Random,
 ): Raster {
   return changeColors(image, {
