@@ -144,13 +144,15 @@ function checkRanges(source: Source): void {
       `expected a share of an epoch up to 1, or a whole number of optimiser steps. Received: number ${interval}`,
     );
   }
-  for (const [key, most] of [
-    ['random_crop', 1],
-    ['random_resize', Number.POSITIVE_INFINITY],
+  for (const [key, field, most] of [
+    ['random_crop', 'area', 1],
+    ['random_resize', 'scale', Number.POSITIVE_INFINITY],
+    ['random_erasing', 'area', 1],
+    ['random_erasing', 'ratio', Number.POSITIVE_INFINITY],
   ] as const) {
     const path = ['data', 'augmentations', key];
     const value = source.get(path);
-    const range = isTree(value) ? value.scale : value;
+    const range = isTree(value) ? value[field] : value;
     if (!Array.isArray(range) || range.length !== 2) continue;
     const [low, high] = range as [unknown, unknown];
     if (typeof low !== 'number' || typeof high !== 'number') continue;

@@ -74,6 +74,11 @@ export const movedKeys: readonly MovedKey[] = [
     why: 'augmentations live in data.augmentations',
   },
   {
+    from: 'augmentation.random_erasing',
+    to: 'data.augmentations.random_erasing',
+    why: 'augmentations live in data.augmentations',
+  },
+  {
     from: 'mlflow.model_name',
     to: 'mlflow.registered_model_name',
     why: 'registered_model_name is the name that counts',
@@ -121,7 +126,6 @@ export const ignoredKeys: readonly IgnoredKey[] = [
   { key: 'optimization', why: 'it is the record of an earlier search, not a setting' },
   { key: 'augmentation.mosaic', why: notDone },
   { key: 'augmentation.mixup', why: 'model.mixup_alpha sets mixup' },
-  { key: 'augmentation.random_erasing', why: notDone },
 ];
 
 /** Sections that only older files have; they are gone once their keys are moved or ignored. */

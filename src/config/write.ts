@@ -3,7 +3,7 @@
  * comments. Reading it again gives the same recipe.
  */
 import { Document, isMap, isScalar, type YAMLMap } from 'yaml';
-import { type Recipe, recipeSchema } from './schema/index.ts';
+import { plainAugmentation, type Recipe, recipeSchema } from './schema/index.ts';
 
 export interface WriteOptions {
   /** Address of `recipe.schema.json` for editors; left out: no schema line. */
@@ -35,7 +35,9 @@ export function plainRecipe(recipe: Recipe): Record<string, unknown> {
     ...recipe,
     data: {
       ...recipe.data,
-      augmentations: Object.fromEntries(recipe.data.augmentations.map(({ name, ...rest }) => [name, rest])),
+      augmentations: Object.fromEntries(
+        recipe.data.augmentations.map((step) => [step.type, plainAugmentation(step)]),
+      ),
     },
   };
   return Object.fromEntries(
