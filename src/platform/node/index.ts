@@ -1,4 +1,5 @@
 export type { OnnxArray, OnnxDevice, OnnxPort, OnnxSession } from '../onnx-session.ts';
+export type { Thread, ThreadAnswer, ThreadHandler } from '../thread-channel.ts';
 export * from '../types.ts';
 export * from './files.ts';
 export { openGpu } from './gpu.ts';
@@ -7,3 +8,4 @@ export * from './images.ts';
 export { machineNotes, packageFolder, readMachine } from './machine.ts';
 export { openOnnxSession } from './onnx.ts';
 export { withoutNewProcessListeners } from './process.ts';
+export * from './threads.ts';

@@ -1,0 +1,9 @@
+/**
+ * COCO's annotation files: bytes to objects, and what is wrong with them.
+ *
+ *     const file = parseCoco(bytes, 'instances_train2017.json');
+ *     const problems = [...findCocoProblems(file)];
+ */
+export { parseCoco } from './parse.ts';
+export { type CocoProblem, findCocoProblems } from './problems.ts';
+export type * from './types.ts';

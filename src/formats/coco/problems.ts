@@ -1,0 +1,123 @@
+/**
+ * Whether the parts of a COCO file fit together: ids that occur twice, annotations of images or categories
+ * that the file doesn't have, boxes without area or outside their image. Everything that is found is returned;
+ * the caller decides what it can live with.
+ */
+import type { CocoFile, CocoId, CocoImage, CocoObject } from './types.ts';
+
+export interface CocoProblem {
+  readonly code:
+    | 'duplicate_image_id'
+    | 'duplicate_annotation_id'
+    | 'duplicate_category_id'
+    | 'duplicate_category_name'
+    | 'duplicate_file_name'
+    | 'dangling_image_id'
+    | 'dangling_category_id'
+    | 'image_without_size'
+    | 'box_without_area'
+    | 'box_outside_image'
+    | 'mask_of_other_size';
+  /** An error makes the file ambiguous or wrong; a warning is worth a look. */
+  readonly severity: 'error' | 'warning';
+  /** JSON path: `annotations[17].image_id`. */
+  readonly path: string;
+  readonly message: string;
+  readonly imageId?: CocoId;
+}
+
+/** A box may reach this far over the edge: tools round. In pixels. */
+const edgeTolerance = 1;
+
+export function* findCocoProblems(file: CocoFile): Iterable<CocoProblem> {
+  const images = new Map<CocoId, CocoImage>();
+  const names = new Set<string>();
+  for (const [position, image] of file.images.entries()) {
+    const at = { path: `images[${position}]`, imageId: image.id };
+    if (images.has(image.id)) {
+      yield { code: 'duplicate_image_id', severity: 'error', message: `image id ${image.id} again`, ...at };
+    }
+    if (names.has(image.file_name)) {
+      const message = `${image.file_name} is listed again`;
+      yield { code: 'duplicate_file_name', severity: 'warning', message, ...at };
+    }
+    if (image.width === 0 || image.height === 0) {
+      const message = `${image.file_name} has no width and height`;
+      yield { code: 'image_without_size', severity: 'warning', message, ...at };
+    }
+    images.set(image.id, image);
+    names.add(image.file_name);
+  }
+  const categories = yield* categoryProblems(file);
+  const ids = new Set<number>();
+  for (const [position, annotation] of file.annotations.entries()) {
+    const path = `annotations[${position}]`;
+    const image = images.get(annotation.image_id);
+    const at = { severity: 'error', imageId: annotation.image_id } as const;
+    if (ids.has(annotation.id)) {
+      const message = `annotation id ${annotation.id} again`;
+      yield { code: 'duplicate_annotation_id', path: `${path}.id`, message, ...at };
+    }
+    ids.add(annotation.id);
+    if (!image) {
+      const message = `no image has the id ${annotation.image_id}`;
+      yield { code: 'dangling_image_id', path: `${path}.image_id`, message, ...at };
+    }
+    if (!categories.has(annotation.category_id)) {
+      const message = `no category has the id ${annotation.category_id}`;
+      yield { code: 'dangling_category_id', path: `${path}.category_id`, message, ...at };
+    }
+    if (image) yield* shapeProblems(annotation, image, path);
+  }
+}
+
+function* categoryProblems(file: CocoFile): Generator<CocoProblem, ReadonlySet<number>> {
+  const ids = new Set<number>();
+  const names = new Set<string>();
+  for (const [position, { id, name }] of file.categories.entries()) {
+    const at = { severity: 'error', path: `categories[${position}]` } as const;
+    if (ids.has(id)) yield { code: 'duplicate_category_id', message: `category id ${id} again`, ...at };
+    if (names.has(name)) {
+      yield { code: 'duplicate_category_name', message: `a category is called ${name} again`, ...at };
+    }
+    ids.add(id);
+    names.add(name);
+  }
+  return ids;
+}
+
+function* shapeProblems(annotation: CocoObject, image: CocoImage, path: string): Iterable<CocoProblem> {
+  const at = { severity: 'warning', imageId: image.id } as const;
+  const { bbox, segmentation } = annotation;
+  if (bbox) {
+    const [x, y, width, height] = bbox;
+    const shown = `[${bbox.join(', ')}]`;
+    if (width <= 0 || height <= 0) {
+      const message = `the box ${shown} has no area`;
+      yield { code: 'box_without_area', path: `${path}.bbox`, message, ...at };
+    } else if (
+      image.width > 0 &&
+      image.height > 0 &&
+      (x < -edgeTolerance ||
+        y < -edgeTolerance ||
+        x + width > image.width + edgeTolerance ||
+        y + height > image.height + edgeTolerance)
+    ) {
+      const message = `the box ${shown} reaches outside its image of ${image.width} × ${image.height}`;
+      yield { code: 'box_outside_image', path: `${path}.bbox`, message, ...at };
+    }
+  }
+  if (segmentation && 'size' in segmentation && image.width > 0) {
+    const [height, width] = segmentation.size;
+    if (height !== image.height || width !== image.width) {
+      const message = `the mask is ${width} × ${height}, its image ${image.width} × ${image.height}`;
+      yield {
+        code: 'mask_of_other_size',
+        severity: 'error',
+        path: `${path}.segmentation.size`,
+        message,
+        imageId: image.id,
+      };
+    }
+  }
+}
