@@ -20,6 +20,10 @@ export interface InterpolateOptions {
 
 interface AxesAttrs {
   readonly size: readonly [height: number, width: number];
+  /** What the weights were made by, for readers of a recorded graph (ONNX export); absent for other weights. */
+  readonly mode?: InterpolateMode;
+  readonly alignCorners?: boolean;
+  readonly antialias?: boolean;
 }
 
 const op = defineOp<'x' | 'rows' | 'columns', AxesAttrs>({
@@ -59,6 +63,7 @@ export function applyAxes(
   rows: Float32Array,
   columns: Float32Array,
   size: readonly [height: number, width: number],
+  origin: Omit<AxesAttrs, 'size'> = {},
 ): tf.Tensor {
   const [, height, width] = x.shape as [number, number, number, number];
   return op(
@@ -67,7 +72,7 @@ export function applyAxes(
       rows: tf.tensor2d(rows, [size[0], height]),
       columns: tf.tensor2d(columns, [size[1], width]),
     },
-    { size },
+    { size, ...origin },
   );
 }
 
@@ -83,5 +88,6 @@ export function interpolate(
     axisWeights(mode, height, size[0], options),
     axisWeights(mode, width, size[1], options),
     size,
+    { mode, ...options },
   );
 }
