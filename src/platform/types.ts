@@ -100,3 +100,40 @@ export interface SystemUsage {
   /** Resident memory of this process. */
   readonly processMegabytes: number;
 }
+
+/** What drawing needs of Canvas 2D; both a browser's context and Skia's in Node have it. */
+export type Canvas2D = Pick<
+  OffscreenCanvasRenderingContext2D,
+  | 'fillStyle'
+  | 'strokeStyle'
+  | 'lineWidth'
+  | 'lineJoin'
+  | 'globalAlpha'
+  | 'font'
+  | 'textBaseline'
+  | 'textAlign'
+  | 'save'
+  | 'restore'
+  | 'beginPath'
+  | 'closePath'
+  | 'moveTo'
+  | 'lineTo'
+  | 'arc'
+  | 'rect'
+  | 'fill'
+  | 'stroke'
+  | 'clip'
+  | 'fillRect'
+  | 'strokeRect'
+  | 'fillText'
+> & { measureText(text: string): { readonly width: number } };
+
+/** A picture to draw on. */
+export interface Canvas {
+  readonly context: Canvas2D;
+  /** What it shows now; transparent places show black. */
+  read(): Raster;
+}
+
+/** A canvas of that size, showing the picture when it is given one. Text in `canvasFont` always has glyphs. */
+export type OpenCanvas = (image: Raster | Size) => Canvas;

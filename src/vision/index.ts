@@ -6,6 +6,7 @@
  *     const image = processor.preprocess(raster, annotations);
  *     const batch = processor.collate([image, other]);      // padded, with pixel mask and labels
  */
+export * from './draw/index.ts';
 export { resizeNearest } from './nearest.ts';
 export { largestSize, type PadOptions, padImages, pixelMask } from './padding.ts';
 export { centerCrop, crop } from './pixels.ts';

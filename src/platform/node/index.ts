@@ -1,6 +1,7 @@
 export type { OnnxArray, OnnxDevice, OnnxPort, OnnxSession } from '../onnx-session.ts';
 export type { Thread, ThreadAnswer, ThreadHandler } from '../thread-channel.ts';
 export * from '../types.ts';
+export { canvasFont, openCanvas } from './canvas.ts';
 export * from './files.ts';
 export { openGpu } from './gpu.ts';
 export * from './host.ts';
