@@ -80,7 +80,7 @@ function runOnCpu(
   inputs: tf.NamedTensorInfoMap,
   attrs: object,
   backend: CpuBackend,
-): tf.TensorInfo[] {
+): tf.TensorInfo | tf.TensorInfo[] {
   const declared = kernel.outputs(inputs as Record<string, tf.TensorInfo>, attrs);
   const outputs = declared.map(({ shape, dtype }) => {
     const size = shape.reduce((product, dimension) => product * dimension, 1);
@@ -92,7 +92,7 @@ function runOnCpu(
     outputs,
     attrs,
   );
-  return declared.map(({ shape, dtype }, i) => backend.makeTensorInfo(shape, dtype, outputs[i]!));
+  return oneOrAll(declared.map(({ shape, dtype }, i) => backend.makeTensorInfo(shape, dtype, outputs[i]!)));
 }
 
 function runOnWasm(
@@ -100,7 +100,7 @@ function runOnWasm(
   inputs: tf.NamedTensorInfoMap,
   attrs: object,
   backend: WasmBackend,
-): tf.TensorInfo[] {
+): tf.TensorInfo | tf.TensorInfo[] {
   const declared = kernel.outputs(inputs as Record<string, tf.TensorInfo>, attrs);
   // All memory first: when the heap grows, views of it taken before are dead.
   const infos = declared.map(({ shape, dtype }) => backend.makeOutput(shape, dtype));
@@ -109,8 +109,12 @@ function runOnWasm(
     infos.map((info) => backend.typedArrayFromHeap(info)),
     attrs,
   );
-  return infos;
+  return oneOrAll(infos);
 }
+
+/** A kernel with one output returns it bare. */
+const oneOrAll = (infos: tf.TensorInfo[]): tf.TensorInfo | tf.TensorInfo[] =>
+  infos.length === 1 ? infos[0]! : infos;
 
 function mapInputs(
   inputs: tf.NamedTensorInfoMap,

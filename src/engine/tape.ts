@@ -130,7 +130,8 @@ function nodesBetween(
     const names = Object.keys(node.inputs).filter((name) => dependent.has(node.inputs[name]!.id));
     if (names.length === 0) continue;
     inputNames.set(node, names);
-    for (const output of node.outputs) dependent.add(output.id);
+    // Comparisons and integers are constant almost everywhere: nothing flows through them.
+    for (const output of node.outputs) if (output.dtype === 'float32') dependent.add(output.id);
   }
   const needed = new Set([target]);
   const path = new Map<TapeNode, readonly string[]>();

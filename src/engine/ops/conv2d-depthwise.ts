@@ -70,10 +70,10 @@ export function depthwiseInputGradient(
 export function depthwiseWeightGradient(
   dy: tf.Tensor4D,
   x: tf.Tensor4D,
-  weight: tf.Tensor,
+  weightShape: readonly number[],
   { stride, padding, dilation }: Window,
 ): tf.Tensor {
-  const [out, , kh, kw] = weight.shape as [number, number, number, number];
+  const [out, , kh, kw] = weightShape as [number, number, number, number];
   const [batch, outHeight, outWidth] = dy.shape;
   const channels = x.shape[3];
   const multiplier = out / channels;

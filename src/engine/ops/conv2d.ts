@@ -56,12 +56,12 @@ const op = defineOp<'x' | 'weight', Conv2dAttrs>({
     if (attrs.groups === 1)
       return {
         x: () => denseInputGradient(upstream, weight, image.shape, attrs),
-        weight: () => denseWeightGradient(upstream, image, weight, attrs),
+        weight: () => conv2dWeightGradient(upstream, image, weight.shape, attrs),
       };
     if (isDepthwise(image, attrs))
       return {
         x: () => depthwiseInputGradient(upstream, weight, image.shape, attrs),
-        weight: () => depthwiseWeightGradient(upstream, image, weight, attrs),
+        weight: () => depthwiseWeightGradient(upstream, image, weight.shape, attrs),
       };
     const dys = tf.split(upstream, attrs.groups, 3);
     const parts = grouped(image, weight, attrs);
@@ -75,7 +75,9 @@ const op = defineOp<'x' | 'weight', Conv2dAttrs>({
         ),
       weight: () =>
         tf.concat(
-          parts.map(([part, filter], i) => denseWeightGradient(dys[i] as tf.Tensor4D, part, filter, attrs)),
+          parts.map(([part, filter], i) =>
+            conv2dWeightGradient(dys[i] as tf.Tensor4D, part, filter.shape, attrs),
+          ),
           0,
         ),
     };
@@ -186,8 +188,14 @@ function padImageNegative(x: tf.Tensor4D, padding: Window['padding']): tf.Tensor
   return tf.slice(x, [0, top, left, 0], [batch, height - top - bottom, width - left - right, channels]);
 }
 
-function denseWeightGradient(dy: tf.Tensor4D, x: tf.Tensor4D, weight: tf.Tensor, window: Window): tf.Tensor {
-  const [output, input, kh, kw] = weight.shape as [number, number, number, number];
+/** `weightShape` and the result are torch's [out, in, kh, kw]; one group. */
+export function conv2dWeightGradient(
+  dy: tf.Tensor4D,
+  x: tf.Tensor4D,
+  weightShape: readonly number[],
+  window: Window,
+): tf.Tensor {
+  const [output, input, kh, kw] = weightShape as [number, number, number, number];
   const dyRows = tf.reshape(dy, [-1, output]);
   const patches = patchRows(x, kh, kw, window);
   if (patches) {

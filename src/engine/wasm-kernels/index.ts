@@ -1,5 +1,21 @@
 /**
- * Kernels that TensorFlow.js' WebAssembly backend lacks, or has only in a slow form, as compositions of the
- * kernels that it has. Registered once, when the backend is opened.
+ * Kernels that TensorFlow.js' WebAssembly backend lacks, or has only in a slow form. Registered once, when the
+ * backend is opened for the first time.
  */
-export function registerWasmKernels(): void {}
+import { registerBatchMatMul } from './batch-mat-mul.ts';
+import { registerConvolutionGradients } from './convolution.ts';
+import { registerDataMovement } from './data-movement.ts';
+import { registerEinsum } from './einsum.ts';
+import { registerPoolingGradient } from './pooling.ts';
+
+let registered = false;
+
+export function registerWasmKernels(): void {
+  if (registered) return;
+  registered = true;
+  registerBatchMatMul();
+  registerConvolutionGradients();
+  registerDataMovement();
+  registerEinsum();
+  registerPoolingGradient();
+}
