@@ -166,7 +166,9 @@ modle: 1
     expect(problemsOf(minimal, ['data.augmentations.rotatoin=3'])[0]).toMatch(
       /did you mean data\.augmentations\.rotation\?/,
     );
-    expect(problemsOf(minimal, ['data.augmentations.color_jitter.hue=3'])[0]).toMatch(/expected a number ≤ 0\.5/);
+    expect(problemsOf(minimal, ['data.augmentations.color_jitter.hue=3'])[0]).toMatch(
+      /expected a number ≤ 0\.5/,
+    );
   });
 });
 

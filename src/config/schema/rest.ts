@@ -28,7 +28,7 @@ export const mlflowSchema = z.strictObject({
       ],
       { error: 'expected all, best, none, true (best) or false (none)' },
     )
-    .default('best')
+    .prefault('best')
     .describe('Checkpoints that are sent: all, best (true) or none (false)'),
   tags: z
     .record(

@@ -80,7 +80,7 @@ const precision = z
     ],
     { error: 'expected fp32 or fp16' },
   )
-  .default('fp32');
+  .prefault('fp32');
 
 export const trainingSchema = z.strictObject({
   max_epochs: z.int().min(1).default(100).describe('Passes over the training images'),
@@ -99,13 +99,13 @@ export const trainingSchema = z.strictObject({
   optimizer: z
     .enum([...optimizerNames, 'AdamW', 'Adam', 'SGD', 'RMSprop', 'Adagrad'])
     .transform((name): OptimizerName => name.toLowerCase() as OptimizerName)
-    .default('adamw')
+    .prefault('adamw')
     .describe(`${optimizerNames.join(', ')}`),
   optimizer_params: optimizerParamsSchema.default({}).describe("Options by torch's names and defaults"),
   scheduler: z
     .enum([...schedulerNames, 'none'])
     .transform((name): SchedulerName => (name === 'none' ? 'constant' : name))
-    .default('cosine')
+    .prefault('cosine')
     .describe(`Course of the learning rate after warmup: ${schedulerNames.join(', ')}`),
   scheduler_params: schedulerParamsSchema.default({}).describe('Options of the scheduler'),
   warmup_steps: count.default(0).describe('Linear warmup from 0, in optimiser steps'),
@@ -160,6 +160,14 @@ export const trainingSchema = z.strictObject({
     .default(null)
     .describe('A place that gets a copy of each checkpoint'),
   save_top_k: z.int().min(-1).default(3).describe('Best checkpoints that are kept beside the last; −1: all'),
+  checkpoint_every_n_steps: z
+    .int()
+    .min(1)
+    .nullable()
+    .default(null)
+    .describe(
+      'Also write the last checkpoint every so many optimiser steps, beside those of epochs and evaluations',
+    ),
   val_check_interval: z
     .number()
     .gt(0)
