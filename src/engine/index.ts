@@ -15,6 +15,7 @@ export {
   runNode,
 } from './graph/index.ts';
 export { backendNames, defineOp, defineOpWithOutputs, type OpDefinition, once } from './op.ts';
+export type { InterpolateMode } from './ops/index.ts';
 export * as ops from './ops/index.ts';
 export { Tape } from './tape.ts';
 export * as tf from './tf.ts';

@@ -66,8 +66,8 @@ export function areaWeights(input: number, output: number): Float32Array {
 }
 
 function sourcePosition(i: number, input: number, output: number, alignCorners: boolean): number {
-  if (alignCorners) return output > 1 ? (i * (input - 1)) / (output - 1) : 0;
-  return ((i + 0.5) * input) / output - 0.5;
+  if (alignCorners) return output > 1 ? f32(i * f32((input - 1) / (output - 1))) : 0;
+  return f32(f32((i + 0.5) * f32(input / output)) - 0.5);
 }
 
 function bilinearWeights(input: number, output: number, alignCorners: boolean): Float32Array {

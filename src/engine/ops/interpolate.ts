@@ -66,13 +66,15 @@ export function applyAxes(
   origin: Omit<AxesAttrs, 'size'> = {},
 ): tf.Tensor {
   const [, height, width] = x.shape as [number, number, number, number];
-  return op(
-    {
-      x,
-      rows: tf.tensor2d(rows, [size[0], height]),
-      columns: tf.tensor2d(columns, [size[1], width]),
-    },
-    { size, ...origin },
+  return tf.tidy(() =>
+    op(
+      {
+        x,
+        rows: tf.tensor2d(rows, [size[0], height]),
+        columns: tf.tensor2d(columns, [size[1], width]),
+      },
+      { size, ...origin },
+    ),
   );
 }
 

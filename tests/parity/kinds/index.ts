@@ -14,5 +14,6 @@ export const kinds: Readonly<Record<string, () => Promise<KindHandler>>> = {
   size_vectors: async () => (await import('./size_vectors.ts')).sizeVectors,
   rle: async () => (await import('./rle.ts')).rle,
   augmentation_geometry: async () => (await import('./augmentation_geometry.ts')).augmentationGeometry,
+  interpolate_vectors: async () => (await import('./interpolate_vectors.ts')).interpolateVectors,
   postprocess: async () => (await import('./postprocess.ts')).postprocess,
 };
