@@ -3,7 +3,7 @@
  * Face's names at its border (`pixel_values` [batch, 3, height, width] in, `logits`, `pred_boxes` out), and a
  * family that knows how to make one from a `config.json`.
  */
-import type { TaskName } from '../core/index.ts';
+import type { Size, TaskName } from '../core/index.ts';
 import type { tf } from '../engine/index.ts';
 import { type ForwardContext, Module } from '../nn/index.ts';
 
@@ -46,6 +46,16 @@ export abstract class VisionModel extends Module {
 
   abstract readonly classHeads: readonly ClassHead[];
 
+  /** Whether padding has to be told: `pixel_mask` goes into the forward pass. */
+  readonly takesPixelMask: boolean = false;
+
+  /** Parameters that `backbone_learning_rate_factor` slows down: those below one of these names. */
+  protected abstract readonly backbonePrefix: string;
+
+  isBackbone(parameterName: string): boolean {
+    return parameterName.startsWith(this.backbonePrefix);
+  }
+
   /** Names in a checkpoint that the original ignores as well: neither missing nor unexpected. */
   ignoresOnLoad(_name: string): boolean {
     return false;
@@ -66,6 +76,20 @@ export interface Family {
   build(config: HfConfig, task: TaskName): VisionModel;
   /** The processor of the original, for checkpoints without `preprocessor_config.json`. */
   defaultProcessor(config: HfConfig): ProcessorConfig;
-  /** `config.json` for a model that is trained from scratch at another input size, where the size is part of it. */
-  withImageSize?(config: HfConfig, size: { readonly height: number; readonly width: number }): HfConfig;
+  /** `config.json` for another input size, where the size shapes the weights. */
+  withImageSize?(config: HfConfig, size: Size): HfConfig;
+  /** `config.json` with another dropout rate; left out by families that have none. */
+  withDropout?(config: HfConfig, rate: number): HfConfig;
+  /** `config.json` as it is stored beside complete weights. */
+  savedConfig?(config: HfConfig): HfConfig;
+  /**
+   * How a checkpoint's tensor of shape `from` becomes one of the model's shape (position embeddings at another
+   * input size); undefined where it can't.
+   */
+  adaptTensor?(
+    name: string,
+    from: readonly number[],
+    checkpoint: HfConfig,
+    model: HfConfig,
+  ): ((values: Float32Array) => Promise<Float32Array>) | undefined;
 }

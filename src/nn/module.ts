@@ -76,7 +76,8 @@ export interface ForwardContext {
   readonly batchStatistics?: boolean;
   /**
    * Receives the new value of a buffer (running statistics). A step assigns it after the forward pass, in place
-   * when it is recorded; without it buffers stand still. The tensor belongs to the scope of the forward pass.
+   * when it is recorded; without it buffers stand still. The tensor may lie in a scope that ends before the
+   * forward pass does: keep it (`tf.keep`) and dispose of it.
    */
   updateBuffer?(buffer: Parameter, value: tf.Tensor): void;
   /** Also return `hidden_states.<i>` and the like. */

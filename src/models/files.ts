@@ -1,0 +1,120 @@
+/**
+ * Where a model's files are: an HF folder, a run folder (its `model/`), a folder in any volume, or a repository
+ * of the hub. All of them are a volume and a prefix in it.
+ */
+import { CheckpointError } from '../core/index.ts';
+import { openSafetensors, openShards, type TensorFile } from '../formats/safetensors/index.ts';
+import { isHubName, openHub, openPlace, type Place } from '../storage/index.ts';
+
+export interface PlaceOptions {
+  /** Branch, tag or commit of a hub repository (`main`). */
+  readonly revision?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** Downloads from the hub: bytes of a file. */
+  readonly onProgress?: ((file: string, received: number, total: number) => void) | undefined;
+}
+
+export class ModelFiles {
+  private constructor(
+    private readonly place: Place,
+    /** For messages. */
+    readonly location: string,
+    private readonly signal: AbortSignal | undefined,
+  ) {}
+
+  /** Finds the folder with `config.json`. */
+  static async find(place: string | Place, options: PlaceOptions = {}): Promise<ModelFiles> {
+    const { signal, revision, onProgress } = options;
+    const at = typeof place === 'string' ? await openPlace(place) : place;
+    const location = typeof place === 'string' ? place : `${at.volume.location}/${at.path}`;
+    for (const folder of ['', 'model']) {
+      const files = new ModelFiles({ volume: at.volume, path: join(at.path, folder) }, location, signal);
+      if (await files.has('config.json')) return files;
+    }
+    if (typeof place === 'string' && isHubName(place)) {
+      const volume = await openHub(place, {
+        ...(revision ? { revision } : {}),
+        ...(signal ? { signal } : {}),
+        ...(onProgress ? { onProgress } : {}),
+      });
+      return new ModelFiles({ volume, path: '' }, place, signal);
+    }
+    throw new CheckpointError({
+      code: 'model_not_found',
+      expected:
+        'a folder with config.json, a run folder with model/config.json, or a hub id (organisation/name)',
+      received: location,
+      fix: 'check the path; a checkpoint of a run becomes a model when the run ends or with ocelli export',
+    });
+  }
+
+  async has(name: string): Promise<boolean> {
+    const path = join(this.place.path, name);
+    try {
+      for await (const entry of this.place.volume.list(path, this.signal))
+        if (entry.path === path) return true;
+    } catch (error) {
+      // A folder that isn't there has no such file; anything else is told.
+      if (!isMissing(error)) throw error;
+    }
+    return false;
+  }
+
+  async json(name: string): Promise<Record<string, unknown>> {
+    const bytes = await this.open(name).read(undefined, this.signal);
+    try {
+      const value: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+      if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+        return value as Record<string, unknown>;
+      }
+    } catch (cause) {
+      throw this.broken(name, 'a JSON object', 'text that does not parse', cause);
+    }
+    throw this.broken(name, 'a JSON object', 'another JSON value');
+  }
+
+  /** `model.safetensors`, or its shards. */
+  async weights(): Promise<TensorFile> {
+    if (await this.has('model.safetensors')) {
+      return openSafetensors(this.open('model.safetensors'), this.signal);
+    }
+    const index = 'model.safetensors.index.json';
+    if (await this.has(index)) {
+      const json = await this.json(index);
+      return openShards({ path: index, json }, (name) => this.open(name), this.signal);
+    }
+    const pickled = await this.has('pytorch_model.bin');
+    throw new CheckpointError({
+      code: 'weights_missing',
+      expected: `model.safetensors in ${this.location}`,
+      received: pickled ? 'only pytorch_model.bin' : 'no weights',
+      fix: pickled
+        ? 'convert it with save_pretrained(safe_serialization=True), or choose a revision that has safetensors'
+        : 'choose a complete checkpoint, or start fresh with model.pretrained=false',
+    });
+  }
+
+  private open(name: string) {
+    return this.place.volume.open(join(this.place.path, name));
+  }
+
+  private broken(name: string, expected: string, received: string, cause?: unknown): CheckpointError {
+    return new CheckpointError({
+      code: 'checkpoint_file_invalid',
+      expected: `${expected} in ${name} of ${this.location}`,
+      received,
+      fix: 'fetch the file again',
+      cause,
+    });
+  }
+}
+
+const join = (folder: string, name: string): string => [folder, name].filter(Boolean).join('/');
+
+const missingCodes = new Set(['file_missing', 'hub_file_missing', 'folder_missing']);
+
+function isMissing(error: unknown): boolean {
+  return (
+    typeof error === 'object' && error !== null && 'code' in error && missingCodes.has(String(error.code))
+  );
+}
