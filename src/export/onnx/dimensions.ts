@@ -78,6 +78,14 @@ export class Dimensions {
       const difference = observed.map((value, i) => value - a.observed[i]!);
       if (isFixed(difference)) return binary('Add', a, this.onnx.ints([difference[0]!]));
     }
+    for (const a of known) {
+      const law = floorLaw(observed, a.observed);
+      if (!law) continue;
+      return this.remember(observed, () => {
+        const whole = this.onnx.one('Div', [a.emit(), this.onnx.ints([law.divisor])], {}, DataType.int64);
+        return this.onnx.one('Mul', [whole, this.onnx.ints([law.factor])], {}, DataType.int64);
+      });
+    }
     for (const [i, a] of known.entries()) {
       for (const b of known.slice(i)) {
         const product = a.observed.map((value, k) => value * b.observed[k]!);
@@ -128,4 +136,26 @@ export class Dimensions {
     }
     return undefined;
   }
+}
+
+/**
+ * `observed` as ⌊a / divisor⌋ · factor, as cropping to whole patches has it (divisor = factor then, which is
+ * tried first). Undefined unless the observations leave one divisor.
+ */
+function floorLaw(observed: Varying, a: Varying): { divisor: number; factor: number } | undefined {
+  if (observed.some((value) => value < 1 || !Number.isInteger(value))) return undefined;
+  const common = observed.reduce(greatestCommonDivisor);
+  const fits = (divisor: number, factor: number): boolean =>
+    observed.every((value, i) => Math.floor(a[i]! / divisor) * factor === value);
+  if (common > 1 && fits(common, common)) return { divisor: common, factor: common };
+  for (const factor of common > 1 ? [common, 1] : [1]) {
+    const low = Math.max(...observed.map((value, i) => Math.floor(a[i]! / (value / factor + 1)) + 1));
+    const high = Math.min(...observed.map((value, i) => Math.floor(a[i]! / (value / factor))));
+    if (low === high && low > 1 && fits(low, factor)) return { divisor: low, factor };
+  }
+  return undefined;
+}
+
+function greatestCommonDivisor(a: number, b: number): number {
+  return b === 0 ? a : greatestCommonDivisor(b, a % b);
 }

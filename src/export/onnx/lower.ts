@@ -13,6 +13,7 @@ import {
 } from '../../formats/onnx/index.ts';
 import { OnnxBuilder } from './builder.ts';
 import { foldConstants } from './fold.ts';
+import type { TypedModel } from './half.ts';
 import { Lowering, onnxTypes, unsupported } from './lowering.ts';
 import { isFixed, overlay, type Program, type Varying } from './program.ts';
 import { rows } from './rows/index.ts';
@@ -39,13 +40,13 @@ export async function lowerToOnnx(
   graphs: Graph | readonly Graph[],
   options: OnnxOptions,
 ): Promise<Uint8Array> {
-  return encodeOnnx(await lowerToModel(graphs, options));
+  return encodeOnnx((await lowerToModel(graphs, options)).model);
 }
 
 export async function lowerToModel(
   graphs: Graph | readonly Graph[],
   options: OnnxOptions,
-): Promise<OnnxModel> {
+): Promise<TypedModel> {
   const program = overlay('nodes' in graphs ? [graphs] : graphs);
   const { nodes, constants } = await foldConstants(program, options.parameters);
   const onnx = new OnnxBuilder();
@@ -71,7 +72,7 @@ export async function lowerToModel(
     });
     return valueInfo(name, onnxTypes[lowering.dtype(id)], program.values[id]!.dims, options);
   });
-  return {
+  const model: OnnxModel = {
     irVersion,
     opsetImport: [{ domain: '', version: opset }],
     producerName: 'ocelli',
@@ -79,6 +80,7 @@ export async function lowerToModel(
     graph: onnx.graph('model', inputs, outputs),
     metadataProps: Object.entries(options.metadata ?? {}).map(([key, value]) => ({ key, value })),
   };
+  return { model, types: onnx.types };
 }
 
 function defineInput(lowering: Lowering, name: string, id: number, options: OnnxOptions): OnnxValueInfo {

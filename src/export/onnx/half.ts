@@ -1,0 +1,79 @@
+/**
+ * A float32 model to half precision: weights and everything that is computed from the picture become float16,
+ * inputs and outputs stay float32. What is computed from sizes and masks alone (position embeddings: angles
+ * that need more than eleven bits) stays float32 and is converted where it meets the picture.
+ */
+import {
+  AttributeType,
+  DataType,
+  type OnnxModel,
+  type OnnxNode,
+  type OnnxTensor,
+  toHalf,
+} from '../../formats/onnx/index.ts';
+
+export interface TypedModel {
+  readonly model: OnnxModel;
+  /** Element type by value name. */
+  readonly types: ReadonlyMap<string, number>;
+}
+
+/** `dataInputs`: the inputs whose descendants are converted. */
+export function toHalfPrecision({ model, types }: TypedModel, dataInputs: readonly string[]): OnnxModel {
+  const { graph } = model;
+  const initializers = new Map(graph.initializer.map((tensor) => [tensor.name, tensor]));
+  const outputs = new Set(graph.output.map((value) => value.name));
+  const nodes: OnnxNode[] = [];
+  const halves = new Map<string, string>();
+  const kept: OnnxTensor[] = [];
+  const isFloat = (name: string): boolean => types.get(name) === DataType.float;
+
+  const cast = (from: string, to: string, type: number): void => {
+    nodes.push({
+      name: `cast_${to}`,
+      opType: 'Cast',
+      input: [from],
+      output: [to],
+      attribute: [{ name: 'to', type: AttributeType.int, i: type }],
+    });
+  };
+  /** The half form of a value: made already, a converted weight, or a cast put in here. */
+  const half = (name: string): string => {
+    const known = halves.get(name);
+    if (known !== undefined) return known;
+    const tensor = initializers.get(name);
+    const converted = `${name}_fp16`;
+    if (tensor) kept.push(halfTensor(tensor, converted));
+    else cast(name, converted, DataType.float16);
+    halves.set(name, converted);
+    return converted;
+  };
+
+  for (const name of dataInputs) half(name);
+  for (const node of graph.node) {
+    const inHalf =
+      node.opType !== 'Shape' && node.input.some((name) => halves.has(name) && !initializers.has(name));
+    if (!inHalf) {
+      nodes.push(node);
+      continue;
+    }
+    const input = node.input.map((name) => (name !== '' && isFloat(name) ? half(name) : name));
+    if (node.output.every((name) => outputs.has(name))) {
+      cast(input[0]!, node.output[0]!, DataType.float);
+      continue;
+    }
+    nodes.push({ ...node, input });
+    // Values keep their names; from here on they are halves. A cast's target type is its own business.
+    if (node.opType === 'Cast') continue;
+    for (const name of node.output) if (isFloat(name)) halves.set(name, name);
+  }
+  const used = new Set(nodes.flatMap((node) => node.input));
+  const initializer = [...graph.initializer, ...kept].filter((tensor) => used.has(tensor.name));
+  return { ...model, graph: { ...graph, node: nodes, initializer } };
+}
+
+function halfTensor(tensor: OnnxTensor, name: string): OnnxTensor {
+  const { buffer, byteOffset, byteLength } = tensor.rawData;
+  const floats = new Float32Array(buffer.slice(byteOffset, byteOffset + byteLength));
+  return { ...tensor, name, dataType: DataType.float16, rawData: new Uint8Array(toHalf(floats).buffer) };
+}
