@@ -14,6 +14,7 @@ export { freeze, type GroupSettings, parameterGroups } from './groups.ts';
 export { train } from './loop.ts';
 export * from './optimizers/index.ts';
 export { type Monitor, type Progress, startOfRun } from './progress.ts';
+export { settingsOf } from './recipe.ts';
 export * from './schedules/index.ts';
 export type { TrainingServices } from './services.ts';
 export type { TrainingSettings } from './settings.ts';

@@ -91,7 +91,9 @@ export class TrainingStep<Prediction> {
         this.trainable.map(({ variable }) => variable),
       );
       for (const [buffer, value] of statistics) buffer.value.assign(value);
-      const losses = new Map(Object.entries({ loss: loss.total, ...loss.parts }));
+      // Copies: a loss of one part may give the same tensor under two names.
+      const named = Object.entries({ loss: loss.total, ...loss.parts });
+      const losses = new Map(named.map(([name, scalar]) => [name, tf.clone(scalar)]));
       const gradients = new Map<string, tf.Tensor>();
       this.trainable.forEach(({ name }, i) => {
         if (found[i]) gradients.set(name, found[i]);
