@@ -19,5 +19,6 @@ export {
   taskMetrics,
   taskNames,
 } from './schema/index.ts';
+export { recipeTemplate, type TemplateTask, templateTasks } from './template.ts';
 export type { RecipeWarning } from './warnings.ts';
 export { plainRecipe, resolvedYaml, schemaLine } from './write.ts';

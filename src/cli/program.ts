@@ -1,0 +1,38 @@
+/**
+ * The command line: one verb per file in `commands/`, put together here. Wrong use (an unknown verb or option, a
+ * missing argument) ends with exit code 2, help with 0.
+ */
+import { Command, CommanderError } from 'commander';
+import { addInit } from './commands/init.ts';
+import { packageInfo } from './package-info.ts';
+
+const verbs: readonly ((program: Command) => void)[] = [addInit];
+
+export async function runProgram(args: readonly string[]): Promise<void> {
+  const program = buildProgram();
+  try {
+    if (args.length === 0) program.help({ error: true });
+    await program.parseAsync(args, { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    process.exitCode = error.exitCode === 0 ? 0 : 2;
+  }
+}
+
+export function buildProgram(): Command {
+  const program = new Command('ocelli');
+  program
+    .description('Fine-tunes Hugging Face vision models on WebGPU and runs them, from one YAML recipe.')
+    .version(packageInfo().version, '-v, --version')
+    .showHelpAfterError('(--help shows what is known, with examples)')
+    .configureHelp({ showGlobalOptions: true })
+    .addHelpText('after', '\n`ocelli <command> --help` shows arguments, options and examples.');
+  for (const add of verbs) add(program);
+  // Errors of usage are thrown, so that one place decides the exit code.
+  for (const command of [program, ...descendants(program)]) command.exitOverride();
+  return program;
+}
+
+function descendants(command: Command): Command[] {
+  return command.commands.flatMap((child) => [child as Command, ...descendants(child as Command)]);
+}
