@@ -53,13 +53,15 @@ async function runCommand(
   run: (context: Context) => Promise<number | undefined>,
 ): Promise<number> {
   const output = new Output({ json: options.json === true, quiet: options.quiet === true });
-  using interrupts = listenForInterrupts((text) => output.error(text));
+  const interrupts = listenForInterrupts((text) => output.error(text));
   try {
     const code = await run({ output, signal: interrupts.signal, device: options.device });
     return interrupts.signal.aborted && !code ? 130 : (code ?? 0);
   } catch (error) {
     // Whatever an aborted request threw: the reason is the interrupt.
     return reportFailure(interrupts.signal.aborted ? interrupts.signal.reason : error, output);
+  } finally {
+    interrupts.end();
   }
 }
 

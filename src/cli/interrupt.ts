@@ -7,7 +7,7 @@ import { InterruptedError } from '../core/index.ts';
 export interface Interrupts {
   readonly signal: AbortSignal;
   /** Takes the handlers away, so that the process is as it was. */
-  [Symbol.dispose](): void;
+  end(): void;
 }
 
 export function listenForInterrupts(say: (text: string) => void): Interrupts {
@@ -28,7 +28,7 @@ export function listenForInterrupts(say: (text: string) => void): Interrupts {
   process.on('SIGTERM', onSignal);
   return {
     signal: controller.signal,
-    [Symbol.dispose]() {
+    end() {
       process.off('SIGINT', onSignal);
       process.off('SIGTERM', onSignal);
     },
