@@ -13,6 +13,7 @@ export { centerCrop, crop } from './pixels.ts';
 export { type ProcessorKind, processorTypes, registerProcessor } from './processors/kinds.ts';
 export { createProcessor } from './processors/pipeline.ts';
 export type { Settings, SizeRule } from './processors/settings.ts';
-export { type Filter, filtersByCode, resize, resizeBytes } from './resize.ts';
+export { resize, resizeBytes } from './resize.ts';
 export * from './sizes.ts';
+export { type Filter, filtersByCode } from './taps.ts';
 export type * from './types.ts';

@@ -3,7 +3,7 @@
  * `reduce_labels`, `feature_extractor_type`), and every mistake reported at once.
  */
 import { ConfigError, type Size } from '../../core/index.ts';
-import { type Filter, filtersByCode } from '../resize.ts';
+import { type Filter, filtersByCode } from '../taps.ts';
 import type { ProcessorConfig } from '../types.ts';
 
 /** How `size` asks for a size. */
