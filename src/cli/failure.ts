@@ -1,10 +1,14 @@
 /** An error as people and programs get it. The stack of an unexpected one is shown when `DEBUG` is set. */
-import { exitCodeOf, OcelliError } from '../core/index.ts';
+import { exitCodeOf, InterruptedError, OcelliError } from '../core/index.ts';
 import type { Output } from './output.ts';
 
 /** Tells about the error and returns the exit code. */
 export function reportFailure(error: unknown, output: Output): number {
   const exitCode = exitCodeOf(error);
+  if (error instanceof InterruptedError) {
+    output.error(`Stopped: ${error.received}. ${error.hint}`);
+    return exitCode;
+  }
   if (error instanceof OcelliError) {
     output.error(`Error: ${error.message}`);
     if (process.env.DEBUG && error.cause) output.error(`Cause: ${stackOf(error.cause)}`);
@@ -14,7 +18,7 @@ export function reportFailure(error: unknown, output: Output): number {
       process.env.DEBUG ? stackOf(error) : 'This is not expected. DEBUG=1 shows where it happened.',
     );
   }
-  output.json(failureEvent(error, exitCode));
+  if (!output.failureTold) output.json(failureEvent(error, exitCode));
   return exitCode;
 }
 

@@ -17,6 +17,8 @@ export interface OutputOptions {
 export class Output {
   private readonly gone = new Set<NodeJS.WriteStream>();
   private progressShown = false;
+  /** Whether programs were told of the failure already, by the run itself. */
+  failureTold = false;
 
   constructor(
     readonly options: OutputOptions,
@@ -43,6 +45,7 @@ export class Output {
 
   /** An object for programs; people don't see it. */
   json(value: unknown): void {
+    if ((value as { type?: unknown }).type === 'failed') this.failureTold = true;
     if (this.options.json) this.write(this.stdout, `${JSON.stringify(value)}\n`);
   }
 

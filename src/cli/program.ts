@@ -3,10 +3,12 @@
  * missing argument) ends with exit code 2, help with 0.
  */
 import { Command, CommanderError } from 'commander';
+import { addDoctor } from './commands/doctor.ts';
 import { addInit } from './commands/init.ts';
+import { addPush } from './commands/push.ts';
 import { packageInfo } from './package-info.ts';
 
-const verbs: readonly ((program: Command) => void)[] = [addInit];
+const verbs: readonly ((program: Command) => void)[] = [addInit, addDoctor, addPush];
 
 export async function runProgram(args: readonly string[]): Promise<void> {
   const program = buildProgram();

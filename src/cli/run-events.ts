@@ -1,0 +1,125 @@
+/**
+ * A run's events for people: a progress line at a terminal, plain lines when piped. With `--json` the events
+ * themselves go out, one per line.
+ */
+import type { Metrics, RunEvent, RunEventOf } from '../core/index.ts';
+import { compact, duration, grouped, megabytes, some } from './format.ts';
+import type { Output } from './output.ts';
+
+export interface RunDisplayOptions {
+  readonly epochs: number;
+  /** Steps between two plain lines. */
+  readonly logEvery: number;
+  /** The metric that decides, said first. */
+  readonly monitor: string;
+}
+
+export class RunDisplay {
+  private firstStep: { readonly step: number; readonly at: number } | undefined;
+
+  constructor(
+    private readonly output: Output,
+    private readonly options: RunDisplayOptions,
+  ) {}
+
+  show(event: RunEvent): void {
+    this.output.json(event);
+    switch (event.type) {
+      case 'step':
+        this.step(event);
+        return;
+      case 'warning':
+        this.output.warn(event.message);
+        return;
+      case 'finished':
+      case 'failed':
+      case 'stopped':
+        return;
+      default: {
+        const text = sentence(event, this.options);
+        if (text !== undefined) this.output.say(text);
+      }
+    }
+  }
+
+  private step(event: RunEventOf<'step'>): void {
+    // The first step is slower than the rest (kernels are compiled), so the clock starts after it.
+    this.firstStep ??= { step: event.step, at: performance.now() };
+    const done = event.step - this.firstStep.step;
+    const left = event.total_steps - event.step;
+    const eta = done > 0 ? ((performance.now() - this.firstStep.at) / done) * left : event.ms * left;
+    const parts = [
+      `epoch ${event.epoch + 1}/${this.options.epochs}`,
+      `step ${event.step}/${event.total_steps}`,
+      `loss ${compact(event.loss)}`,
+      `lr ${compact(event.learning_rate)}`,
+      `${compact(event.ms)} ms`,
+      `${compact(event.images_per_second)} images/s`,
+      `ETA ${duration(eta)}`,
+      megabytes(event.gpu_bytes),
+    ];
+    if (this.output.live) this.output.progress(parts.join('  '));
+    else if (event.step % this.options.logEvery === 0 || left === 0) this.output.say(parts.join('  '));
+  }
+}
+
+type Told = Exclude<RunEvent['type'], 'step' | 'warning' | 'finished' | 'failed' | 'stopped'>;
+
+/** What to say about an event; undefined: nothing. */
+function sentence(event: RunEventOf<Told>, options: RunDisplayOptions): string | undefined {
+  switch (event.type) {
+    case 'run_started':
+      return `${event.model} · ${event.task} · ${event.device} · seed ${event.seed}`;
+    case 'data_ready': {
+      const splits = Object.entries(event.splits).map(
+        ([name, { images, annotations }]) =>
+          `${name} ${grouped(images)} images (${grouped(annotations)} annotations)`,
+      );
+      const aside = event.setAside > 0 ? `; ${event.setAside} images set aside` : '';
+      return `Data: ${splits.join(', ')}; ${event.classes.length} classes: ${some(event.classes)}${aside}`;
+    }
+    case 'model_ready':
+      return modelSentence(event);
+    case 'step_compiled':
+      return `Step compiled: ${event.dispatches} dispatches, ${duration(event.ms)}`;
+    case 'epoch':
+      return `Epoch ${event.epoch + 1}/${options.epochs}: train_loss ${compact(event.train_loss)} (${duration(event.ms)})`;
+    case 'evaluation':
+      return `Evaluation of ${event.split}: ${metricsText(event.metrics, options.monitor)} (${duration(event.ms)})`;
+    case 'checkpoint':
+      return event.kind === 'best' ? `Best so far: ${event.path}` : undefined;
+    case 'samples':
+      return undefined;
+    case 'exported': {
+      const checked = event.max_abs === undefined ? '' : `, largest difference ${compact(event.max_abs)}`;
+      return `Exported ${event.format}: ${event.path}${checked}`;
+    }
+    case 'tracked':
+      return `MLflow: ${event.url ?? `${event.uri} run ${event.runId}`}`;
+    case 'paused':
+      return `Paused at step ${event.step}`;
+    case 'resumed': {
+      const promise = event.exact ? 'bit for bit' : `not bit for bit: ${event.why ?? 'other conditions'}`;
+      return `Resumed from ${event.from} at step ${event.step}, ${promise}`;
+    }
+  }
+}
+
+function modelSentence(event: RunEventOf<'model_ready'>): string {
+  const lines = [
+    `Model: ${event.modelType}, ${grouped(event.parameters)} parameters, ${grouped(event.trainable)} of them trained; head: ${event.classesKept} classes kept, ${event.classesNew} new`,
+  ];
+  if (event.missing.length > 0) lines.push(`  not in the checkpoint, initialised: ${some(event.missing)}`);
+  if (event.unexpected.length > 0) lines.push(`  in the checkpoint, not used: ${some(event.unexpected)}`);
+  return lines.join('\n');
+}
+
+/** The deciding metric first, then the others; per-class values are in the report. */
+export function metricsText(metrics: Metrics, monitor?: string): string {
+  const names = Object.keys(metrics).filter((name) => !name.includes('_class_') && name !== monitor);
+  const ordered = monitor !== undefined && monitor in metrics ? [monitor, ...names] : names;
+  return ordered
+    .slice(0, 8)
+    .map((name) => `${name} ${compact(metrics[name]!)}`)
+    .join(', ');
+}

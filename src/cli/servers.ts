@@ -1,0 +1,121 @@
+/**
+ * Whether the places and servers that are configured answer: by the recipe, if one is given, and by the standard
+ * environment variables. Nothing is changed there, no answer takes longer than five seconds, and no token is shown.
+ */
+import { environmentVariable } from '#platform';
+import { isPlaceholder, type Recipe } from '../config/index.ts';
+import { OcelliError } from '../core/index.ts';
+import { openPlace } from '../storage/index.ts';
+import { resolveEndpoint } from '../tracking/index.ts';
+
+export interface Reachability {
+  readonly name: string;
+  readonly place: string;
+  readonly ok: boolean;
+  readonly answer: string;
+}
+
+const patience = 5000;
+
+export async function checkServers(recipe: Recipe | undefined, signal: AbortSignal): Promise<Reachability[]> {
+  const places = recipe ? recipePlaces(recipe) : [];
+  const mlflow = recipe?.mlflow.tracking_uri ?? environmentVariable('MLFLOW_TRACKING_URI');
+  return Promise.all([
+    checkHub(signal),
+    ...(mlflow ? [checkMlflow(mlflow, signal)] : []),
+    ...places.map(([name, place]) => checkPlace(name, place)),
+  ]);
+}
+
+function recipePlaces({ data, output, training }: Recipe): [string, string][] {
+  const named: [string, string | null][] = [
+    ['training images', data.train_data_path],
+    ['training annotations', data.train_annotation_file],
+    ['validation images', data.val_data_path],
+    ['validation annotations', data.val_annotation_file],
+    ['test images', data.test_data_path],
+    ['test annotations', data.test_annotation_file],
+    ['checkpoints', training.checkpoint_dir],
+    ['results', output.results_dir === 'runs' ? null : output.results_dir],
+  ];
+  return named.filter((entry): entry is [string, string] => entry[1] !== null);
+}
+
+async function checkHub(signal: AbortSignal): Promise<Reachability> {
+  const endpoint = (environmentVariable('HF_ENDPOINT') ?? 'https://huggingface.co').replace(/\/+$/, '');
+  const token = environmentVariable('HF_TOKEN');
+  return ask('Hugging Face hub', endpoint, signal, async (limit) => {
+    const path = token ? '/api/whoami-v2' : '/api/models?limit=1';
+    const headers: Record<string, string> = token ? { Authorization: `Bearer ${token}` } : {};
+    const { status } = await fetch(endpoint + path, { headers, signal: limit });
+    if (token && (status === 401 || status === 403))
+      return [false, `answers, but refuses HF_TOKEN (${status})`];
+    return [status < 500, `answers (${status}${token ? ', HF_TOKEN accepted' : ', without a token'})`];
+  });
+}
+
+async function checkMlflow(uri: string, signal: AbortSignal): Promise<Reachability> {
+  let shown = uri;
+  return ask(
+    'MLflow',
+    () => shown,
+    signal,
+    async (limit) => {
+      const { host, headers } = resolveEndpoint(uri, environmentVariable);
+      shown = host;
+      const address = `${host}/api/2.0/mlflow/experiments/search?max_results=1`;
+      const { status } = await fetch(address, { headers, signal: limit });
+      if (status === 401 || status === 403)
+        return [false, `answers, but refuses the credentials (${status})`];
+      return [
+        status === 200,
+        status === 200 ? 'answers' : `answers with ${status}: is this an MLflow server?`,
+      ];
+    },
+  );
+}
+
+async function checkPlace(name: string, place: string): Promise<Reachability> {
+  if (isPlaceholder(place)) return { name, place, ok: false, answer: 'has a placeholder to fill in' };
+  if (place.startsWith('sample:')) return { name, place, ok: true, answer: 'is generated' };
+  try {
+    const { volume, path } = await openPlace(place);
+    if (path !== '') await volume.open(path).size();
+    return { name, place, ok: true, answer: 'is there' };
+  } catch (error) {
+    return { name, place, ok: false, answer: `is not there: ${reason(error)}` };
+  }
+}
+
+type Answer = readonly [ok: boolean, text: string];
+
+async function ask(
+  name: string,
+  place: string | (() => string),
+  signal: AbortSignal,
+  request: (limit: AbortSignal) => Promise<Answer>,
+): Promise<Reachability> {
+  const shown = (): string => withoutCredentials(typeof place === 'string' ? place : place());
+  try {
+    const [ok, answer] = await request(AbortSignal.any([signal, AbortSignal.timeout(patience)]));
+    return { name, place: shown(), ok, answer };
+  } catch (error) {
+    signal.throwIfAborted();
+    return { name, place: shown(), ok: false, answer: `does not answer: ${reason(error)}` };
+  }
+}
+
+function reason(error: unknown): string {
+  if (error instanceof OcelliError) return `${error.received} (${error.hint})`;
+  if (!(error instanceof Error)) return String(error);
+  // fetch hides why it failed in the cause.
+  const cause = error.cause as { code?: string; message?: string } | undefined;
+  return error.name === 'TimeoutError'
+    ? 'no answer in 5 s'
+    : (cause?.code ?? cause?.message ?? error.message);
+}
+
+/** A user and password may stand in an address. */
+function withoutCredentials(address: string): string {
+  return address.replace(/\/\/[^/@]*@/, '//…@');
+}
