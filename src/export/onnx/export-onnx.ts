@@ -5,7 +5,7 @@
  */
 import { OcelliError, type RunError } from '../../core/index.ts';
 import { type Graph, recordGraph, type tf } from '../../engine/index.ts';
-import { encodeOnnx } from '../../formats/onnx/index.ts';
+import { encodeOnnx, type OnnxModel } from '../../formats/onnx/index.ts';
 import type { VisionModel } from '../../models/index.ts';
 import { asTensors, checkAgainstForward, type Forward, type InputSize, seededInputs } from './check.ts';
 import { toHalfPrecision } from './half.ts';
@@ -25,6 +25,8 @@ export interface OnnxExportOptions {
 
 export interface OnnxExport {
   readonly bytes: Uint8Array;
+  /** What `bytes` says. */
+  readonly model: OnnxModel;
   readonly dtype: OnnxPrecision;
   /** The largest absolute difference to our own forward pass. */
   readonly maxAbs: number;
@@ -117,7 +119,7 @@ async function exportAt(
   const bytes = encodeOnnx(onnx);
   const tolerance = tolerances[dtype];
   const maxAbs = await checkAgainstForward(bytes, forward, { sizes: sizes(checked), seed, tolerance });
-  return { bytes, dtype, maxAbs, tolerance, dynamicSize: true };
+  return { bytes, model: onnx, dtype, maxAbs, tolerance, dynamicSize: true };
 }
 
 function header({ metadata, version }: OnnxExportOptions): Pick<OnnxOptions, 'metadata' | 'version'> {

@@ -18,6 +18,9 @@ export interface TypedModel {
   readonly types: ReadonlyMap<string, number>;
 }
 
+/** In bytes: constants below are numbers of a formula, not weights. */
+const smallestTable = 256;
+
 /** `dataInputs`: the inputs whose descendants are converted. */
 export function toHalfPrecision({ model, types }: TypedModel, dataInputs: readonly string[]): OnnxModel {
   const { graph } = model;
@@ -49,10 +52,18 @@ export function toHalfPrecision({ model, types }: TypedModel, dataInputs: readon
     return converted;
   };
 
+  /** A table of weights that is resized or cut at run time: nothing but weights goes in. */
+  const readsOnlyWeights = (node: OnnxNode): boolean => {
+    const floats = node.input.filter((name) => name !== '' && isFloat(name));
+    const tensors = floats.map((name) => initializers.get(name));
+    return tensors.every(Boolean) && tensors.some((tensor) => tensor!.rawData.byteLength > smallestTable);
+  };
+
   for (const name of dataInputs) half(name);
   for (const node of graph.node) {
     const inHalf =
-      node.opType !== 'Shape' && node.input.some((name) => halves.has(name) && !initializers.has(name));
+      node.opType !== 'Shape' &&
+      (node.input.some((name) => halves.has(name) && !initializers.has(name)) || readsOnlyWeights(node));
     if (!inHalf) {
       nodes.push(node);
       continue;

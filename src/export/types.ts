@@ -1,0 +1,4 @@
+import type { readTensors } from '../models/index.ts';
+
+/** Weights by name, as `readTensors` gives them. */
+export type SavedTensors = Awaited<ReturnType<typeof readTensors>>;
