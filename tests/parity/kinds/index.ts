@@ -2,6 +2,8 @@
 import type { KindHandler } from '../case.ts';
 
 export const kinds: Readonly<Record<string, () => Promise<KindHandler>>> = {
+  assignment: async () => (await import('./assignment.ts')).assignment,
+  model: async () => (await import('./model.ts')).model,
   optimizers: async () => (await import('./optimizers.ts')).optimizers,
   grad_clip: async () => (await import('./grad_clip.ts')).gradClip,
   ema: async () => (await import('./ema.ts')).ema,

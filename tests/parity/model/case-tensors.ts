@@ -1,0 +1,58 @@
+/** The tensors of a model case: inputs as the model takes them, and labels. */
+import { tf } from '../../../src/engine/index.ts';
+import { memorySource, openSafetensors } from '../../../src/formats/safetensors/index.ts';
+import type { ModelInputs } from '../../../src/models/index.ts';
+import type { DetectionLabels } from '../../../src/tasks/index.ts';
+import { type ParityCase, readBytes } from '../case.ts';
+
+export interface CaseTensor {
+  readonly shape: readonly number[];
+  readonly data: Float32Array;
+}
+
+export class CaseTensors {
+  constructor(private readonly tensors: ReadonlyMap<string, CaseTensor>) {}
+
+  get names(): readonly string[] {
+    return [...this.tensors.keys()];
+  }
+
+  get(name: string): CaseTensor | undefined {
+    return this.tensors.get(name);
+  }
+
+  /** `pixel_values` and, where the case has it, `pixel_mask`, on the device. */
+  modelInputs(prefix = ''): ModelInputs {
+    const tensor = (name: string): tf.Tensor | undefined => {
+      const stored = this.tensors.get(prefix + name);
+      return stored && tf.tensor(stored.data, [...stored.shape]);
+    };
+    const mask = tensor('pixel_mask');
+    return { pixel_values: tensor('pixel_values')!, ...(mask ? { pixel_mask: mask } : {}) };
+  }
+
+  /** Class ids, for classification. */
+  labels(): number[] | undefined {
+    const stored = this.tensors.get('labels');
+    return stored && [...stored.data];
+  }
+
+  /** Objects of each image, for detection. */
+  objects(): DetectionLabels[] {
+    const objects: DetectionLabels[] = [];
+    for (let i = 0; this.tensors.has(`labels.${i}.class_labels`); i++) {
+      objects.push({
+        classLabels: this.tensors.get(`labels.${i}.class_labels`)!.data,
+        boxes: this.tensors.get(`labels.${i}.boxes`)!.data,
+      });
+    }
+    return objects;
+  }
+}
+
+export async function readCaseTensors(parityCase: ParityCase, file: string): Promise<CaseTensors> {
+  const source = await openSafetensors(memorySource(file, await readBytes(parityCase, file)));
+  const tensors = new Map<string, CaseTensor>();
+  for (const [name, { shape }] of source.tensors) tensors.set(name, { shape, data: await source.read(name) });
+  return new CaseTensors(tensors);
+}
