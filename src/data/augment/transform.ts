@@ -93,8 +93,8 @@ export function rotateBy(size: Size, degrees: number): Transform {
   });
 }
 
-/** First `a`, then `b`. */
-export function then(a: Transform, b: Transform): Transform {
+/** First `a`, then `b`. (No function may be called `then`: a module with one is taken for a promise.) */
+export function followedBy(a: Transform, b: Transform): Transform {
   return transform(a.from, b.to, compose(a.map, b.map));
 }
 

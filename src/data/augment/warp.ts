@@ -1,15 +1,20 @@
 /** Pictures through a transformation: copied where pixels map to pixels, resampled where they do not. */
 import type { Raster } from '../../core/index.ts';
 import { resize } from '../../vision/index.ts';
-import { inverse, keepsAxes, type Transform } from './transform.ts';
+import { inverse, type Transform } from './transform.ts';
 
 /** Pixels from outside the picture are black. */
 export function transformRaster(image: Raster, t: Transform): Raster {
-  const { map, to } = t;
-  if (map.xy === 0 && map.yx === 0 && map.x0 === 0 && map.y0 === 0 && map.xx > 0 && map.yy > 0) {
-    return resize(image, to, 'bilinear');
-  }
-  return keepsAxes(t) ? copyPixels(image, t) : sampleBilinear(image, t);
+  if (isResize(t)) return resize(image, t.to, 'bilinear');
+  const { xx, xy, yx, yy } = t.map;
+  const copies = [xx, xy, yx, yy].every((factor) => factor === 0 || Math.abs(factor) === 1);
+  return copies ? copyPixels(image, t) : sampleBilinear(image, t);
+}
+
+/** The whole picture becomes the whole result; a crop at the corner (0, 0) keeps its scale of 1. */
+function isResize({ map, from, to }: Transform): boolean {
+  const shifts = map.xy !== 0 || map.yx !== 0 || map.x0 !== 0 || map.y0 !== 0;
+  return !shifts && map.xx === to.width / from.width && map.yy === to.height / from.height;
 }
 
 /** Flips, quarter turns, crops, padding: every pixel of the result is a pixel of the source, or black. */

@@ -9,11 +9,11 @@ import {
   cropTo,
   flipHorizontally,
   flipVertically,
+  followedBy,
   padBy,
   resizeTo,
   rotateQuarters,
   type Transform,
-  then,
   transformBox,
   transformKeypoints,
   transformMask,
@@ -91,7 +91,7 @@ function makeTransform(name: string, args: Arguments, size: Size): Transform | u
     return steps.reduce<Transform | undefined>((done, step) => {
       const [stepName, stepArgs] = typeof step === 'string' ? [step, {}] : Object.entries(step)[0]!;
       const next = makeTransform(stepName, stepArgs, done?.to ?? size);
-      return done && next ? then(done, next) : next;
+      return done && next ? followedBy(done, next) : next;
     }, undefined);
   }
   if (name.startsWith('resize')) return resizeTo(size, args as unknown as Size);
