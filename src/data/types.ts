@@ -2,16 +2,10 @@
  * What a data set is, whatever format it came from, and what the loader hands to a training step.
  */
 import type { BoxXywh, ClassMap, Raster, Size } from '../core/index.ts';
+import type { Rle, Segmentation } from '../formats/rle/index.ts';
 import type { ByteSource } from '../storage/index.ts';
 
-/** COCO's run-length encoding; `counts` is the compressed string or the plain list. `size` is [height, width]. */
-export interface Rle {
-  readonly size: readonly [height: number, width: number];
-  readonly counts: string | readonly number[];
-}
-
-/** Polygons as flat lists x0, y0, x1, y1, …, or RLE. */
-export type Segmentation = readonly (readonly number[])[] | Rle;
+export type { Rle, Segmentation };
 
 export interface Annotation {
   readonly id: number;
@@ -25,24 +19,46 @@ export interface Annotation {
   readonly keypoints?: readonly number[];
 }
 
-/** One image of a data set and what is known of it, before any byte of the picture is read. */
+/**
+ * One image of a data set and what is known of it, before any byte of the picture is read. Height and width
+ * are 0 where the annotations don't say (class folders).
+ */
 export interface ImageRecord extends Size {
   readonly id: number | string;
-  /** Relative to the data set's root. */
+  /** As the annotation file names it: relative to the folder of the images. */
   readonly fileName: string;
   readonly annotations: readonly Annotation[];
   /** Contiguous labels, for classification: one, or several with `multi_label`. */
   readonly labels: readonly number[];
 }
 
+/** An image that is not used, and why. */
+export interface SetAside {
+  readonly imageId: number | string;
+  readonly fileName: string;
+  /** `image_unreadable`, `file_missing`, `size_differs`, `image_without_class`, … */
+  readonly code: string;
+  readonly reason: string;
+}
+
 export interface Dataset {
+  /** The last part of the place: `train2017`. */
   readonly name: string;
+  /** Where it lies, as the user wrote it. */
+  readonly source: string;
+  readonly format: DatasetFormat;
   readonly classes: ClassMap;
   readonly records: readonly ImageRecord[];
-  /** A digest of records and classes, for MLflow's dataset input and for resume. */
+  /** A digest (sha256, hex) of records and classes, for MLflow's dataset input and for resume. */
   readonly digest: string;
+  /** Images that the annotations alone rule out; the loader adds those that can't be read. */
+  readonly setAside: readonly SetAside[];
+  /** Classes of this split that the class map doesn't have and whose annotations were left out (`unknown: 'leave_out'`). */
+  readonly unknownClasses: readonly string[];
   open(record: ImageRecord): ByteSource;
 }
+
+export type DatasetFormat = 'coco' | 'folder' | 'voc' | 'yolo' | 'sample';
 
 /** A sample that is ready to be stacked: what the processor made of one image and its annotations. */
 export interface PreparedSample {
@@ -62,6 +78,8 @@ export interface PreparedSample {
 
 /** A batch of one fixed shape: images padded right and bottom with zeros. */
 export interface Batch {
+  /** Number of the batch in its epoch, from 0: a run that goes on after it starts at the next. */
+  readonly position: number;
   readonly indices: readonly number[];
   readonly imageIds: readonly (number | string)[];
   /** float32 [batch, 3, height, width]. */

@@ -1,0 +1,249 @@
+/**
+ * Batches of fixed shapes, prepared ahead of the device. The order is a pure function of seed and epoch, so a
+ * run that goes on at a cursor sees what the interrupted run would have seen.
+ *
+ * Images that are broken or missing are set aside, counted and told, never skipped in silence; above the
+ * limit the epoch ends with a DataError. A training batch takes another image in their place (drawn by seed,
+ * epoch and place, so again the same each time); an evaluation batch has fewer rows that count.
+ */
+import { DataError, derive, type Size, type TaskName } from '../core/index.ts';
+import {
+  createProcessor,
+  type ImageProcessor,
+  largestSize,
+  type ProcessorConfig,
+  pixelMask,
+} from '../vision/index.ts';
+import { tooManyBad } from './assemble.ts';
+import type { Augmentation } from './augment/index.ts';
+import { batchShapes, type Draw, planBatches, shapeNumbers, smallestShape } from './batch-plan.ts';
+import { SamplePool } from './pool.ts';
+import type { PrepareResult } from './prepare.ts';
+import { createSampler, type EpochOrder, type SamplerKind } from './sampler.ts';
+import type { Batch, Dataset, PreparedSample, SetAside } from './types.ts';
+
+export interface LoaderOptions {
+  readonly dataset: Dataset;
+  readonly task: TaskName;
+  /** The checkpoint's `preprocessor_config.json`. */
+  readonly processorConfig: ProcessorConfig;
+  readonly batchSize: number;
+  /** `sequential` (the default) is for evaluation. */
+  readonly sampler?: SamplerKind;
+  readonly augmentations?: readonly Augmentation[];
+  readonly seed?: number;
+  /** Threads that decode and process; 0: this one. Results don't depend on it. */
+  readonly threads?: number;
+  /** Batches that are prepared ahead, at least 1; left out: 2, more for small batches. */
+  readonly prefetch?: number;
+  /** Share of the data set's images that may be set aside. */
+  readonly maxBadFraction?: number;
+  readonly signal?: AbortSignal;
+  /** Called once for each image that is set aside, when its batch is handed out. */
+  readonly onSetAside?: (image: SetAside) => void;
+}
+
+/** How well the loader keeps up. */
+export interface LoaderStatistics {
+  batches: number;
+  images: number;
+  /** Batches that were not ready when they were asked for, without the first of an epoch. */
+  waits: number;
+  waitMs: number;
+}
+
+/** What became of one place in the epoch: a sample, and the images that were met on the way and can't be used. */
+interface Slot {
+  readonly sample?: PreparedSample;
+  readonly bad: readonly (readonly [index: number, image: SetAside])[];
+}
+
+/** So many other images are tried in place of one that can't be used. */
+const substitutes = 20;
+
+export class Loader {
+  readonly batchesPerEpoch: number;
+  /** The shapes that batches may have. */
+  readonly shapes: readonly Size[];
+  readonly statistics: LoaderStatistics = { batches: 0, images: 0, waits: 0, waitMs: 0 };
+  private readonly options: LoaderOptions;
+  private readonly processor: ImageProcessor;
+  private readonly order: EpochOrder;
+  private readonly shapeNumber: Uint8Array;
+  private readonly pool: SamplePool;
+  private readonly bad = new Map<number, SetAside>();
+
+  constructor(options: LoaderOptions) {
+    const { dataset, task, batchSize, sampler = 'sequential', seed = 0, threads = 0 } = options;
+    this.options = options;
+    this.processor = createProcessor(options.processorConfig);
+    this.shapes = batchShapes(this.processor);
+    // In evaluation the file's order is worth more than tight batches.
+    this.shapeNumber =
+      sampler === 'sequential'
+        ? new Uint8Array(dataset.records.length)
+        : shapeNumbers(dataset.records, this.shapes, this.processor);
+    this.order = createSampler(sampler, dataset, seed);
+    this.batchesPerEpoch = Math.ceil(dataset.records.length / batchSize);
+    this.pool = new SamplePool(
+      {
+        processorConfig: options.processorConfig,
+        augmentations: options.augmentations ?? [],
+        task,
+        seed,
+        categoryIds: dataset.classes.categories.map(({ id }) => id),
+      },
+      threads,
+    );
+  }
+
+  /** Threads that work; 0 where the work runs in this one. */
+  get threads(): number {
+    return this.pool.threads;
+  }
+
+  /** What was set aside until now, in the order in which it was met. */
+  get setAside(): readonly SetAside[] {
+    return [...this.bad.values()];
+  }
+
+  /** The batches of an epoch from number `cursor` on. Breaking out of the loop ends the work ahead. */
+  async *epoch(epoch: number, cursor = 0): AsyncGenerator<Batch, void, void> {
+    const stop = new AbortController();
+    const { signal } = this.options;
+    const forward = (): void => stop.abort(signal?.reason);
+    signal?.throwIfAborted();
+    signal?.addEventListener('abort', forward);
+    const plan = planBatches(this.order(epoch), this.shapeNumber, this.options.batchSize);
+    const ahead: Promise<Slot[]>[] = [];
+    let next = cursor;
+    try {
+      for (let position = cursor; position < plan.length; position++) {
+        while (next < plan.length && ahead.length <= this.prefetch) {
+          const work = this.prepareBatch(plan[next++]!, epoch, stop.signal);
+          // It is awaited in its turn; until then a failure must not count as unhandled.
+          work.catch(() => {});
+          ahead.push(work);
+        }
+        const slots = await this.timed(ahead.shift()!, position === cursor);
+        const batch = this.assemble(position, slots);
+        if (batch) {
+          this.statistics.batches++;
+          this.statistics.images += batch.count;
+          yield batch;
+        }
+      }
+    } finally {
+      signal?.removeEventListener('abort', forward);
+      stop.abort();
+      await Promise.allSettled(ahead);
+    }
+  }
+
+  /** Ends the threads. */
+  async dispose(): Promise<void> {
+    await this.pool.dispose();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.dispose();
+  }
+
+  /** Enough batches to keep every thread busy, and few enough to fit in memory. */
+  private get prefetch(): number {
+    const { prefetch, batchSize } = this.options;
+    return Math.max(1, prefetch ?? Math.max(2, Math.ceil((2 * this.pool.threads) / batchSize)));
+  }
+
+  private prepareBatch(draws: readonly Draw[], epoch: number, signal: AbortSignal): Promise<Slot[]> {
+    return Promise.all(draws.map((draw) => this.prepareDraw(draw, epoch, signal)));
+  }
+
+  /** The image that is drawn, or in training the first good one of those drawn in its place. */
+  private async prepareDraw(draw: Draw, epoch: number, signal: AbortSignal): Promise<Slot> {
+    const { dataset, sampler = 'sequential', seed = 0 } = this.options;
+    const random = derive(seed, 'substitute', epoch, draw.place);
+    const tries = sampler === 'sequential' ? 0 : substitutes;
+    const bad: [number, SetAside][] = [];
+    let { index } = draw;
+    for (let attempt = 0; attempt <= tries; attempt++) {
+      if (!this.bad.has(index)) {
+        const result = await this.prepareOne(index, epoch, draw.place, signal);
+        if ('sample' in result) return { sample: result.sample, bad };
+        const { id, fileName } = dataset.records[index]!;
+        bad.push([index, { imageId: id, fileName, ...result.bad }]);
+      }
+      index = random.integer(dataset.records.length);
+    }
+    return { bad };
+  }
+
+  private async prepareOne(
+    index: number,
+    epoch: number,
+    place: number,
+    signal: AbortSignal,
+  ): Promise<PrepareResult> {
+    const { dataset } = this.options;
+    const record = dataset.records[index]!;
+    try {
+      return await this.pool.prepare(async () => {
+        signal.throwIfAborted();
+        const bytes = await dataset.open(record).read(undefined, signal);
+        return { bytes, record, index, epoch, place };
+      });
+    } catch (error) {
+      if (!(error instanceof DataError)) throw error;
+      return { bad: { code: error.code, reason: error.received } };
+    }
+  }
+
+  /** One batch of a fixed shape; undefined when no image of it can be used. */
+  private assemble(position: number, slots: readonly Slot[]): Batch | undefined {
+    this.countBad(slots.flatMap(({ bad }) => bad));
+    const real = slots.flatMap(({ sample }) => (sample ? [sample] : []));
+    if (real.length === 0) return undefined;
+    const rows = Array.from({ length: this.options.batchSize }, (_, i) => real[i % real.length]!);
+    const sizes = rows.map(({ size }) => size);
+    const shape = smallestShape(this.shapes, sizes) ?? largestSize(sizes);
+    const { pixelValues, shape: batchShape } = this.processor.collate(
+      rows.map(({ pixelValues, size, originalSize }) => ({ pixelValues, size, originalSize })),
+      shape,
+    );
+    return {
+      position,
+      indices: rows.map(({ index }) => index),
+      imageIds: rows.map(({ imageId }) => imageId),
+      pixelValues,
+      pixelMask: pixelMask(sizes, shape),
+      shape: batchShape,
+      samples: rows.map(({ pixelValues: _, ...sample }) => sample),
+      count: real.length,
+    };
+  }
+
+  private countBad(images: readonly (readonly [number, SetAside])[]): void {
+    const { dataset, maxBadFraction = 0.05, onSetAside } = this.options;
+    for (const [index, image] of images) {
+      if (this.bad.has(index)) continue;
+      this.bad.set(index, image);
+      onSetAside?.(image);
+    }
+    const all = [...dataset.setAside, ...this.bad.values()];
+    const total = dataset.records.length + dataset.setAside.length;
+    if (this.bad.size > 0 && all.length > maxBadFraction * total) {
+      throw tooManyBad(dataset.source, all, total, maxBadFraction);
+    }
+  }
+
+  private async timed(work: Promise<Slot[]>, first: boolean): Promise<Slot[]> {
+    const start = performance.now();
+    const slots = await work;
+    const ms = performance.now() - start;
+    if (!first && ms > 1) {
+      this.statistics.waits++;
+      this.statistics.waitMs += ms;
+    }
+    return slots;
+  }
+}

@@ -1,0 +1,123 @@
+/**
+ * From the bytes of one picture to a sample: decode, augment, process. A pure function of the request, on any
+ * thread: seed, epoch and place in the epoch decide what an augmentation does.
+ */
+import { decodeImage } from '#platform';
+import { DataError, type Raster, type TaskName } from '../core/index.ts';
+import { createProcessor, type ImageProcessor, type ProcessorConfig } from '../vision/index.ts';
+import { type Augmentation, augment, augmentationRandom } from './augment/index.ts';
+import type { AnnotatedImage, Annotation, ImageRecord, PreparedSample } from './types.ts';
+
+/** What is the same for all samples of a loader; plain data that goes to each thread once. */
+export interface PrepareSettings {
+  readonly processorConfig: ProcessorConfig;
+  readonly augmentations: readonly Augmentation[];
+  readonly task: TaskName;
+  readonly seed: number;
+  /** Category ids by label. */
+  readonly categoryIds: readonly number[];
+}
+
+export interface PrepareRequest {
+  readonly bytes: Uint8Array;
+  readonly record: ImageRecord;
+  readonly index: number;
+  readonly epoch: number;
+  /** The place in the epoch's order: an image that is drawn twice is augmented differently. */
+  readonly place: number;
+}
+
+/** A sample, or why its image is set aside. */
+export type PrepareResult =
+  | { readonly sample: PreparedSample }
+  | { readonly bad: { readonly code: string; readonly reason: string } };
+
+export type Prepare = (request: PrepareRequest) => Promise<PrepareResult>;
+
+export function createPrepare(settings: PrepareSettings): Prepare {
+  const processor = createProcessor(settings.processorConfig);
+  const labelOf = new Map(settings.categoryIds.map((id, label) => [id, label]));
+  return async (request) => {
+    let image: AnnotatedImage;
+    try {
+      image = await decode(request, settings.task);
+    } catch (error) {
+      if (!(error instanceof DataError)) throw error;
+      return { bad: { code: error.code, reason: error.received } };
+    }
+    const { augmentations, seed } = settings;
+    if (augmentations.length > 0) {
+      image = augment(image, augmentations, augmentationRandom(seed, request.epoch, request.place));
+    }
+    return { sample: process(image, request, processor, settings.task, labelOf) };
+  };
+}
+
+/**
+ * Boxes belong to pixels: a picture whose size is not the annotated one is refused. One that was annotated
+ * as it is stored, before its EXIF orientation, stays as it is stored.
+ */
+async function decode({ bytes, record }: PrepareRequest, task: TaskName): Promise<AnnotatedImage> {
+  const needsBoxes = task !== 'classification';
+  const annotations = needsBoxes ? record.annotations : [];
+  const image = await decodeImage(bytes);
+  if (!needsBoxes || record.width === 0 || record.height === 0 || hasSize(image, record)) {
+    return { image, annotations };
+  }
+  if (image.width === record.height && image.height === record.width) {
+    const stored = await decodeImage(bytes, { orientation: 'ignore' });
+    if (hasSize(stored, record)) return { image: stored, annotations };
+  }
+  throw new DataError({
+    code: 'size_differs',
+    expected: `a picture of ${record.width} × ${record.height}, as its annotations say`,
+    received: `${image.width} × ${image.height} pixels where the annotations say ${record.width} × ${record.height}`,
+    fix: 'correct width and height in the annotation file, or scale its boxes to the picture',
+  });
+}
+
+function process(
+  { image, annotations }: AnnotatedImage,
+  { record, index }: PrepareRequest,
+  processor: ImageProcessor,
+  task: TaskName,
+  labelOf: ReadonlyMap<number, number>,
+): PreparedSample {
+  const targets =
+    task === 'classification'
+      ? undefined
+      : { image_id: record.id, annotations: annotations.map(toCocoAnnotation) };
+  const { pixelValues, size, originalSize, labels } = processor.preprocess(image, targets);
+  const boxes: PreparedSample['boxes'][number][] = [];
+  const boxLabels: number[] = [];
+  for (let i = 0; labels && i < labels.classLabels.length; i++) {
+    const [x0, y0, x1, y1] = labels.corners.subarray(i * 4, i * 4 + 4);
+    boxes.push([x0!, y0!, x1!, y1!]);
+    boxLabels.push(labelOf.get(labels.classLabels[i]!)!);
+  }
+  return {
+    index,
+    imageId: record.id,
+    pixelValues,
+    size,
+    originalSize,
+    boxes,
+    boxLabels,
+    labels: record.labels,
+  };
+}
+
+function toCocoAnnotation({ categoryId, bbox, area, iscrowd, segmentation, keypoints }: Annotation) {
+  return {
+    category_id: categoryId,
+    bbox,
+    area,
+    iscrowd,
+    ...(segmentation && { segmentation }),
+    ...(keypoints && { keypoints }),
+  };
+}
+
+function hasSize(image: Raster, { width, height }: ImageRecord): boolean {
+  return image.width === width && image.height === height;
+}

@@ -1,0 +1,27 @@
+/**
+ * What a reader of any format hands over: images, their objects by category id, and how to open a picture.
+ * `assembleDataset` makes a data set of it.
+ */
+import type { Category } from '../core/index.ts';
+import type { ByteSource } from '../storage/index.ts';
+import type { Annotation, DatasetFormat } from './types.ts';
+
+export interface RawImage {
+  readonly id: number | string;
+  readonly fileName: string;
+  readonly height: number;
+  readonly width: number;
+  readonly annotations: readonly Annotation[];
+  /** Categories of the image as a whole, beside those of its annotations (class folders). */
+  readonly categoryIds: readonly number[];
+}
+
+export interface RawDataset {
+  readonly source: string;
+  readonly format: DatasetFormat;
+  readonly categories: readonly Category[];
+  readonly images: readonly RawImage[];
+  /** Whether the annotations have boxes: class folders don't. */
+  readonly hasBoxes: boolean;
+  open(fileName: string): ByteSource;
+}

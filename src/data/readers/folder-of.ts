@@ -1,0 +1,70 @@
+/** A folder at a place, wherever the place is: its files by relative path. */
+import { files, localPath } from '#platform';
+import { DataError } from '../../core/index.ts';
+import { type ByteSource, type Entry, isLocalPlace, openPlace } from '../../storage/index.ts';
+
+export interface Folder {
+  /** As the user wrote it, without a slash at the end. */
+  readonly place: string;
+  open(path: string): ByteSource;
+  /** Everything below, by path relative to the folder, ascending. */
+  list(signal?: AbortSignal): AsyncIterable<Entry>;
+}
+
+/** Throws a DataError when a local folder is missing. */
+export async function openFolder(place: string): Promise<Folder> {
+  const { volume, path } = await openPlace(place);
+  if (isLocalPlace(place) && path !== '') {
+    // Listing tells what is missing, with the nearest folder that exists.
+    await files.list(localPath(place));
+    throw new DataError({
+      code: 'not_a_folder',
+      expected: `a folder with images at ${place}`,
+      received: 'a file',
+      fix: 'name the folder of the images; annotations go to data.train_annotation_file and its like',
+    });
+  }
+  const prefix = path === '' || path.endsWith('/') ? path : `${path}/`;
+  return {
+    place: place.replace(/(.)\/+$/, '$1'),
+    open: (relative) => volume.open(prefix + relative),
+    async *list(signal) {
+      for await (const entry of volume.list(prefix, signal)) {
+        yield { ...entry, path: entry.path.slice(prefix.length) };
+      }
+    },
+  };
+}
+
+/** The bytes of one file at a place of its own. */
+export async function readPlace(place: string, signal?: AbortSignal): Promise<Uint8Array> {
+  const { volume, path } = await openPlace(place);
+  return volume.open(path).read(undefined, signal);
+}
+
+/** Whether a file can be opened there. */
+export async function placeExists(place: string): Promise<boolean> {
+  if (isLocalPlace(place)) return (await files.stat(localPath(place)))?.isDirectory === false;
+  const { volume, path } = await openPlace(place);
+  return volume
+    .open(path)
+    .size()
+    .then(
+      () => true,
+      () => false,
+    );
+}
+
+export function parentPlace(place: string): string {
+  const cut = place.lastIndexOf('/');
+  return cut < 0 ? '.' : cut === 0 ? '/' : place.slice(0, cut);
+}
+
+export function nameOf(place: string): string {
+  return place.slice(place.lastIndexOf('/') + 1);
+}
+
+/** Pictures by the ending of their names. */
+export function isPicture(path: string): boolean {
+  return /\.(jpe?g|png|webp|gif|tiff?|bmp|avif)$/i.test(path);
+}

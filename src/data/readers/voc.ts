@@ -1,0 +1,82 @@
+/**
+ * PASCAL VOC folders as data sets: `Annotations/*.xml` with `JPEGImages/`, or XML beside the pictures. A list
+ * such as `ImageSets/Main/train.txt` chooses the images. Classes are the names that occur, in ascending
+ * order, numbered from 1. Objects marked as difficult become crowds, as VOC's evaluation leaves them out.
+ */
+import { DataError } from '../../core/index.ts';
+import { parseVoc, type VocAnnotation } from '../../formats/voc/index.ts';
+import { mapLimited } from '../picture-sizes.ts';
+import type { RawDataset } from '../raw.ts';
+import { type Folder, isPicture, readPlace } from './folder-of.ts';
+
+export async function readVocDataset(
+  folder: Folder,
+  listFile: string | undefined,
+  signal?: AbortSignal,
+): Promise<RawDataset> {
+  const pictures = new Map<string, string>();
+  let xmlFiles: string[] = [];
+  for await (const { path } of folder.list(signal)) {
+    if (isPicture(path)) pictures.set(stemOf(path), path);
+    else if (/\.xml$/i.test(path)) xmlFiles.push(path);
+  }
+  if (listFile !== undefined) {
+    const text = new TextDecoder().decode(await readPlace(listFile, signal));
+    // "000005  1" in the lists of one class: -1 means that the class does not occur.
+    const wanted = new Set(text.split(/\r?\n/).map((line) => line.trim().split(/\s+/)[0]!));
+    xmlFiles = xmlFiles.filter((path) => wanted.has(stemOf(path)));
+  }
+  const read = await mapLimited(xmlFiles, 16, async (path): Promise<VocAnnotation | DataError> => {
+    try {
+      return parseVoc(await folder.open(path).read(undefined, signal), path);
+    } catch (error) {
+      if (error instanceof DataError) return error;
+      throw error;
+    }
+  });
+  const broken = read.filter((item) => item instanceof DataError);
+  if (broken.length > 0) throw brokenFiles(folder.place, broken);
+  const files = read.flatMap((item) => (item instanceof DataError ? [] : [item]));
+  const names = [...new Set(files.flatMap(({ objects }) => objects.map(({ name }) => name)))].sort();
+  const ids = new Map(names.map((name, position) => [name, position + 1]));
+  let nextId = 1;
+  return {
+    source: folder.place,
+    format: 'voc',
+    categories: names.map((name, position) => ({ id: position + 1, name })),
+    images: files.map((file, position) => ({
+      id: position + 1,
+      fileName: pictures.get(stemOf(xmlFiles[position]!)) ?? file.fileName,
+      height: file.height,
+      width: file.width,
+      annotations: file.objects.map(({ name, bbox, difficult }) => ({
+        id: nextId++,
+        categoryId: ids.get(name)!,
+        bbox,
+        area: bbox[2] * bbox[3],
+        iscrowd: difficult,
+      })),
+      categoryIds: [],
+    })),
+    hasBoxes: true,
+    open: (fileName) => folder.open(fileName),
+  };
+}
+
+/** The file's name without folders and ending: VOC's image id. */
+function stemOf(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1).replace(/\.[^.]*$/, '');
+}
+
+function brokenFiles(place: string, errors: readonly DataError[]): DataError {
+  const lines = errors.map(
+    (error) => `${error.expected.replace(/^.* in /, '')}: ${error.problems.join('; ')}`,
+  );
+  return new DataError({
+    code: 'voc_invalid',
+    expected: `PASCAL VOC annotations below ${place}`,
+    received: `${errors.length} files that can't be read as such`,
+    fix: 'correct these files',
+    problems: lines.length > 20 ? [...lines.slice(0, 20), `… and ${lines.length - 20} more`] : lines,
+  });
+}

@@ -1,0 +1,99 @@
+/**
+ * Generated samples as a place: `sample:shapes?images=1200&seed=1`. Nothing is written anywhere; a picture is
+ * drawn when it is read. Options: `images`, `seed`, `size` (pixels), `classes` (2–5), `objects` (at most so
+ * many shapes in a picture; left out: 1 for classification, 3 where boxes are asked for).
+ */
+import { encodeImage } from '#platform';
+import { type Category, ConfigError } from '../../core/index.ts';
+import { areaOf, polygonsToRuns, runsToRle, type Segmentation } from '../../formats/rle/index.ts';
+import type { ByteSource } from '../../storage/index.ts';
+import type { RawDataset, RawImage } from '../raw.ts';
+import type { Annotation } from '../types.ts';
+import { drawShapes, placeShapes, type ShapesOptions, shapeNames } from './shapes.ts';
+
+export interface SampleOptions extends ShapesOptions {
+  readonly images: number;
+}
+
+export const sampleDefaults: SampleOptions = { images: 1200, seed: 1, size: 64, classes: 4, objects: 1 };
+
+const ranges: Readonly<Record<keyof SampleOptions, readonly [low: number, high: number]>> = {
+  images: [1, 1_000_000],
+  seed: [0, Number.MAX_SAFE_INTEGER],
+  size: [16, 2048],
+  classes: [2, shapeNames.length],
+  objects: [1, 20],
+};
+
+export function isSamplePlace(place: string): boolean {
+  return place.startsWith('sample:');
+}
+
+export async function readSampleDataset(place: string, needsBoxes: boolean): Promise<RawDataset> {
+  const options = parseSamplePlace(place, needsBoxes);
+  return {
+    source: place,
+    format: 'sample',
+    categories: sampleCategories(options),
+    images: Array.from({ length: options.images }, (_, index) => sampleImage(index, options)),
+    hasBoxes: true,
+    open: (fileName) => pictureSource(fileName, options),
+  };
+}
+
+/** Throws a ConfigError that names every option that is unknown or out of range. */
+export function parseSamplePlace(place: string, needsBoxes = false): SampleOptions {
+  const [kind, query = ''] = place.slice('sample:'.length).split('?', 2);
+  const problems: string[] = [];
+  if (kind !== 'shapes') problems.push(`sample:${kind}: the generated data set is called sample:shapes`);
+  const options: Record<string, number> = { ...sampleDefaults, objects: needsBoxes ? 3 : 1 };
+  for (const [key, text] of new URLSearchParams(query)) {
+    const range = Object.hasOwn(ranges, key) ? ranges[key as keyof SampleOptions] : undefined;
+    const value = text.trim() === '' ? Number.NaN : Number(text);
+    if (!range) problems.push(`${key}: known options are ${Object.keys(ranges).join(', ')}`);
+    else if (!Number.isInteger(value) || value < range[0] || value > range[1]) {
+      problems.push(`${key}=${text}: a whole number from ${range[0]} to ${range[1]}`);
+    } else options[key] = value;
+  }
+  if (problems.length > 0) {
+    throw new ConfigError({
+      code: 'sample_place_invalid',
+      expected: 'generated samples such as sample:shapes?images=1200&seed=1',
+      received: place,
+      fix: 'correct the options',
+      problems,
+    });
+  }
+  return options as unknown as SampleOptions;
+}
+
+export function sampleCategories({ classes }: ShapesOptions): Category[] {
+  return shapeNames.slice(0, classes).map((name, label) => ({ id: label + 1, name, supercategory: 'shape' }));
+}
+
+/** The record of one picture. Every third object has its mask as RLE, the others as a polygon. */
+export function sampleImage(index: number, options: ShapesOptions): RawImage {
+  const { size } = options;
+  const annotations = placeShapes(index, options).map(({ label, polygon, bbox }, position): Annotation => {
+    const id = index * options.objects + position + 1;
+    const runs = polygonsToRuns([polygon], { height: size, width: size });
+    const segmentation: Segmentation = id % 3 === 0 ? runsToRle(runs) : [polygon];
+    return { id, categoryId: label + 1, bbox, area: areaOf(runs), iscrowd: false, segmentation };
+  });
+  const fileName = `${String(index).padStart(6, '0')}.png`;
+  return { id: index + 1, fileName, height: size, width: size, annotations, categoryIds: [] };
+}
+
+function pictureSource(fileName: string, options: ShapesOptions): ByteSource {
+  const whole = (): Promise<Uint8Array> =>
+    encodeImage(drawShapes(Number.parseInt(fileName, 10), options), 'png');
+  return {
+    path: fileName,
+    size: async () => (await whole()).length,
+    read: async (range, signal) => {
+      signal?.throwIfAborted();
+      const bytes = await whole();
+      return range ? bytes.slice(range.start, range.end) : bytes;
+    },
+  };
+}
