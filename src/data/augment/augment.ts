@@ -117,15 +117,21 @@ function erase(image: Raster, { area, ratio }: { area: Range; ratio: Range }, ra
   const top = random.integer(image.height - height + 1);
   const left = random.integer(image.width - width + 1);
   const data = image.data.slice();
+  const line = new Uint8Array(width * 3);
   const color = meanColor(data);
-  for (let y = top; y < top + height; y++) {
-    for (let x = left; x < left + width; x++) data.set(color, (y * image.width + x) * 3);
-  }
+  for (let x = 0; x < width; x++) line.set(color, x * 3);
+  for (let y = top; y < top + height; y++) data.set(line, (y * image.width + left) * 3);
   return { ...image, data };
 }
 
 function meanColor(data: Uint8Array): Uint8Array {
-  const sums = [0, 0, 0];
-  for (let i = 0; i < data.length; i += 3) for (let c = 0; c < 3; c++) sums[c]! += data[i + c]!;
-  return Uint8Array.from(sums, (sum) => sum / (data.length / 3) + 0.5);
+  let red = 0;
+  let green = 0;
+  let blue = 0;
+  for (let i = 0; i < data.length; i += 3) {
+    red += data[i]!;
+    green += data[i + 1]!;
+    blue += data[i + 2]!;
+  }
+  return Uint8Array.from([red, green, blue], (sum) => sum / (data.length / 3) + 0.5);
 }

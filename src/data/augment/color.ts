@@ -43,7 +43,9 @@ function meanLuma(data: Uint8Array): number {
 function scaled(data: Uint8Array, factor: number, center: number): Uint8Array {
   const table = new Uint8ClampedArray(256);
   for (let value = 0; value < 256; value++) table[value] = center + (value - center) * factor;
-  return data.map((value) => table[value]!);
+  const result = new Uint8Array(data.length);
+  for (let i = 0; i < data.length; i++) result[i] = table[data[i]!]!;
+  return result;
 }
 
 function saturated(data: Uint8Array, factor: number): Uint8Array {
