@@ -3,12 +3,14 @@
  * missing argument) ends with exit code 2, help with 0.
  */
 import { Command, CommanderError } from 'commander';
+import { addData } from './commands/data.ts';
 import { addDoctor } from './commands/doctor.ts';
+import { addExport } from './commands/export.ts';
 import { addInit } from './commands/init.ts';
 import { addPush } from './commands/push.ts';
 import { packageInfo } from './package-info.ts';
 
-const verbs: readonly ((program: Command) => void)[] = [addInit, addDoctor, addPush];
+const verbs: readonly ((program: Command) => void)[] = [addInit, addDoctor, addData, addExport, addPush];
 
 export async function runProgram(args: readonly string[]): Promise<void> {
   const program = buildProgram();
