@@ -10,6 +10,10 @@ import { mergeRuns } from './runs.ts';
 import type { Runs } from './types.ts';
 
 const scale = 5;
+const middle = 2;
+
+/** Far outside any image; the walk along such an outline would not end in reasonable time. */
+const farthest = 1e6;
 
 /** One polygon x0, y0, x1, y1, … (at least three corners) in pixels; corners may lie outside the image. */
 export function polygonToRuns(polygon: ArrayLike<number>, size: Size): Runs {
@@ -43,27 +47,39 @@ export function boxToRuns([x, y, width, height]: BoxXywh, size: Size): Runs {
 }
 
 function fill(polygon: ArrayLike<number>, { height, width }: Size): Runs {
-  const { us, vs } = walkOutline(polygon);
-  const crossings: number[] = [];
-  for (let j = 1; j < us.length; j++) {
-    const u = us[j]!;
-    const before = us[j - 1]!;
-    if (u === before) continue;
-    const x = ((u < before ? u : u - 1) + 0.5) / scale - 0.5;
-    if (Math.floor(x) !== x || x < 0 || x > width - 1) continue;
-    const y = (Math.min(vs[j]!, vs[j - 1]!) + 0.5) / scale - 0.5;
-    crossings.push(x * height + Math.ceil(Math.min(Math.max(y, 0), height)));
+  for (let i = 0; i < polygon.length; i++) {
+    if (Math.abs(polygon[i]!) <= farthest) continue;
+    throw new DataError({
+      code: 'polygon_out_of_range',
+      expected: `coordinates in pixels, at most ${farthest} from the image`,
+      received: `${polygon[i]}`,
+      fix: 'correct the polygon or the box',
+    });
   }
+  const crossings: number[] = [];
+  let lastU = Number.NaN;
+  let lastV = 0;
+  walkOutline(polygon, (u, v) => {
+    const before = lastU;
+    const top = v < lastV ? v : lastV;
+    lastU = u;
+    lastV = v;
+    if (u === before || Number.isNaN(before)) return;
+    // The fine column left of the step; the middle of pixel column x is fine column 5 x + 2.
+    const column = (u < before ? u : u - 1) - middle;
+    if (column % scale !== 0) return;
+    const x = column / scale;
+    if (x < 0 || x > width - 1) return;
+    const y = (top + 0.5) / scale - 0.5;
+    crossings.push(x * height + Math.ceil(Math.min(Math.max(y, 0), height)));
+  });
   crossings.push(height * width);
-  crossings.sort((a, b) => a - b);
-  return { height, width, counts: runsBetween(crossings) };
+  return { height, width, counts: runsBetween(Float64Array.from(crossings).sort()) };
 }
 
-/** The outline's points on the fine grid, corner to corner. Coordinates are cut towards zero, as a C cast. */
-function walkOutline(polygon: ArrayLike<number>): { us: number[]; vs: number[] } {
+/** Visits the outline's points on the fine grid, corner to corner. Coordinates are cut towards zero, as a C cast. */
+function walkOutline(polygon: ArrayLike<number>, visit: (u: number, v: number) => void): void {
   const corners = polygon.length / 2;
-  const us: number[] = [];
-  const vs: number[] = [];
   const fine = (index: number): number => Math.trunc(scale * polygon[index]! + 0.5);
   for (let j = 0; j < corners; j++) {
     const next = (j + 1) % corners;
@@ -80,31 +96,25 @@ function walkOutline(polygon: ArrayLike<number>): { us: number[]; vs: number[] }
       const slope = dx === 0 ? 0 : (ye - ys) / dx;
       for (let d = 0; d <= dx; d++) {
         const t = flip ? dx - d : d;
-        us.push(t + xs);
-        vs.push(Math.trunc(ys + slope * t + 0.5));
+        visit(t + xs, Math.trunc(ys + slope * t + 0.5));
       }
     } else {
       const slope = (xe - xs) / dy;
       for (let d = 0; d <= dy; d++) {
         const t = flip ? dy - d : d;
-        vs.push(t + ys);
-        us.push(Math.trunc(xs + slope * t + 0.5));
+        visit(Math.trunc(xs + slope * t + 0.5), t + ys);
       }
     }
   }
-  return { us, vs };
 }
 
 /** Differences of sorted positions; two crossings at one place cancel each other. */
-function runsBetween(positions: readonly number[]): Uint32Array {
-  const differences = positions.map((position, i) => position - (i > 0 ? positions[i - 1]! : 0));
-  const counts: number[] = [differences[0]!];
-  for (let j = 1; j < differences.length; ) {
-    if (differences[j]! > 0) counts.push(differences[j++]!);
-    else {
-      j++;
-      if (j < differences.length) counts[counts.length - 1]! += differences[j++]!;
-    }
+function runsBetween(positions: Float64Array): Uint32Array {
+  const difference = (i: number): number => positions[i]! - positions[i - 1]!;
+  const counts: number[] = [positions[0]!];
+  for (let i = 1; i < positions.length; i++) {
+    if (difference(i) > 0) counts.push(difference(i));
+    else if (++i < positions.length) counts[counts.length - 1]! += difference(i);
   }
   return Uint32Array.from(counts);
 }

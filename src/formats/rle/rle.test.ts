@@ -83,6 +83,16 @@ describe('damaged masks', () => {
       () => polygonToRuns([1, 1, 5, 5], { height: 9, width: 9 }),
       'polygon_too_short',
     ],
+    [
+      'a polygon beyond the horizon',
+      () => polygonToRuns([0, 0, 5, 5, 1e12, 5], { height: 9, width: 9 }),
+      'polygon_out_of_range',
+    ],
+    [
+      'a polygon that is not of numbers',
+      () => polygonToRuns([0, 0, 5, Number.NaN, 1, 5], { height: 9, width: 9 }),
+      'polygon_out_of_range',
+    ],
     ['no polygon at all', () => segmentationToRuns([], { height: 9, width: 9 }), 'polygon_missing'],
   ];
   it.each(cases)('%s', (_, run, code) => {
