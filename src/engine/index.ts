@@ -1,6 +1,8 @@
 export type { BackendName, DeviceChoice } from './backends/backend.ts';
 export { type Device, type DeviceOptions, openDevice } from './device.ts';
 export { asDeviceError } from './device-errors.ts';
+export { type AdapterReport, type EngineReport, probeEngine } from './doctor.ts';
+export { type GpuPresence, lookForGpu } from './gpu-present.ts';
 export {
   type Graph,
   type GraphAttribute,

@@ -4,7 +4,7 @@
  */
 import { CheckpointError } from '../core/index.ts';
 import { openSafetensors, openShards, type TensorFile } from '../formats/safetensors/index.ts';
-import { isHubName, openHub, openPlace, type Place } from '../storage/index.ts';
+import { type ByteSource, isHubName, openHub, openPlace, type Place } from '../storage/index.ts';
 
 export interface PlaceOptions {
   /** Branch, tag or commit of a hub repository (`main`). */
@@ -94,7 +94,8 @@ export class ModelFiles {
     });
   }
 
-  private open(name: string) {
+  /** A file of the model by its path in the folder. */
+  open(name: string): ByteSource {
     return this.place.volume.open(join(this.place.path, name));
   }
 

@@ -1,6 +1,6 @@
 /** Models: Hugging Face families by their `model_type`, loading and saving. */
 export { classesOf, matchClasses } from './classes.ts';
-export type { PlaceOptions } from './files.ts';
+export { ModelFiles, type PlaceOptions } from './files.ts';
 export { withImageSize } from './image-size.ts';
 export type { LoadReport } from './load.ts';
 export { fromConfig, fromPretrained, type LoadedModel, type PretrainedOptions } from './pretrained.ts';

@@ -1,0 +1,53 @@
+/**
+ * Pictures as people name them on a command line: files, folders (searched through) and globs. The list is
+ * sorted and free of doubles; something that names nothing is an error, not an empty result.
+ */
+import picomatch from 'picomatch';
+import { files, localPath } from '#platform';
+import { DataError } from '../core/index.ts';
+
+const pictureEndings = /\.(jpe?g|png|webp|gif|tiff?|avif|bmp)$/i;
+
+export async function findPictures(inputs: readonly string[]): Promise<string[]> {
+  const found: string[] = [];
+  const problems: string[] = [];
+  for (const input of inputs) {
+    const pictures = await picturesOf(localPath(input));
+    if (pictures.length === 0) problems.push(`${input}: no picture there`);
+    found.push(...pictures);
+  }
+  if (problems.length > 0 || inputs.length === 0) {
+    throw new DataError({
+      code: 'pictures_missing',
+      expected: 'pictures: files, folders with pictures, or globs such as "photos/*.jpg"',
+      received: inputs.length === 0 ? 'nothing' : 'names without pictures',
+      fix: 'correct the paths; quote a glob so that the shell leaves it alone',
+      problems,
+    });
+  }
+  return [...new Set(found)].sort();
+}
+
+async function picturesOf(input: string): Promise<string[]> {
+  const entry = await files.stat(input);
+  // A file that was named is taken whatever its ending: its bytes decide.
+  if (entry && !entry.isDirectory) return [input];
+  if (entry) return (await below(input)).filter((path) => pictureEndings.test(path));
+  const { base, isGlob } = picomatch.scan(input);
+  if (!isGlob) return [];
+  const folder = base === '' ? '.' : base;
+  if (!(await files.stat(folder))?.isDirectory) return [];
+  const matches = picomatch(input.replace(/^\.\//, ''));
+  return (await below(folder)).map((path) => path.replace(/^\.\//, '')).filter((path) => matches(path));
+}
+
+/** All files below a folder. */
+async function below(folder: string): Promise<string[]> {
+  const paths: string[] = [];
+  for (const entry of await files.list(folder)) {
+    const path = `${folder.replace(/\/+$/, '')}/${entry.name}`;
+    if (entry.isDirectory) paths.push(...(await below(path)));
+    else paths.push(path);
+  }
+  return paths;
+}

@@ -1,0 +1,80 @@
+/** The forward pass by onnxruntime. The file says what it takes: a mask goes in only where it asks for one. */
+import { type OnnxArray, type OnnxDevice, openOnnxSession } from '#platform';
+import { CheckpointError, DeviceError, ShapeError } from '../core/index.ts';
+import type { HostOutputs } from '../tasks/index.ts';
+import type { ModelBatch, Runtime } from './types.ts';
+
+export async function openOnnxRuntime(model: Uint8Array, device: OnnxDevice): Promise<Runtime> {
+  const session = await openOnnxSession(model, { device }).catch((cause: unknown) => {
+    throw explain(cause, device);
+  });
+  const inputs = session.inputs.map((port) => port.name);
+  const unknown = inputs.filter((name) => name !== 'pixel_values' && name !== 'pixel_mask');
+  if (unknown.length > 0 || !inputs.includes('pixel_values')) {
+    await session.dispose();
+    throw new CheckpointError({
+      code: 'onnx_inputs_unknown',
+      expected: 'an ONNX model that takes pixel_values, and pixel_mask where it needs one',
+      received: `inputs ${inputs.join(', ')}`,
+      fix: 'export the model again with ocelli export',
+    });
+  }
+  return {
+    description: `onnxruntime on ${session.provider}`,
+    async run(batch) {
+      const outputs = await session.run(feeds(batch, inputs));
+      return Object.fromEntries(
+        Object.entries(outputs).map(([name, { shape, data }]) => [
+          name,
+          { shape, data: asFloats(name, data) },
+        ]),
+      ) as HostOutputs;
+    },
+    dispose: () => session.dispose(),
+  };
+}
+
+function feeds(batch: ModelBatch, inputs: readonly string[]): Record<string, OnnxArray> {
+  const [images, , height, width] = batch.shape;
+  const arrays: Record<string, OnnxArray> = {
+    pixel_values: { data: batch.pixelValues, shape: batch.shape, dtype: 'float32' },
+  };
+  if (inputs.includes('pixel_mask')) {
+    const data = new BigInt64Array(images * height * width).fill(1n);
+    batch.pixelMask?.forEach((value, i) => {
+      data[i] = BigInt(value);
+    });
+    arrays.pixel_mask = { data, shape: [images, height, width], dtype: 'int64' };
+  }
+  return arrays;
+}
+
+function asFloats(name: string, data: OnnxArray['data']): Float32Array {
+  if (data instanceof Float32Array) return data;
+  throw new ShapeError({
+    code: 'onnx_output_type',
+    expected: `float32 numbers in the output ${name}`,
+    received: data.constructor.name,
+    fix: 'export the model again with ocelli export',
+  });
+}
+
+function explain(cause: unknown, device: OnnxDevice): Error {
+  const message = cause instanceof Error ? cause.message : String(cause);
+  if (device === 'webgpu' && /adapter|device|webgpu|dawn/i.test(message)) {
+    return new DeviceError({
+      code: 'no_adapter',
+      expected: "a WebGPU adapter for onnxruntime's WebGPU provider",
+      received: message,
+      fix: 'use --device auto or cpu; ocelli doctor says what is missing',
+      cause,
+    });
+  }
+  return new CheckpointError({
+    code: 'onnx_unreadable',
+    expected: 'an ONNX model that onnxruntime can run',
+    received: message,
+    fix: 'export the model again with ocelli export',
+    cause,
+  });
+}
