@@ -58,6 +58,9 @@ async function noAdapter(missing: string): Promise<DeviceError> {
   });
 }
 
+/** Milliseconds that the measurement may take. */
+const probeBudget = 700;
+
 interface Measurement {
   readonly key: string;
   readonly milliseconds: { readonly wasm: number; readonly webgpu: number };
@@ -73,16 +76,22 @@ async function chooseWithoutGpu(access: GpuAccess, adapter: GPUAdapter, remember
     const opened = webgpuWins ? await openWebgpu(access, adapter) : await openWasm();
     return { opened, reason: explain(noted, 'measured before') };
   }
+  const begin = performance.now();
   const wasm = await openWasm();
-  const wasmTime = await timeTrainingWork();
+  const wasmTime = (await timeTrainingWork(probeBudget / 5)) ?? probeBudget;
+  wasm.close();
   const webgpu = await openWebgpu(access, adapter);
-  const webgpuTime = await timeTrainingWork(webgpu, Math.max(wasmTime * 2, 50));
+  const webgpuTime = await timeTrainingWork(probeBudget - (performance.now() - begin));
+  if (webgpuTime === undefined) {
+    // Not remembered: the driver keeps what it compiled, so the next measurement may get further.
+    webgpu.close();
+    return { opened: await openWasm(), reason: 'no GPU; the software adapter was too slow to measure' };
+  }
   const measurement: Measurement = { key, milliseconds: { wasm: wasmTime, webgpu: webgpuTime } };
   if (remember) await machineNotes.write('device', measurement);
   const reason = explain(measurement, 'measured now');
   if (webgpuTime < wasmTime) return { opened: webgpu, reason };
   webgpu.close();
-  void wasm;
   return { opened: await openWasm(), reason };
 }
 

@@ -75,6 +75,8 @@ function makeDevice(opened: OpenBackend, reason: string, onDispose: () => void):
     if (failure) throw failure;
   };
   const guard = async <T>(work: Promise<T>): Promise<T> => {
+    // Whatever becomes of it, its rejection is not one that nobody saw.
+    work.catch(() => {});
     check();
     try {
       const result = await Promise.race([

@@ -2,53 +2,53 @@
  * Measurements of a device: a small mixture of training work to choose by, and the arithmetic that a matrix
  * product reaches, for `ocelli doctor`.
  */
-import type { OpenBackend } from './backends/backend.ts';
 import * as tf from './tf.ts';
 
 /**
- * Milliseconds that one round of training-like work takes on the current backend: a transformer block's matrix
- * products and normalisation, forward and backward, and a convolution. The first round (compiling) is not
- * counted. `giveUpAfter` bounds the rounds, so that a slow adapter costs little.
+ * Milliseconds that one round of training-like work takes on the current backend: the products of linear
+ * layers, as they are in the forward and the backward pass, and a convolution. The first round, in which an
+ * adapter compiles its kernels, is not counted; of the others that fit into `budget` milliseconds the fastest
+ * counts. Undefined when none did.
  */
-export async function timeTrainingWork(
-  backend?: Pick<OpenBackend, 'synchronize'>,
-  giveUpAfter = 400,
-): Promise<number> {
-  const x = tf.randomNormal([256, 128], 0, 1, 'float32', 1);
-  const up = tf.randomNormal([128, 256], 0, 0.05, 'float32', 2);
-  const down = tf.randomNormal([256, 128], 0, 0.05, 'float32', 3);
-  const image = tf.randomNormal([1, 32, 32, 16], 0, 1, 'float32', 4) as tf.Tensor4D;
-  const filter = tf.randomNormal([3, 3, 16, 32], 0, 0.05, 'float32', 5) as tf.Tensor4D;
-  const round = async (): Promise<void> => {
-    const loss = tf.tidy(() => {
-      const { value, grads } = tf.valueAndGrads((a: tf.Tensor, b: tf.Tensor, c: tf.Tensor) => {
-        const hidden = tf.relu(tf.matMul(a as tf.Tensor2D, b as tf.Tensor2D));
-        const mixed = tf.softmax(tf.matMul(hidden as tf.Tensor2D, c as tf.Tensor2D));
-        return tf.sum(tf.square(mixed)) as tf.Scalar;
-      })([x, up, down]);
-      const convolved = tf.sum(tf.conv2d(image, filter, 1, 'same'));
-      return tf.addN([value, convolved, ...grads.map((gradient) => tf.sum(gradient))]);
-    });
-    await loss.data();
-    loss.dispose();
-    await backend?.synchronize();
-  };
-  await round();
-  const times: number[] = [];
+export async function timeTrainingWork(budget: number): Promise<number | undefined> {
   const begin = performance.now();
-  while (times.length < 5 && performance.now() - begin < giveUpAfter) {
-    const start = performance.now();
-    await round();
-    times.push(performance.now() - start);
+  const spent = (): number => performance.now() - begin;
+  const numbers = (size: number): Float32Array => new Float32Array(size).fill(0.01);
+  const x = tf.tensor(numbers(512 * 256), [512, 256]);
+  const weight = tf.tensor(numbers(256 * 256), [256, 256]);
+  const image = tf.tensor(numbers(32 * 32 * 32), [1, 32, 32, 32]) as tf.Tensor4D;
+  const filter = tf.tensor(numbers(9 * 32 * 32), [3, 3, 32, 32]) as tf.Tensor4D;
+  const steps: readonly (() => tf.Tensor)[] = [
+    () => tf.matMul(x, weight),
+    () => tf.matMul(x, weight, false, true),
+    () => tf.matMul(x, x, true, false),
+    () => tf.conv2d(image, filter, 1, 'same'),
+  ];
+  const round = async (): Promise<boolean> => {
+    for (const step of steps) {
+      const result = tf.tidy(step);
+      // Reading is the one way to wait for the work itself on every backend.
+      await result.data();
+      result.dispose();
+      if (spent() > budget) return false;
+    }
+    return true;
+  };
+  let best: number | undefined;
+  let fits = await round();
+  while (fits) {
+    const start = spent();
+    fits = await round();
+    if (fits) best = Math.min(best ?? Number.POSITIVE_INFINITY, spent() - start);
   }
-  tf.dispose([x, up, down, image, filter]);
-  return Math.min(...times);
+  tf.dispose([x, weight, image, filter]);
+  return best;
 }
 
-/** Billions of multiply-adds times two per second of a square f32 matrix product, best of a few. */
+/** Billions of floating-point operations per second of a square f32 matrix product, the best of a few. */
 export async function measureMatmul(size = 512): Promise<number> {
-  const a = tf.randomNormal([size, size], 0, 1, 'float32', 1) as tf.Tensor2D;
-  const b = tf.randomNormal([size, size], 0, 1, 'float32', 2) as tf.Tensor2D;
+  const a = tf.fill([size, size], 0.5) as tf.Tensor2D;
+  const b = tf.fill([size, size], 0.01) as tf.Tensor2D;
   let best = Number.POSITIVE_INFINITY;
   for (let round = 0; round < 4; round++) {
     const start = performance.now();

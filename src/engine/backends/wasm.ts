@@ -13,7 +13,11 @@ import { neverFails, type OpenBackend } from './backend.ts';
 
 /** The members of the backend that its typings hide; the version is pinned because of them. */
 interface WasmBackend {
-  readonly wasm: { _malloc(bytes: number): number; readonly HEAPU8: Uint8Array };
+  readonly wasm: {
+    _malloc(bytes: number): number;
+    _free(pointer: number): void;
+    readonly HEAPU8: Uint8Array;
+  };
 }
 
 export async function openWasm(): Promise<OpenBackend> {
@@ -44,9 +48,11 @@ const guarded = new WeakSet<object>();
 function failWhenFull(wasm: WasmBackend['wasm']): void {
   if (guarded.has(wasm)) return;
   guarded.add(wasm);
-  const malloc = wasm._malloc.bind(wasm);
+  // Emscripten's entry replaces itself by the real function at its first call; that must be over.
+  wasm._free(wasm._malloc(8));
+  const malloc = wasm._malloc;
   wasm._malloc = (bytes) => {
-    const pointer = malloc(bytes);
+    const pointer = bytes < 2 ** 32 ? malloc(bytes) : 0;
     if (pointer === 0 && bytes > 0)
       throw outOfMemory(
         `${toMiB(bytes)} MiB more than the ${toMiB(wasm.HEAPU8.length)} MiB heap of WebAssembly can grow`,

@@ -24,6 +24,7 @@ interface BufferManager {
   numFreeBuffers: number;
   numBytesAllocated: number;
   acquireBuffer(size: number, usage: number, mappedAtCreation?: boolean, reuse?: boolean): GPUBuffer;
+  dispose(): void;
 }
 
 /** The adapter for heavy work, or undefined when WebGPU has none. */
@@ -94,7 +95,8 @@ export async function openWebgpu(access: GpuAccess, adapter: GPUAdapter): Promis
     trim: () => trim(buffers),
     close() {
       closing = true;
-      // Tensors that outlive the device may still be disposed of: that must find nothing to do.
+      // Destroying the buffers of a device that is gone would reject reads that nobody awaits any more.
+      if (failure) buffers.dispose = () => {};
       tf.removeBackend('webgpu');
       device.destroy();
       access.close();
