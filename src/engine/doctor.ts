@@ -55,14 +55,13 @@ export async function probeEngine(): Promise<EngineReport> {
   const speeds: { backend: BackendName; gflops?: number; error?: string }[] = [];
   for (const backend of adapter ? (['webgpu', 'wasm'] as const) : (['wasm'] as const)) {
     try {
-      await using device = await openDevice(backend);
-      const gflops = await device.guard(measureMatmul(device.software ? 256 : 2048));
-      speeds.push({ backend, gflops });
+      speeds.push({ backend, gflops: await measureBackend(backend) });
     } catch (error) {
       speeds.push({ backend, error: error instanceof Error ? error.message : String(error) });
     }
   }
-  await using chosen = await openDevice('auto');
+  const chosen = await openDevice('auto');
+  await chosen.dispose();
   return {
     system: machine.system,
     processor: machine.processor,
@@ -72,6 +71,15 @@ export async function probeEngine(): Promise<EngineReport> {
     speeds,
     chosen: { description: chosen.description, reason: chosen.reason },
   };
+}
+
+async function measureBackend(backend: BackendName): Promise<number> {
+  const device = await openDevice(backend);
+  try {
+    return await device.guard(measureMatmul(device.software ? 256 : 2048));
+  } finally {
+    await device.dispose();
+  }
 }
 
 /** An entry of `adapter.info.subgroupMatrixConfigs`, which the WebGPU typings do not have yet. */
