@@ -6,6 +6,14 @@
  *     const loader = new Loader({ dataset: train, task: 'detection', processorConfig, batchSize: 8, sampler: 'shuffle', seed });
  *     for await (const batch of loader.epoch(0)) …          // [8, 3, height, width], padded, with pixel mask
  */
+export {
+  type CheckedSplit,
+  type CheckOptions,
+  checkDataset,
+  type DataProblem,
+  type DataReport,
+  formatDataReport,
+} from './check.ts';
 export { classCounts, classWeights } from './class-weights.ts';
 export { type Converted, type ConvertOptions, convertDataset } from './convert.ts';
 export { Loader, type LoaderOptions, type LoaderStatistics } from './loader.ts';
@@ -15,4 +23,11 @@ export { createPrepare, type PrepareRequest, type PrepareResult, type PrepareSet
 export { type GeneratedDataset, type GenerateOptions, generateSampleDataset } from './sample/generate.ts';
 export { createSampler, imageWeights, type SamplerKind } from './sampler.ts';
 export type { DataSettings, DatasetOptions } from './settings.ts';
+export {
+  type ClassStatistics,
+  type DatasetStatistics,
+  datasetStatistics,
+  type Histogram,
+  type Summary,
+} from './statistics.ts';
 export type * from './types.ts';

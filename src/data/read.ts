@@ -3,6 +3,7 @@
  * about tasks and classes.
  */
 import { ConfigError } from '../core/index.ts';
+import type { CocoProblem } from '../formats/coco/index.ts';
 import type { RawDataset } from './raw.ts';
 import { readClassFolders } from './readers/class-folders.ts';
 import { readCocoDataset } from './readers/coco.ts';
@@ -21,6 +22,8 @@ export interface ReadRequest {
   /** Whether objects must have boxes. */
   readonly needsBoxes?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** Told what is odd in a COCO file, which is then read as far as it goes. */
+  readonly onProblem?: ((problem: CocoProblem) => void) | undefined;
 }
 
 /** What lies at a place, before classes are mapped. */
@@ -37,7 +40,13 @@ export async function readRawDataset(request: ReadRequest): Promise<RawDataset> 
       const found = annotationFile ?? (await findCocoFile(folder));
       if (found === undefined) throw withoutAnnotationFile(place);
       const needsBoxes = request.needsBoxes ?? true;
-      return readCocoDataset({ folder, annotationFile: found, needsBoxes, signal });
+      return readCocoDataset({
+        folder,
+        annotationFile: found,
+        needsBoxes,
+        signal,
+        onProblem: request.onProblem,
+      });
     }
     case 'folder':
       return readClassFolders(folder, signal);

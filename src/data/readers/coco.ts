@@ -1,6 +1,12 @@
 /** COCO annotation files as data sets. */
 import { DataError } from '../../core/index.ts';
-import { type CocoFile, type CocoId, findCocoProblems, parseCoco } from '../../formats/coco/index.ts';
+import {
+  type CocoFile,
+  type CocoId,
+  type CocoProblem,
+  findCocoProblems,
+  parseCoco,
+} from '../../formats/coco/index.ts';
 import type { RawDataset, RawImage } from '../raw.ts';
 import type { Annotation } from '../types.ts';
 import { type Folder, nameOf, readPlace } from './folder-of.ts';
@@ -12,12 +18,15 @@ export interface CocoRequest {
   /** Whether objects must have boxes; for classification the category is enough. */
   readonly needsBoxes: boolean;
   readonly signal?: AbortSignal | undefined;
+  /** Told everything that is odd, where contradictions are not to be refused (`ocelli data check`). */
+  readonly onProblem?: ((problem: CocoProblem) => void) | undefined;
 }
 
 export async function readCocoDataset(request: CocoRequest): Promise<RawDataset> {
   const { folder, annotationFile } = request;
   const file = parseCoco(await readPlace(annotationFile, request.signal), annotationFile);
-  refuseContradictions(file, request);
+  if (request.onProblem) for (const problem of findCocoProblems(file)) request.onProblem(problem);
+  else refuseContradictions(file, request);
   const subfolder = await findImages(file, folder);
   return {
     source: folder.place,

@@ -23,23 +23,14 @@ const input = { failOn: 'error', ignoreIcc: true } as const;
 export const decodeImage: DecodeImage = async (bytes, options = {}) => {
   try {
     const image = sharp(bytes, { ...input, autoOrient: options.orientation !== 'ignore' });
-    const { space, depth } = await image.metadata();
-    if (space === 'cmyk') {
-      const { data, info } = await image
-        .pipelineColourspace('cmyk')
-        .toColourspace('cmyk')
-        .raw()
-        .toBuffer({ resolveWithObject: true });
-      return { height: info.height, width: info.width, data: fromCmyk(data, info.channels) };
-    }
-    const pixels = depth === 'ushort' ? image : image.toColourspace('srgb');
-    const { data, info } = await pixels
-      .removeAlpha()
-      .raw({ depth: depth === 'ushort' ? 'ushort' : 'uchar' })
-      .toBuffer({ resolveWithObject: true });
+    const { space } = await image.metadata();
+    const wanted =
+      space === 'cmyk'
+        ? image.pipelineColourspace('cmyk').toColourspace('cmyk')
+        : image.toColourspace('srgb').removeAlpha();
+    const { data, info } = await wanted.raw().toBuffer({ resolveWithObject: true });
     const { height, width, channels } = info;
-    const bytesOf8 = depth === 'ushort' ? highBytes(data) : data;
-    return { height, width, data: toRgb(bytesOf8, channels) };
+    return { height, width, data: space === 'cmyk' ? fromCmyk(data, channels) : toRgb(data, channels) };
   } catch (error) {
     throw unreadable(error, bytes);
   }
@@ -99,11 +90,6 @@ function fromCmyk(data: Uint8Array, channels: number): Uint8Array {
 function scaled(a: number, b: number): number {
   const product = a * b + 128;
   return ((product >> 8) + product) >> 8;
-}
-
-function highBytes(data: Uint8Array): Uint8Array {
-  const values = new Uint16Array(data.buffer, data.byteOffset, data.length / 2);
-  return Uint8Array.from(values, (value) => value >> 8);
 }
 
 /** Bytes in a buffer of their own, which may be handed to another thread. */
