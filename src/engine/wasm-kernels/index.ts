@@ -7,6 +7,7 @@ import { registerConvolutionGradients } from './convolution.ts';
 import { registerDataMovement } from './data-movement.ts';
 import { registerEinsum } from './einsum.ts';
 import { registerPoolingGradient } from './pooling.ts';
+import { registerSums } from './sums.ts';
 
 let registered = false;
 
@@ -18,4 +19,5 @@ export function registerWasmKernels(): void {
   registerDataMovement();
   registerEinsum();
   registerPoolingGradient();
+  registerSums();
 }

@@ -145,21 +145,18 @@ export class YolosForObjectDetection extends VisionModel {
     });
     const grid: Grid = [embedded.rows, embedded.columns];
     let hidden = embedded.hidden;
+    if (context.outputHiddenStates) states['hidden_states.0'] = hidden;
     layers.forEach((layer, i) => {
-      if (context.outputHiddenStates) states[`hidden_states.${i}`] = hidden;
-      const next = tf.tidy(() => {
-        const mixed = layer.forward(hidden, context);
-        const positions = this.vit.encoder.midPositions(i, grid);
-        return positions ? tf.add(mixed, positions) : mixed;
-      });
-      if (!context.outputHiddenStates) hidden.dispose();
+      const mixed = layer.forward(hidden, context);
+      // The states that are told are the layers' own outputs, without the positions that are added to them.
+      if (context.outputHiddenStates) states[`hidden_states.${i + 1}`] = mixed;
+      const positions = this.vit.encoder.midPositions(i, grid);
+      const next = positions ? tf.add(mixed, positions) : mixed;
+      if (!context.outputHiddenStates) tf.dispose([hidden, ...(positions ? [mixed, positions] : [])]);
       hidden = next;
     });
     const normalised = this.vit.layernorm.forward(hidden);
-    if (context.outputHiddenStates) {
-      states[`hidden_states.${layers.length}`] = hidden;
-      states.last_hidden_state = normalised;
-    }
+    if (context.outputHiddenStates) states.last_hidden_state = normalised;
     const [batch, tokens, width] = hidden.shape as [number, number, number];
     const detections = this.fields.num_detection_tokens;
     const found = tf.slice(normalised, [0, tokens - detections, 0], [batch, detections, width]);
