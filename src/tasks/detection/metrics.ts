@@ -89,6 +89,24 @@ export function cocoResults(
   });
 }
 
+/** One image's truth and predictions as columns with the data set's category ids: what the report takes. */
+export function evaluatedImage(
+  record: ImageRecord,
+  prediction: DetectionPrediction,
+  classes: ClassMap,
+  modelClasses: ClassMap = classes,
+) {
+  const { id, fileName, width, height } = record;
+  return {
+    id,
+    fileName,
+    width,
+    height,
+    truth: truthColumns(record),
+    detections: detectionColumns(prediction, categoriesByName(classes, modelClasses)),
+  };
+}
+
 /** For each label of the model the category id in the data set, or NaN, which no category has. */
 function categoriesByName(classes: ClassMap, modelClasses: ClassMap): Float64Array {
   return Float64Array.from(modelClasses.names, (name) => {

@@ -1,0 +1,12 @@
+/** The report of an evaluation or a run: one self-contained page, its numbers as JSON and tables as CSV. */
+export { prepareReport } from './report.ts';
+export type {
+  ClassificationResults,
+  DetectionResults,
+  EvaluationSpeed,
+  PreparedReport,
+  ReportFiles,
+  ReportImage,
+  ReportInput,
+  ReportPicture,
+} from './types.ts';
