@@ -7,9 +7,7 @@
  *     const batch = processor.collate([image, other]);      // padded, with pixel mask and labels
  */
 export * from './draw/index.ts';
-export { resizeNearest } from './nearest.ts';
 export { largestSize, type PadOptions, padImages, pixelMask } from './padding.ts';
-export { centerCrop, crop } from './pixels.ts';
 export { type ProcessorKind, processorTypes, registerProcessor } from './processors/kinds.ts';
 export { createProcessor } from './processors/pipeline.ts';
 export type { Settings, SizeRule } from './processors/settings.ts';

@@ -23,7 +23,7 @@ import {
 } from './transform.ts';
 
 /** Objects with less than this share of their area left are dropped. */
-export const minimumVisible = 0.1;
+const minimumVisible = 0.1;
 
 /** Pairs of keypoints that change places in a mirror image, by their positions. */
 export type FlipPairs = readonly (readonly [number, number])[];

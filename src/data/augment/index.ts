@@ -5,9 +5,8 @@
  *     const plan: Augmentation[] = [{ type: 'horizontal_flip', p: 0.5 }, { type: 'rotation', degrees: 10, p: 0.5 }];
  *     const sample = augment({ image, annotations }, plan, augmentationRandom(seed, epoch, index));
  */
-export { type FlipPairs, minimumVisible, transformAnnotation, transformAnnotations } from './annotations.ts';
+export { type FlipPairs, transformAnnotation } from './annotations.ts';
 export { type AugmentOptions, applyTransform, augment, augmentationRandom } from './augment.ts';
 export { type ColorChange, changeColors } from './color.ts';
 export type { Augmentation, ColorRanges, Range } from './plan.ts';
 export * from './transform.ts';
-export { transformRaster } from './warp.ts';

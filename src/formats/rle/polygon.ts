@@ -61,7 +61,7 @@ function fill(polygon: ArrayLike<number>, { height, width }: Size): Runs {
   let lastV = 0;
   walkOutline(polygon, (u, v) => {
     const before = lastU;
-    const top = v < lastV ? v : lastV;
+    const top = Math.min(v, lastV);
     lastU = u;
     lastV = v;
     if (u === before || Number.isNaN(before)) return;
