@@ -16,6 +16,7 @@ afterEach(() => rm(folder, { recursive: true, force: true }));
 function checkpoint(step: number): Checkpoint {
   const identity = {
     recipe: '',
+    backend: '',
     data: '',
     batch: '',
     device: '',

@@ -24,6 +24,8 @@ export type CheckpointKind = 'last' | 'best' | 'step';
 /** What must be the same for a resumed run to repeat the numbers of the first. */
 export interface RunIdentity {
   readonly recipe: string;
+  /** `webgpu`, `wasm` or `cpu`: what a resumed run opens again. */
+  readonly backend: string;
   readonly device: string;
   readonly precision: string;
   readonly execution: string;

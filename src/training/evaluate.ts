@@ -12,43 +12,44 @@ import type { EvaluationRequest, EvaluationResult } from './types.ts';
 
 export async function evaluate<Prediction>(
   request: EvaluationRequest<Prediction>,
-): Promise<EvaluationResult> {
+): Promise<EvaluationResult<Prediction>> {
   const { dataset, task, batches, split, signal } = request;
   const started = performance.now();
   const evaluator = task.evaluator(dataset);
   const losses = new Map<string, number>();
   let images = 0;
-  let modelMs = 0;
+  const batchMs: number[] = [];
   for await (const batch of batches.epoch(0)) {
     signal?.throwIfAborted();
     const before = performance.now();
     const { outputs, batchLosses } = await evaluateBatch(request, batch);
-    modelMs += performance.now() - before;
+    batchMs.push(performance.now() - before);
     images += batch.count;
     for (const [name, loss] of batchLosses) losses.set(name, (losses.get(name) ?? 0) + loss * batch.count);
     const real = batch.samples.slice(0, batch.count);
     const sizes = real.map((sample) => sample.originalSize);
     const predictions = task.decode(firstRows(outputs, batch), sizes, { threshold: 0 });
-    real.forEach((sample, row) => {
+    for (const [row, { index }] of real.entries()) {
       const prediction = predictions[row]!;
-      evaluator.update(dataset.records[sample.index]!, prediction);
-      request.onPrediction?.({ index: sample.index, prediction });
-    });
+      evaluator.update(dataset.records[index]!, prediction);
+      await request.onPrediction?.({ index, prediction });
+    }
   }
   const metrics: Metrics = {
     ...prefixed(split, Object.fromEntries([...losses].map(([name, sum]) => [name, sum / images]))),
     ...prefixed(split, evaluator.compute()),
   };
-  return { metrics, images, ms: performance.now() - started, modelMs };
+  return { metrics, images, ms: performance.now() - started, batchMs, evaluator };
 }
 
 async function evaluateBatch<Prediction>(
-  { model, task, device }: EvaluationRequest<Prediction>,
+  { model, task, device, losses = true }: EvaluationRequest<Prediction>,
   batch: Batch,
 ): Promise<{ outputs: HostOutputs; batchLosses: ReadonlyMap<string, number> }> {
   const tensors = tf.tidy(() => ({ ...model.forward(uploadImages(batch, model), { training: false }) }));
   try {
     const outputs = await readOutputs(tensors, device);
+    if (!losses) return { outputs, batchLosses: new Map() };
     const targets = task.matchesOnHost ? task.targets(batch, outputs) : task.targets(batch);
     const names: string[] = [];
     const report = tf.tidy(() => {

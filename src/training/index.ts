@@ -13,7 +13,7 @@ export { evaluate } from './evaluate.ts';
 export { freeze, type GroupSettings, parameterGroups } from './groups.ts';
 export { train } from './loop.ts';
 export * from './optimizers/index.ts';
-export { type Monitor, type Progress, startOfRun } from './progress.ts';
+export { type Monitor, type Progress, positionOf, startOfRun } from './progress.ts';
 export { settingsOf } from './recipe.ts';
 export * from './schedules/index.ts';
 export type { TrainingServices } from './services.ts';

@@ -20,6 +20,7 @@ import type { TrainingSettings } from './settings.ts';
 
 const identity: RunIdentity = {
   recipe: 'r',
+  backend: 'wasm',
   data: 'd',
   batch: '8',
   device: 'wasm',

@@ -34,11 +34,11 @@ export async function* train<Prediction>(
       const epochStarted = started;
       for await (const batch of services.batches.epoch(progress.epoch, progress.cursor)) {
         await step.add(batch, progress.step + 1, parts++);
-        const epochEnds = progress.cursor + parts === plan.batchesPerEpoch;
+        const epochEnds = batch.position + 1 === plan.batchesPerEpoch;
         if (parts < plan.accumulate && !epochEnds) continue;
 
         step.finish(session.learningRates(), progress.step + 1);
-        advance(progress, parts);
+        advance(progress, batch.position + 1);
         average?.update(progress.step);
         session.timeStep(performance.now() - started);
         parts = 0;

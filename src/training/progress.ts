@@ -46,16 +46,21 @@ export function isDone(progress: Progress, plan: Plan): boolean {
   return progress.stopped !== null || progress.step >= plan.totalSteps;
 }
 
-/** A step of `batches` batches is finished. */
-export function advance(progress: Progress, batches: number): void {
+/** A step is finished; the epoch goes on with batch number `cursor`. */
+export function advance(progress: Progress, cursor: number): void {
   progress.step++;
-  progress.cursor += batches;
+  progress.cursor = cursor;
 }
 
 export function enterNextEpoch(progress: Progress): void {
   progress.epoch++;
   progress.cursor = 0;
   progress.epochLoss = { sum: 0, images: 0 };
+}
+
+/** Where the last step was, for events: at the end of an epoch that is still this epoch. */
+export function positionOf({ step, epoch, cursor }: Progress): { step: number; epoch: number } {
+  return { step, epoch: cursor === 0 && step > 0 ? epoch - 1 : epoch };
 }
 
 /** The mean training loss of the epoch so far. */

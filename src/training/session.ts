@@ -8,7 +8,7 @@ import { WeightAverage } from './ema.ts';
 import { freeze, parameterGroups } from './groups.ts';
 import { createAlgorithm, Optimizer } from './optimizers/index.ts';
 import { type Plan, planRun } from './plan.ts';
-import { type Progress, startOfRun, trainLossOf } from './progress.ts';
+import { type Progress, positionOf, startOfRun, trainLossOf } from './progress.ts';
 import { type LearningRates, recipeLearningRates } from './schedules/index.ts';
 import type { TrainingServices } from './services.ts';
 import type { TrainingSettings } from './settings.ts';
@@ -66,7 +66,7 @@ export class TrainingSession<Prediction> {
     const why = differences(state.identity, this.services.identity);
     if (this.average && checkpoint.average) this.average.restore(hostValues(checkpoint.average));
     else if (this.average) why.push('the checkpoint has no averaged weights');
-    const { step, epoch } = this.progress;
+    const { step, epoch } = positionOf(this.progress);
     const from = this.services.resumedFrom ?? 'a checkpoint';
     const event = { type: 'resumed', from, exact: why.length === 0, step, epoch } as const;
     return [why.length > 0 ? { ...event, why: why.join('; ') } : event];
@@ -132,7 +132,8 @@ export class TrainingSession<Prediction> {
   /** Writes a checkpoint under each kind's name and forgets those that are no longer among the best. */
   async save(kinds: readonly ('last' | 'best' | 'step')[]): Promise<RunEventBody[]> {
     const { model, device, checkpoints, identity } = this.services;
-    const { step, epoch, metrics } = this.progress;
+    const { metrics } = this.progress;
+    const { step, epoch } = positionOf(this.progress);
     const names = kinds.map((kind) => (kind === 'step' ? `step-${step}` : kind));
     const checkpoint: Checkpoint = {
       state: {
@@ -172,7 +173,7 @@ export class TrainingSession<Prediction> {
   }
 
   stoppedEvent(reason: 'interrupted' | 'early_stopping'): StoppedEvent {
-    const { step, epoch } = this.progress;
+    const { step, epoch } = positionOf(this.progress);
     return { type: 'stopped', reason, checkpoint: this.services.checkpoints.path('last'), step, epoch };
   }
 

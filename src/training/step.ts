@@ -77,10 +77,10 @@ export class TrainingStep<Prediction> {
     const { seed, mix } = this.settings;
     const mixed = mixBatch(batch, mix, seed, step, part);
     const images = mixed?.batch ?? batch;
+    const statistics = new Map<Parameter, tf.Tensor>();
     const tape = new Tape();
     try {
       const dropoutSeed = tf.scalar(derive(seed, 'dropout', step, part).bits() | 0, 'int32');
-      const statistics = new Map<Parameter, tf.Tensor>();
       const context = trainingContext(dropoutSeed, statistics);
       const outputs = this.model.forward(uploadImages(images, this.model), context);
       const targets = await this.targets(batch, outputs);
@@ -102,6 +102,7 @@ export class TrainingStep<Prediction> {
       this.accumulate(batch.count, losses, gradients);
     } finally {
       tape.dispose();
+      tf.dispose([...statistics.values()]);
     }
   }
 
@@ -220,6 +221,9 @@ function trainingContext(seed: tf.Tensor, statistics: Map<Parameter, tf.Tensor>)
     training: true,
     seed,
     nextStream: () => stream++,
-    updateBuffer: (buffer, value) => void statistics.set(buffer, value),
+    updateBuffer(buffer, value) {
+      statistics.get(buffer)?.dispose();
+      statistics.set(buffer, tf.keep(value));
+    },
   };
 }

@@ -6,7 +6,7 @@ import type { Metrics, SplitName } from '../core/index.ts';
 import type { Batch, Dataset } from '../data/index.ts';
 import type { tf } from '../engine/index.ts';
 import type { ForwardContext, Module } from '../nn/index.ts';
-import type { ModelOutputs, Task } from '../tasks/index.ts';
+import type { Evaluator, ModelOutputs, Task } from '../tasks/index.ts';
 
 /** A model as a step sees it: named parameters and a forward pass. */
 export type TrainableModel = Module & {
@@ -50,15 +50,19 @@ export interface EvaluationRequest<Prediction> {
   readonly dataset: Dataset;
   readonly batches: BatchSource;
   readonly signal?: AbortSignal | undefined;
+  /** Whether the ground truth's losses are computed too (true). */
+  readonly losses?: boolean | undefined;
   /** Called with every prediction, unthresholded; predictions are not kept otherwise. */
-  onPrediction?(image: PredictedImage<Prediction>): void;
+  onPrediction?(image: PredictedImage<Prediction>): void | Promise<void>;
 }
 
-export interface EvaluationResult {
+export interface EvaluationResult<Prediction = unknown> {
   /** With the split's prefix: `val_loss`, `val_map`, … */
   readonly metrics: Metrics;
   readonly images: number;
   readonly ms: number;
-  /** Forward passes and readbacks alone. */
-  readonly modelMs: number;
+  /** Forward pass, loss and readback of each batch. */
+  readonly batchMs: readonly number[];
+  /** What the metrics were computed with, for curves and tables. */
+  readonly evaluator: Evaluator<Prediction>;
 }

@@ -1,0 +1,34 @@
+/**
+ * `training.checkpoint_dir`: a place, often far away, that gets a copy of each checkpoint. A copy that fails is
+ * told and does not end the run: the checkpoint itself is in the run folder.
+ */
+import { usablePlace } from '../config/index.ts';
+import { openPlace } from '../storage/index.ts';
+import type { CheckpointFiles } from '../training/index.ts';
+
+export type CopyCheckpoint = (
+  names: readonly string[],
+  contents: CheckpointFiles,
+) => Promise<readonly string[]>;
+
+/** Undefined when the recipe names no place. */
+export async function checkpointCopier(place: string | null): Promise<CopyCheckpoint | undefined> {
+  if (place === null) return undefined;
+  const { volume, path } = await openPlace(usablePlace(place, 'training.checkpoint_dir'));
+  return async (names, contents) => {
+    const problems: string[] = [];
+    for (const name of names) {
+      try {
+        // state.json is the last of the files: a copy without it is not whole.
+        for (const [file, bytes] of contents) {
+          await volume.write([path, name, file].filter(Boolean).join('/'), bytes);
+        }
+      } catch (error) {
+        problems.push(
+          `${name} was not copied to ${place}: ${error instanceof Error ? error.message : error}`,
+        );
+      }
+    }
+    return problems;
+  };
+}

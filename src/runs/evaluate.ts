@@ -1,0 +1,139 @@
+/**
+ * `ocelli eval`: any split of a recipe's data through any model: a run, a Hugging Face folder, a hub id. Classes
+ * are matched by name. Categories that the model does not know are told; then there is no loss, because their
+ * images have no right answer. With `out`, metrics, predictions and a report are written there.
+ */
+import { type Recipe, resolvedYaml } from '../config/index.ts';
+import type { ClassMap, Metrics, RunEvent, RunEventBody, SplitName } from '../core/index.ts';
+import { type Batch, openDataset } from '../data/index.ts';
+import { asDeviceError, type DeviceChoice, openDevice } from '../engine/index.ts';
+import { fromPretrained } from '../models/index.ts';
+import type { BatchSource } from '../training/index.ts';
+import { evaluateSplit } from './evaluate-split.ts';
+import { evaluationLoader, loaderThreads } from './loaders.ts';
+import { prepareTask } from './prepare.ts';
+import { writeReport } from './report.ts';
+import { version } from './version.ts';
+
+export interface EvaluateRequest {
+  /** Run folder, Hugging Face folder, volume path or hub id. */
+  readonly model: string;
+  /** Its `data` section says where the split is. */
+  readonly recipe: Recipe;
+  /** val */
+  readonly split?: SplitName | undefined;
+  readonly device?: DeviceChoice | undefined;
+  /** A folder for `predictions/` and `report/`; left out: only the metrics. */
+  readonly out?: string | undefined;
+}
+
+export interface EvaluateResult {
+  readonly split: SplitName;
+  readonly metrics: Metrics;
+  readonly images: number;
+  readonly imagesPerSecond: number;
+  /** Categories of the data that the model does not know. */
+  readonly unknownClasses: readonly string[];
+  readonly report?: string;
+}
+
+/** The events of an evaluation; its result is returned at the end. */
+export async function* evaluateModel(
+  request: EvaluateRequest,
+  signal?: AbortSignal,
+): AsyncGenerator<RunEvent, EvaluateResult> {
+  const { split = 'val', recipe, out } = request;
+  const device = await openDevice(request.device ?? 'auto');
+  try {
+    const loaded = await fromPretrained(request.model, { task: recipe.model.task_type, signal });
+    const dataset = await openDataset(recipe.data, split, {
+      task: recipe.model.task_type,
+      seed: recipe.training.seed,
+      ...(signal ? { signal } : {}),
+    });
+    const unknownClasses = dataset.classes.names.filter(
+      (name) => loaded.classes.labelOfName(name) === undefined,
+    );
+    const setAside: string[] = [];
+    const loader = evaluationLoader(
+      {
+        recipe,
+        processorConfig: loaded.processorConfig,
+        threads: await loaderThreads(recipe.data.num_workers),
+        onSetAside: ({ fileName, reason }) => void setAside.push(`${fileName} is set aside: ${reason}`),
+      },
+      dataset,
+    );
+    try {
+      if (unknownClasses.length > 0) {
+        const message = `the model does not know ${unknownClasses.join(', ')}: there is no loss, and they count as missed`;
+        yield stamp({ type: 'warning', code: 'unknown_classes', message });
+      }
+      if (recipe.data.class_weights) {
+        const message = 'data.class_weights are those of training: the loss here is not weighted';
+        yield stamp({ type: 'warning', code: 'loss_not_weighted', message });
+      }
+      const evaluation = await evaluateSplit({
+        split,
+        device,
+        model: loaded.model,
+        task: prepareTask(recipe, loaded),
+        dataset,
+        batches: withModelLabels(loader, dataset.classes, loaded.classes),
+        classes: loaded.classes,
+        losses: unknownClasses.length === 0,
+        predictionsFile: out ? `${out}/predictions/${split}.json` : undefined,
+        signal,
+      });
+      for (const message of setAside) yield stamp({ type: 'warning', code: 'image_set_aside', message });
+      const { metrics, images, ms } = evaluation;
+      yield stamp({ type: 'evaluation', split, metrics, ms });
+      const result = { split, metrics, images, imagesPerSecond: (1000 * images) / ms, unknownClasses };
+      if (!out) return result;
+      const report = await writeReport(evaluation, {
+        folder: `${out}/report`,
+        title: `${request.model} on ${split}`,
+        model: request.model,
+        task: recipe.model.task_type,
+        device: device.description,
+        version,
+        multiLabel: recipe.data.multi_label,
+        events: [],
+        recipe: resolvedYaml(recipe),
+      });
+      yield stamp({ type: 'samples', split, path: report });
+      return { ...result, report };
+    } finally {
+      await loader.dispose();
+      loaded.model.dispose();
+    }
+  } catch (error) {
+    throw asDeviceError(error);
+  } finally {
+    await device.dispose();
+  }
+}
+
+/** The data set's labels as the model's, by name: what losses compare with outputs. */
+function withModelLabels(source: BatchSource, classes: ClassMap, modelClasses: ClassMap): BatchSource {
+  const labels = classes.names.map((name) => modelClasses.labelOfName(name) ?? -1);
+  if (labels.every((label, i) => label === i)) return source;
+  const translate = (label: number): number => labels[label]!;
+  return {
+    batchesPerEpoch: source.batchesPerEpoch,
+    async *epoch(epoch, cursor) {
+      for await (const batch of source.epoch(epoch, cursor)) {
+        const samples: Batch['samples'] = batch.samples.map((sample) => ({
+          ...sample,
+          labels: sample.labels.map(translate),
+          boxLabels: sample.boxLabels.map(translate),
+        }));
+        yield { ...batch, samples };
+      }
+    },
+  };
+}
+
+function stamp(body: RunEventBody): RunEvent {
+  return { ...body, time: new Date().toISOString() };
+}

@@ -1,0 +1,75 @@
+/** A run before its first event: the folder, the recipe in it, the event log, the checkpoint to go on from. */
+import { files } from '#platform';
+import { parseRecipe, type Recipe, resolvedYaml, usablePlace } from '../config/index.ts';
+import { CheckpointError, ConfigError, type RunEventBody } from '../core/index.ts';
+import { type CheckpointState, CheckpointStore } from '../training/index.ts';
+import { EventLog, RunFolder, runFolderName } from './folder.ts';
+import { RunStream } from './stream.ts';
+
+export interface OpenRunRequest {
+  /** Left out only when a run is resumed: then it is the one in its folder. */
+  readonly recipe?: Recipe | undefined;
+  readonly out?: string | undefined;
+  readonly resume?: boolean | undefined;
+}
+
+export interface OpenRun {
+  readonly recipe: Recipe;
+  readonly folder: RunFolder;
+  readonly log: EventLog;
+  readonly stream: RunStream;
+  /** The checkpoint that the run goes on from. */
+  readonly from: { readonly path: string; readonly state: CheckpointState } | undefined;
+  readonly warnings: readonly RunEventBody[];
+}
+
+export async function openRun(request: OpenRunRequest): Promise<OpenRun> {
+  return request.resume ? openAgain(request) : openNew(request);
+}
+
+async function openNew({ recipe, out }: OpenRunRequest): Promise<OpenRun> {
+  if (!recipe) throw new Error('a new run needs a recipe');
+  const results = out === undefined ? usablePlace(recipe.output.results_dir, 'output.results_dir') : '';
+  const folder = new RunFolder(out ?? `${results}/${runFolderName(recipe.mlflow.run_name, new Date())}`);
+  await folder.checkUnused();
+  await files.write(folder.file('recipe.yaml'), resolvedYaml(recipe));
+  const log = await EventLog.open(folder);
+  return { recipe, folder, log, stream: new RunStream(log), from: undefined, warnings: [] };
+}
+
+async function openAgain({ recipe: given, out }: OpenRunRequest): Promise<OpenRun> {
+  if (out === undefined) {
+    throw new ConfigError({
+      code: 'resume_needs_folder',
+      expected: 'the folder of the run to go on with',
+      received: 'none',
+      fix: 'name it: --resume <run folder>',
+    });
+  }
+  const folder = new RunFolder(out);
+  if (!(await files.stat(folder.file('recipe.yaml')))) {
+    throw new CheckpointError({
+      code: 'not_a_run',
+      expected: 'a run folder with recipe.yaml and checkpoints',
+      received: out,
+      fix: 'name the folder that `ocelli train` printed',
+    });
+  }
+  const recipe = given ?? (await storedRecipe(folder));
+  const store = new CheckpointStore(files, folder.checkpoints);
+  const path = await store.latest();
+  const state = path === undefined ? undefined : await store.stateOf(path);
+  const from = path !== undefined && state ? { path, state } : undefined;
+  const log = await EventLog.open(folder, from?.state.events ?? 0);
+  if (given) await files.write(folder.file('recipe.yaml'), resolvedYaml(given));
+  const begins: RunEventBody = {
+    type: 'warning',
+    code: 'no_checkpoint',
+    message: `${out} has no checkpoint yet: the run begins again from its first step`,
+  };
+  return { recipe, folder, log, stream: new RunStream(log), from, warnings: from ? [] : [begins] };
+}
+
+async function storedRecipe(folder: RunFolder): Promise<Recipe> {
+  return parseRecipe(await folder.readText('recipe.yaml'), { source: folder.file('recipe.yaml') }).recipe;
+}

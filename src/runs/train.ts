@@ -1,0 +1,291 @@
+/**
+ * A whole run: device, data, model, training, the best weights, a last evaluation, the model folder, the
+ * report, MLflow. Everything that happens comes out as events and lies in the run folder.
+ *
+ * A failure becomes a `failed` event and is then thrown; an interrupt a `stopped` event and an
+ * `InterruptedError`. Whatever was opened is closed either way.
+ */
+import { files } from '#platform';
+import { type Recipe, resolvedYaml } from '../config/index.ts';
+import {
+  InterruptedError,
+  type Metrics,
+  OcelliError,
+  type RunEvent,
+  type RunEventBody,
+} from '../core/index.ts';
+import type { Loader } from '../data/index.ts';
+import { asDeviceError, type Device, type DeviceChoice, openDevice } from '../engine/index.ts';
+import type { LoadedModel } from '../models/index.ts';
+import type { Task } from '../tasks/index.ts';
+import { SystemLog, Tracker } from '../tracking/index.ts';
+import {
+  CheckpointStore,
+  evaluate,
+  positionOf,
+  settingsOf,
+  type TrainingServices,
+  train as trainLoop,
+} from '../training/index.ts';
+import { checkpointCopier } from './copy.ts';
+import { evaluateSplit, type SplitEvaluation } from './evaluate-split.ts';
+import { identityOf } from './identity.ts';
+import { evaluationLoader, type LoaderSetup, loaderThreads, trainingLoader } from './loaders.ts';
+import { writeModelFolder } from './model-folder.ts';
+import { type OpenRun, openRun } from './open-run.ts';
+import {
+  checkMonitor,
+  dataReady,
+  modelCompanions,
+  modelReady,
+  type PreparedData,
+  prepareData,
+  prepareModel,
+  prepareTask,
+} from './prepare.ts';
+import { readEvents, writeReport } from './report.ts';
+import { version } from './version.ts';
+import { bestCheckpoint, useCheckpointWeights } from './weights.ts';
+
+export interface TrainRequest {
+  /** Left out only when a run is resumed: then it is the one in its folder. */
+  readonly recipe?: Recipe | undefined;
+  /** The run folder; left out: `<output.results_dir>/<run name>-<time>`. */
+  readonly out?: string | undefined;
+  /** `auto`, or, for a resumed run, what it was started on. */
+  readonly device?: DeviceChoice | undefined;
+  /** Go on with the run in `out` from its newest checkpoint. */
+  readonly resume?: boolean | undefined;
+  /** What reading the recipe had to say; told as events. */
+  readonly warnings?: readonly { readonly code: string; readonly message: string }[] | undefined;
+}
+
+/** Trains, evaluates, exports, reports and tracks; the events come out as they happen. */
+export async function* train(request: TrainRequest, signal?: AbortSignal): AsyncGenerator<RunEvent, void> {
+  const run = await openRun(request);
+  const { stream } = run;
+  let device: Device | undefined;
+  let tracker: Tracker | undefined;
+  let system: SystemLog | undefined;
+  let failure: unknown;
+  try {
+    const choice = request.device ?? (run.from?.state.identity.backend as DeviceChoice | undefined);
+    device = await openDevice(choice ?? 'auto');
+    yield* stream.tell(runStarted(run, device), ...warningsOf(request, run));
+    tracker = await Tracker.start(run.folder.path, { emit: stream.aside });
+    if (tracker) stream.listen(tracker.listener);
+    else system = await SystemLog.start(run.folder.path);
+    yield* trainOn(device, run, signal);
+  } catch (error) {
+    failure = interruptOf(error, signal) ?? asDeviceError(error);
+    yield* endings(run, failure);
+  } finally {
+    await system?.dispose();
+    await device?.dispose();
+    const result = await tracker?.finish();
+    if (result && !result.complete) stream.aside(pushNeeded(run, result.message));
+  }
+  yield* stream.tell();
+  if (failure !== undefined) throw failure;
+}
+
+async function* trainOn(device: Device, run: OpenRun, signal?: AbortSignal): AsyncGenerator<RunEvent> {
+  const started = performance.now();
+  const { recipe, stream, folder } = run;
+  const settings = settingsOf(recipe);
+  const data = await prepareData(recipe, signal);
+  yield* stream.tell(dataReady(data));
+  const { loaded, warnings } = await prepareModel(recipe, data.classes, signal);
+  const loaders: Loader[] = [];
+  try {
+    yield* stream.tell(modelReady(loaded), ...warnings.map((message) => warning('model', message)));
+    const task = prepareTask(recipe, loaded, data.splits.train);
+    if (settings.monitor) checkMonitor(settings.monitor, task);
+    const setup: LoaderSetup = {
+      recipe,
+      processorConfig: loaded.processorConfig,
+      threads: await loaderThreads(recipe.data.num_workers),
+      onSetAside: ({ fileName, reason }) =>
+        stream.aside(warning('image_set_aside', `${fileName} is set aside: ${reason}`)),
+    };
+    const trainBatches = trainingLoader(setup, data.splits.train);
+    const valBatches = evaluationLoader(setup, data.splits.val);
+    loaders.push(trainBatches, valBatches);
+    const checkpoints = new CheckpointStore(files, folder.checkpoints, await modelCompanions(loaded));
+    const services: TrainingServices<unknown> = {
+      device,
+      model: loaded.model,
+      task,
+      batches: trainBatches,
+      evaluate: (stop) =>
+        evaluate({
+          split: 'val',
+          device,
+          model: loaded.model,
+          task,
+          dataset: data.splits.val,
+          batches: valBatches,
+          signal: stop,
+        }),
+      checkpoints,
+      identity: await identityOf(recipe, data.splits.train, device),
+      ...(run.from ? { resume: await checkpoints.load(run.from.path), resumedFrom: run.from.path } : {}),
+      eventCount: () => run.log.count,
+      ...optional('copyCheckpoint', await checkpointCopier(recipe.training.checkpoint_dir)),
+    };
+    for await (const event of trainLoop(settings, services, signal)) yield* stream.tell(event);
+
+    await useCheckpointWeights(loaded.model, checkpoints, await bestCheckpoint(checkpoints));
+    const evaluations = await evaluateAll({
+      device,
+      data,
+      loaded,
+      task,
+      setup,
+      run,
+      loaders,
+      valBatches,
+      signal,
+    });
+    yield* stream.tell(...evaluations.map(evaluationEvent));
+    const metrics: Metrics = Object.assign({}, ...evaluations.map((evaluation) => evaluation.metrics));
+    const splits = { ...data.splits };
+    yield* stream.tell(
+      ...(await writeModelFolder(folder.file('model'), loaded, { recipe, splits, metrics })),
+    );
+    const page = await writeReport(evaluations.at(-1)!, {
+      folder: folder.file('report'),
+      title: recipe.mlflow.run_name,
+      model: recipe.model.model_name,
+      task: recipe.model.task_type,
+      device: device.description,
+      version,
+      multiLabel: recipe.data.multi_label,
+      events: await readEvents(folder.file('events.jsonl')),
+      recipe: resolvedYaml(recipe),
+    });
+    const last = await checkpoints.stateOf((await checkpoints.latest())!);
+    const { step, epoch } = positionOf(last!.progress);
+    yield* stream.tell(
+      { type: 'samples', split: evaluations.at(-1)!.split, path: page },
+      { type: 'finished', run: folder.path, metrics, ms: performance.now() - started, step, epoch },
+    );
+  } finally {
+    for (const loader of loaders) await loader.dispose();
+    loaded.model.dispose();
+  }
+}
+
+interface FinalEvaluation {
+  readonly device: Device;
+  readonly data: PreparedData;
+  readonly loaded: LoadedModel;
+  readonly task: Task<unknown>;
+  readonly setup: LoaderSetup;
+  readonly run: OpenRun;
+  readonly loaders: Loader[];
+  readonly valBatches: Loader;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** Val, and test where there is one, with the weights that are handed out. */
+async function evaluateAll(request: FinalEvaluation): Promise<SplitEvaluation[]> {
+  const { device, data, loaded, task, setup, run, loaders, valBatches, signal } = request;
+  const evaluations: SplitEvaluation[] = [];
+  for (const split of ['val', 'test'] as const) {
+    const dataset = data.splits[split];
+    if (!dataset) continue;
+    const batches = split === 'val' ? valBatches : evaluationLoader(setup, dataset);
+    if (split !== 'val') loaders.push(batches);
+    const save = run.recipe.output.save_predictions;
+    evaluations.push(
+      await evaluateSplit({
+        split,
+        device,
+        model: loaded.model,
+        task,
+        dataset,
+        batches,
+        classes: loaded.classes,
+        predictionsFile: save ? run.folder.file(`predictions/${split}.json`) : undefined,
+        signal,
+      }),
+    );
+  }
+  return evaluations;
+}
+
+/** Of the finished run: it belongs to no step of its course. */
+function evaluationEvent({ split, metrics, ms }: SplitEvaluation): RunEventBody {
+  return { type: 'evaluation', split, metrics, ms };
+}
+
+function runStarted({ recipe, folder }: OpenRun, device: Device): RunEventBody {
+  return {
+    type: 'run_started',
+    run: folder.path,
+    runName: recipe.mlflow.run_name,
+    task: recipe.model.task_type,
+    model: recipe.model.model_name,
+    device: device.description,
+    seed: recipe.training.seed,
+    version,
+  };
+}
+
+function warningsOf(request: TrainRequest, run: OpenRun): RunEventBody[] {
+  const { precision, checkpoint_activations } = run.recipe.training;
+  const unused = [
+    ...(precision === 'fp16'
+      ? ['training.precision=fp16 has no effect yet: everything is computed in fp32']
+      : []),
+    ...(checkpoint_activations ? ['training.checkpoint_activations has no effect yet'] : []),
+  ];
+  return [
+    ...(request.warnings ?? []).map(({ code, message }) => warning(code, message)),
+    ...unused.map((message) => warning('setting_without_effect', message)),
+    ...run.warnings,
+  ];
+}
+
+function warning(code: string, message: string): RunEventBody {
+  return { type: 'warning', code, message };
+}
+
+function pushNeeded({ folder }: OpenRun, why = 'the server could not be reached'): RunEventBody {
+  return warning('push_needed', `MLflow lacks a part of this run (${why}): ocelli push ${folder.path}`);
+}
+
+/** An abort that came before or after the loop, as the interrupt that it is. */
+function interruptOf(error: unknown, signal?: AbortSignal): InterruptedError | undefined {
+  if (error instanceof InterruptedError) return error;
+  if (!signal?.aborted) return undefined;
+  return new InterruptedError({
+    code: 'interrupted',
+    expected: 'to train to the end',
+    received: 'an interrupt',
+    fix: 'go on with --resume',
+    cause: error,
+  });
+}
+
+/** The last event of a run that did not finish. The loop has told its own interrupts already. */
+async function* endings({ stream, folder }: OpenRun, failure: unknown): AsyncGenerator<RunEvent> {
+  if (!(failure instanceof InterruptedError)) {
+    yield* stream.tell(failedEvent(failure));
+    return;
+  }
+  if (failure.cause === undefined) return;
+  const checkpoint = (await new CheckpointStore(files, folder.checkpoints).latest()) ?? '';
+  yield* stream.tell({ type: 'stopped', reason: 'interrupted', checkpoint, step: 0, epoch: 0 });
+}
+
+function failedEvent(error: unknown): RunEventBody {
+  const message = error instanceof Error ? error.message : String(error);
+  if (error instanceof OcelliError) return { type: 'failed', code: error.code, message, hint: error.hint };
+  return { type: 'failed', code: 'internal_error', message, hint: 'report this with the stack trace' };
+}
+
+function optional<Key extends string, Value>(key: Key, value: Value | undefined): { [K in Key]?: Value } {
+  return value === undefined ? {} : ({ [key]: value } as { [K in Key]?: Value });
+}
