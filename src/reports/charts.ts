@@ -48,7 +48,10 @@ function draw(option: EChartsCoreOption, { width, height }: Size): SafeHtml {
       .replace(/ class="[^"]*"/g, '')
       .replace(/ (?:ecmeta_[a-z_]+)="[^"]*"/g, '')
       .replace(/<rect[^>]*fill="none"[^>]*><\/rect>/, '')
-      .replace(/^<svg width="\d+" height="\d+"/, '<svg aria-hidden="true" focusable="false"');
+      .replace(
+        /^<svg width="\d+" height="\d+"/,
+        `<svg aria-hidden="true" focusable="false" style="max-width: ${width}px"`,
+      );
     return trusted(svg);
   } finally {
     chart.dispose();

@@ -22,10 +22,10 @@ const mostCells = 30;
 const mostBars = 40;
 
 const kindNames: Readonly<Record<(typeof falsePositiveKinds)[number], string>> = {
-  duplicate: 'duplicate of a found object',
+  duplicate: 'second detection',
   confusion: 'wrong class',
   localisation: 'badly placed',
-  both: 'wrong class and badly placed',
+  both: 'wrong class, badly placed',
   background: 'nothing there',
 };
 
@@ -58,7 +58,7 @@ export function analyseDetection(input: ReportInput, results: DetectionResults):
       { label: 'mAP', value: number(stat('AP')), note: 'IoU 0.50 to 0.95' },
       { label: 'mAP 50', value: number(stat('AP50')), note: 'IoU 0.50' },
       { label: 'mAP 75', value: number(stat('AP75')), note: 'IoU 0.75' },
-      { label: 'Recall', value: number(stat('AR100')), note: '100 detections' },
+      { label: 'mAR 100', value: number(stat('AR100')), note: 'IoU 0.50 to 0.95' },
       {
         label: 'Precision',
         value: percent(errors.precision),
@@ -76,11 +76,11 @@ export function analyseDetection(input: ReportInput, results: DetectionResults):
     tables: tablesOf(context),
     samples: spread(
       results.images.filter((image) => image.truth.count > 0),
-      8,
+      9,
     ),
     worst: errors.images
       .filter((row) => row.falsePositives + row.falseNegatives > 0)
-      .slice(0, 8)
+      .slice(0, 9)
       .map((row) => byId.get(row.id)!),
     picture: (image, picture) => {
       const row = verdicts.get(image.id)!;

@@ -1,8 +1,8 @@
 /** Numbers as people read them. */
 
-/** A share 0 … 1 as a percentage: 0.4567 → "45.7 %". */
+/** A share 0 … 1 as a percentage: 0.4567 → "45.7%". */
 export function percent(value: number | null | undefined, digits = 1): string {
-  return value === null || value === undefined ? '–' : `${(100 * value).toFixed(digits)} %`;
+  return value === null || value === undefined ? '–' : `${(100 * value).toFixed(digits)}%`;
 }
 
 /** A metric with three digits; small ones with their magnitude. */

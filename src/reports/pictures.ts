@@ -49,7 +49,7 @@ export function detectionPicture(options: DetectionPicture): SafeHtml {
         : Math.max(y - unit, 3 * unit);
     return html`<g class="${kind}"><rect x="${x.toFixed(1)}" y="${y.toFixed(1)}" width="${width.toFixed(1)}" height="${height.toFixed(1)}" stroke-width="${(unit * 0.6).toFixed(2)}"${
       kind === 'prediction' ? html` stroke-dasharray="${(unit * 2).toFixed(2)} ${unit.toFixed(2)}"` : html``
-    }/><text x="${x.toFixed(1)}" y="${textY.toFixed(1)}" font-size="${(3 * unit).toFixed(1)}" stroke-width="${(unit * 0.5).toFixed(2)}">${label}</text></g>`;
+    }/><text x="${x.toFixed(1)}" y="${textY.toFixed(1)}" font-size="${(3.3 * unit).toFixed(1)}" stroke-width="${(unit * 0.5).toFixed(2)}">${label}</text></g>`;
   };
   const truths = Array.from({ length: truth.count }, (_, g) => g);
   const spoken = [
@@ -60,13 +60,13 @@ export function detectionPicture(options: DetectionPicture): SafeHtml {
     <div class="frame" style="aspect-ratio: ${image.width} / ${image.height}">
       <img src="${dataUri(picture)}" alt="${`${image.fileName}. ${spoken}`}" loading="lazy">
       <svg viewBox="0 0 ${image.width} ${image.height}" preserveAspectRatio="none" aria-hidden="true">
-        ${truths.slice(0, mostBoxes).map((g) => box(truth.boxes!, g, 'truth', name(truth.categoryIds[g]!)))}
+        ${truths.slice(0, mostBoxes).map((g) => box(truth.boxes!, g, 'truth', shortened(name(truth.categoryIds[g]!))))}
         ${kept.map((i) =>
           box(
             detections.boxes!,
             i,
             'prediction',
-            `${name(detections.categoryIds[i]!)} ${percent(detections.scores[i], 0)}`,
+            `${shortened(name(detections.categoryIds[i]!))} ${percent(detections.scores[i], 0)}`,
           ),
         )}
       </svg>
@@ -107,4 +107,8 @@ function counted(names: readonly string[]): string {
   return (
     [...counts].map(([name, count]) => (count > 1 ? `${count} × ${name}` : name)).join(', ') || 'nothing'
   );
+}
+
+function shortened(text: string): string {
+  return text.length <= 16 ? text : `${text.slice(0, 15)}…`;
 }

@@ -16,14 +16,14 @@ html { scroll-behavior: smooth; scroll-padding-top: 4rem; }
 @media (prefers-reduced-motion: reduce) { html { scroll-behavior: auto; } }
 body { margin: 0; background: var(--ground); color: var(--ink); font: 16px/1.55 system-ui, -apple-system, "Segoe UI", sans-serif; }
 a { color: var(--accent); }
-header.top { background: var(--paper); border-bottom: 1px solid var(--line); padding: 2.2rem max(1.2rem, calc(50vw - 38rem)) 1.6rem; }
+header.top { background: var(--paper); border-bottom: 1px solid var(--line); padding: 2.2rem max(1.2rem, calc(50vw - 36.8rem)) 1.6rem; }
 header.top p.kicker { margin: 0; color: var(--ink-soft); font-size: .85rem; letter-spacing: .04em; text-transform: uppercase; }
 h1 { margin: .2rem 0 .6rem; font-size: 2rem; line-height: 1.2; letter-spacing: -.02em; overflow-wrap: anywhere; }
 h2 { font-size: 1.35rem; letter-spacing: -.01em; margin: 0 0 1rem; }
 h3 { font-size: 1rem; margin: 0; }
 ul.meta { display: flex; flex-wrap: wrap; gap: .3rem 1.4rem; list-style: none; margin: 0; padding: 0; color: var(--ink-soft); font-size: .9rem; }
 ul.meta b { color: var(--ink); font-weight: 600; }
-nav { position: sticky; top: 0; z-index: 2; background: color-mix(in srgb, var(--paper) 92%, transparent); backdrop-filter: blur(8px); border-bottom: 1px solid var(--line); padding: 0 max(1.2rem, calc(50vw - 38rem)); overflow-x: auto; }
+nav { position: sticky; top: 0; z-index: 2; background: color-mix(in srgb, var(--paper) 92%, transparent); backdrop-filter: blur(8px); border-bottom: 1px solid var(--line); padding: 0 max(1.2rem, calc(50vw - 36.8rem)); overflow-x: auto; }
 nav ul { display: flex; gap: 1.4rem; list-style: none; margin: 0; padding: 0; }
 nav a { display: block; padding: .7rem 0; color: var(--ink-soft); text-decoration: none; font-size: .9rem; white-space: nowrap; }
 nav a:hover, nav a:focus-visible { color: var(--accent); }
@@ -40,7 +40,7 @@ section { margin: 0 0 3rem; }
 .card.wide { grid-column: 1 / -1; }
 .card figcaption p, .card > p { margin: .2rem 0 .6rem; color: var(--ink-soft); font-size: .9rem; }
 .chart { overflow-x: auto; }
-.chart svg { display: block; max-width: 100%; height: auto; margin: 0 auto; }
+.chart svg { display: block; width: 100%; height: auto; margin: 0 auto; }
 .findings { margin: 0; padding: 0 0 0 1.1rem; } .findings li { margin: .3rem 0; }
 p.lead { color: var(--ink-soft); max-width: 60rem; margin: 0 0 1rem; }
 details { margin-top: .6rem; } summary { cursor: pointer; color: var(--accent); font-size: .88rem; }
@@ -52,11 +52,11 @@ thead th { position: sticky; top: 0; background: var(--paper); color: var(--ink-
 .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 dl.facts { display: grid; grid-template-columns: auto 1fr; gap: .35rem 1.4rem; margin: .6rem 0 0; font-size: .92rem; }
 dl.facts dt { color: var(--ink-soft); } dl.facts dd { margin: 0; font-variant-numeric: tabular-nums; overflow-wrap: anywhere; }
-.pictures { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 17rem), 1fr)); gap: 1rem; }
+.pictures { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 21rem), 1fr)); gap: 1rem; }
 .picture { margin: 0; background: var(--paper); border: 1px solid var(--line); border-radius: 12px; overflow: hidden; }
 .frame { position: relative; background: var(--cell); }
 .frame img, .frame svg { position: absolute; inset: 0; width: 100%; height: 100%; }
-.frame rect { fill: none; } .frame text { paint-order: stroke; stroke: #000a; fill: #fff; font-weight: 600; }
+.frame rect { fill: none; } .frame g { filter: drop-shadow(0 0 1.5px #000); } .frame text { paint-order: stroke; stroke: #000a; fill: #fff; font-weight: 600; }
 .truth rect { stroke: #34e0a1; } .prediction rect { stroke: #ffb454; }
 .truth text { fill: #9ff5d4; } .prediction text { fill: #ffd9a3; }
 .badge { position: absolute; left: .6rem; top: .6rem; padding: .1rem .6rem; border-radius: 99px; font-size: .8rem; font-weight: 600; color: #fff; }
