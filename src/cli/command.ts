@@ -14,13 +14,15 @@ export type DeviceName = (typeof deviceChoices)[number];
 export interface CommonOptions {
   readonly json?: boolean;
   readonly quiet?: boolean;
-  readonly device: DeviceName;
+  readonly device?: DeviceName;
 }
 
 export interface Context {
   readonly output: Output;
   readonly signal: AbortSignal;
   readonly device: DeviceName;
+  /** The device, when the user named one. */
+  readonly askedDevice: DeviceName | undefined;
 }
 
 export interface Example {
@@ -38,7 +40,7 @@ export function finish<Options extends CommonOptions>(
     .option('--json', 'print one JSON object per line on stdout, and nothing else there')
     .option('--quiet', 'leave out progress and remarks')
     .addOption(
-      new Option('--device <device>', 'where tensors live').choices([...deviceChoices]).default('auto'),
+      new Option('--device <device>', 'where tensors live (default: auto)').choices([...deviceChoices]),
     )
     .addHelpText('after', `\nExamples:\n${exampleLines(examples)}`)
     .action(async (...actionArgs: unknown[]) => {
@@ -55,7 +57,12 @@ async function runCommand(
   const output = new Output({ json: options.json === true, quiet: options.quiet === true });
   const interrupts = listenForInterrupts((text) => output.error(text));
   try {
-    const code = await run({ output, signal: interrupts.signal, device: options.device });
+    const code = await run({
+      output,
+      signal: interrupts.signal,
+      device: options.device ?? 'auto',
+      askedDevice: options.device,
+    });
     return interrupts.signal.aborted && !code ? 130 : (code ?? 0);
   } catch (error) {
     // Whatever an aborted request threw: the reason is the interrupt.

@@ -3,14 +3,28 @@
  * missing argument) ends with exit code 2, help with 0.
  */
 import { Command, CommanderError } from 'commander';
+import { addBench } from './commands/bench.ts';
 import { addData } from './commands/data.ts';
 import { addDoctor } from './commands/doctor.ts';
+import { addEval } from './commands/eval.ts';
 import { addExport } from './commands/export.ts';
 import { addInit } from './commands/init.ts';
+import { addPredict } from './commands/predict.ts';
 import { addPush } from './commands/push.ts';
+import { addTrain } from './commands/train.ts';
 import { packageInfo } from './package-info.ts';
 
-const verbs: readonly ((program: Command) => void)[] = [addInit, addDoctor, addData, addExport, addPush];
+const verbs: readonly ((program: Command) => void)[] = [
+  addInit,
+  addDoctor,
+  addData,
+  addTrain,
+  addEval,
+  addPredict,
+  addExport,
+  addPush,
+  addBench,
+];
 
 export async function runProgram(args: readonly string[]): Promise<void> {
   const program = buildProgram();

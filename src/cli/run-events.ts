@@ -29,7 +29,9 @@ export class RunDisplay {
         this.step(event);
         return;
       case 'warning':
-        this.output.warn(event.message);
+        // What is left to do belongs to the result, as its last line.
+        if (event.code === 'push_needed') this.output.result(event.message);
+        else this.output.warn(event.message);
         return;
       case 'finished':
       case 'failed':

@@ -6,7 +6,11 @@ export function nearest(name: string, known: readonly string[]): string | undefi
   let best: string | undefined;
   let bestDistance = Number.POSITIVE_INFINITY;
   for (const candidate of known) {
-    const steps = distance(lower, candidate.toLowerCase());
+    const other = candidate.toLowerCase();
+    // A name that was cut short, or written out, is nearer than its length says.
+    const begins =
+      Math.min(lower.length, other.length) >= 4 && (other.startsWith(lower) || lower.startsWith(other));
+    const steps = begins ? 1 : distance(lower, other);
     if (steps < bestDistance) {
       best = candidate;
       bestDistance = steps;

@@ -1,0 +1,84 @@
+/** `ocelli eval`: metrics and a report of a run, a Hugging Face folder or a hub id on a split of a recipe's data. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Command, Option } from 'commander';
+import { ConfigError, type SplitName } from '../../core/index.ts';
+import { type CommonOptions, type Context, finish } from '../command.ts';
+import { columns, compact, grouped } from '../format.ts';
+import { loadRecipe } from '../recipe-file.ts';
+
+interface EvalOptions extends CommonOptions {
+  readonly data?: string;
+  readonly split: SplitName;
+  readonly out: string;
+  readonly report: boolean;
+}
+
+export function addEval(program: Command): void {
+  const command = program
+    .command('eval')
+    .description('metrics and a report of a model on a split')
+    .argument('<model>', 'a run folder, a Hugging Face folder or a hub id')
+    .argument('[overrides...]', 'key=value pairs that win over the recipe (data.batch_size=1)')
+    .option('--data <recipe>', "the recipe whose data are used (default: the run's own)")
+    .addOption(new Option('--split <split>', 'which part').choices(['train', 'val', 'test']).default('val'))
+    .option('--out <dir>', 'where report and predictions go', 'evaluation')
+    .option('--no-report', 'metrics alone, nothing is written');
+  finish(
+    command,
+    [
+      { line: 'ocelli eval runs/first', does: 'its own validation split' },
+      { line: 'ocelli eval runs/first --split test --out runs/first/test', does: 'the test split' },
+      {
+        line: 'ocelli eval facebook/detr-resnet-50 --data coco.yaml',
+        does: 'a checkpoint of the hub on your data',
+      },
+      { line: 'ocelli eval runs/first --no-report --json', does: 'numbers for a program' },
+    ],
+    runEval,
+  );
+}
+
+async function runEval(context: Context, options: EvalOptions, ...args: never[]): Promise<undefined> {
+  const [model, overrides] = args as unknown as [string, string[]];
+  const { output } = context;
+  const { recipe, warnings } = loadRecipe(options.data ?? ownRecipe(model), overrides);
+  for (const { message } of warnings) output.warn(message);
+  const { evaluateModel } = await import('../../runs/index.ts');
+  const { split } = options;
+  const out = options.report ? options.out : undefined;
+  const events = evaluateModel({ model, recipe, split, device: context.device, out }, context.signal);
+  for (;;) {
+    const { done, value } = await events.next();
+    if (done) {
+      const { metrics, images, imagesPerSecond, unknownClasses, report } = value;
+      output.json({
+        type: 'evaluated',
+        split,
+        metrics,
+        images,
+        images_per_second: imagesPerSecond,
+        unknown_classes: unknownClasses,
+        report,
+      });
+      output.result(`${model} on ${split}: ${grouped(images)} images, ${compact(imagesPerSecond)} images/s`);
+      const rows = Object.entries(metrics).map(([name, number]) => [`  ${name}`, compact(number)]);
+      for (const line of columns(rows)) output.result(line);
+      if (report !== undefined) output.result(`Report: ${report}`);
+      return;
+    }
+    output.json(value);
+    if (value.type === 'warning') output.warn(value.message);
+  }
+}
+
+function ownRecipe(model: string): string {
+  const path = join(model, 'recipe.yaml');
+  if (existsSync(path)) return path;
+  throw new ConfigError({
+    code: 'data_missing',
+    expected: '--data, the recipe whose data the model is evaluated on',
+    received: `none, and ${model} is no run folder with a recipe of its own`,
+    fix: 'add --data <recipe>',
+  });
+}

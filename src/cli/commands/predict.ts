@@ -1,0 +1,157 @@
+/** `ocelli predict`: what a model sees in pictures, as COCO-style results and as pictures with overlays. */
+import { existsSync } from 'node:fs';
+import { basename, extname, join } from 'node:path';
+import { type Command, Option } from 'commander';
+import { encodeImage, files } from '#platform';
+import { DataError } from '../../core/index.ts';
+import type { Predictor, ResultRow } from '../../inference/index.ts';
+import { type CommonOptions, type Context, finish, share, wholeNumber } from '../command.ts';
+import { grouped } from '../format.ts';
+import { loadRecipe } from '../recipe-file.ts';
+
+interface PredictOptions extends CommonOptions {
+  readonly out: string;
+  readonly threshold?: number;
+  readonly batchSize: number;
+  readonly engine: 'auto' | 'onnx' | 'ocelli';
+  readonly dtype?: 'fp32' | 'fp16';
+  readonly overlays: boolean;
+  readonly maxBadFraction: number;
+}
+
+export function addPredict(program: Command): void {
+  const command = program
+    .command('predict')
+    .description('what a model sees in pictures: COCO-style JSON and overlays')
+    .argument('<model>', 'a run folder, a Hugging Face folder or a hub id')
+    .argument('<pictures...>', 'files, folders and globs')
+    .option('--out <dir>', 'where predictions.json and the overlays go', 'predictions')
+    .option('--threshold <score>', "lowest score of a detection (default: the run's, or 0.5)", share)
+    .option('--batch-size <n>', 'pictures at once', wholeNumber(1), 8)
+    .option('--no-overlays', 'write predictions.json alone')
+    .option(
+      '--max-bad-fraction <share>',
+      'above this share of unreadable pictures the exit code is 3',
+      share,
+      0.05,
+    )
+    .addOption(
+      new Option('--engine <engine>', 'what computes').choices(['auto', 'onnx', 'ocelli']).default('auto'),
+    )
+    .addOption(new Option('--dtype <dtype>', 'which ONNX file').choices(['fp32', 'fp16']));
+  finish(
+    command,
+    [
+      { line: 'ocelli predict runs/first photo.jpg', does: 'into predictions/' },
+      {
+        line: 'ocelli predict runs/first photos/ --threshold 0.7 --out found',
+        does: 'a folder, surer ones only',
+      },
+      { line: 'ocelli predict facebook/detr-resnet-50 "photos/*.jpg" --json', does: 'one line per picture' },
+    ],
+    runPredict,
+  );
+}
+
+interface RunDefaults {
+  readonly threshold: number;
+  readonly maxDetections: number;
+}
+
+async function runPredict(context: Context, options: PredictOptions, ...args: never[]): Promise<undefined> {
+  const [model, pictures] = args as unknown as [string, string[]];
+  const { output, signal } = context;
+  const defaults = defaultsOf(model);
+  const threshold = options.threshold ?? defaults.threshold;
+  const { createPredictor, findPictures, predictFiles, resultRows, drawPrediction } = await import(
+    '../../inference/index.ts'
+  );
+  const total = (await findPictures(pictures)).length;
+  const predictor: Predictor = await createPredictor(model, {
+    device: context.device,
+    engine: options.engine,
+    batchSize: options.batchSize,
+    threshold,
+    signal,
+    ...(options.dtype === undefined ? {} : { dtype: options.dtype }),
+  });
+  try {
+    output.say(`${predictor.task} of ${grouped(total)} pictures, ${predictor.runtime}`);
+    const rows: ResultRow[] = [];
+    const names = new OverlayNames();
+    const bad: string[] = [];
+    let done = 0;
+    const start = performance.now();
+    for await (const file of predictFiles(predictor, pictures, { signal })) {
+      done++;
+      if ('error' in file) {
+        bad.push(`${file.path}: ${reasonOf(file.error)}`);
+        output.warn(`${file.path} is set aside: ${reasonOf(file.error)}`);
+        continue;
+      }
+      const found = mostLikely(resultRows(file, predictor.classes), defaults.maxDetections);
+      rows.push(...found);
+      output.json({ type: 'prediction', file_name: file.path, image_id: file.imageId, predictions: found });
+      if (options.overlays) {
+        const drawn = await drawPrediction(file.image, file.prediction, predictor.classes, { threshold });
+        await files.write(join(options.out, names.of(file.path)), await encodeImage(drawn, 'jpeg'));
+      }
+      const rate = (1000 * done) / (performance.now() - start);
+      output.progress(`${done}/${total}  ${rate.toFixed(1)} images/s  ${basename(file.path)}`);
+    }
+    const path = join(options.out, 'predictions.json');
+    await files.write(path, `${JSON.stringify(rows, null, 1)}\n`);
+    output.json({
+      type: 'predicted',
+      path,
+      images: done - bad.length,
+      set_aside: bad.length,
+      rows: rows.length,
+    });
+    output.result(
+      `Wrote ${path}: ${grouped(rows.length)} results of ${grouped(done - bad.length)} pictures${options.overlays ? `, with overlays in ${options.out}` : ''}`,
+    );
+    if (bad.length > options.maxBadFraction * total) throw tooManyBad(bad, total, options.maxBadFraction);
+  } finally {
+    await predictor.dispose();
+  }
+  return;
+}
+
+/** A run folder knows how its recipe wanted predictions. */
+function defaultsOf(model: string): RunDefaults {
+  if (!existsSync(join(model, 'recipe.yaml'))) return { threshold: 0.5, maxDetections: 100 };
+  const { confidence_threshold, max_detections } = loadRecipe(model).recipe.model;
+  return { threshold: confidence_threshold, maxDetections: max_detections };
+}
+
+function mostLikely(rows: readonly ResultRow[], most: number): readonly ResultRow[] {
+  return rows.length <= most ? rows : rows.toSorted((a, b) => b.score - a.score).slice(0, most);
+}
+
+/** `photo.png` → `photo_pred.jpg`; pictures of one name in several folders are numbered. */
+class OverlayNames {
+  private readonly taken = new Set<string>();
+
+  of(path: string): string {
+    const stem = basename(path, extname(path));
+    let name = `${stem}_pred.jpg`;
+    for (let n = 2; this.taken.has(name); n++) name = `${stem}_${n}_pred.jpg`;
+    this.taken.add(name);
+    return name;
+  }
+}
+
+function reasonOf(error: Error): string {
+  return error instanceof DataError ? error.received : error.message;
+}
+
+function tooManyBad(bad: readonly string[], total: number, limit: number): DataError {
+  return new DataError({
+    code: 'too_many_bad_images',
+    expected: `at most ${100 * limit} % of the pictures to be unreadable`,
+    received: `${bad.length} of ${total}`,
+    fix: 'repair or remove them, or raise --max-bad-fraction',
+    problems: bad,
+  });
+}
