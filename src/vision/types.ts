@@ -76,6 +76,8 @@ export interface ProcessedBatch {
 }
 
 export interface PreprocessOptions {
+  /** The box that a pose processor looks at: one image per box. Needed there, refused elsewhere. */
+  readonly box?: BoxXywh;
   /** Rasterise the annotations' polygons (`return_segmentation_masks`). */
   readonly masks?: boolean;
 }
@@ -92,7 +94,7 @@ export interface ImageProcessor {
   /** The size after resize and crop, before any padding. */
   outputSize(size: Size): Size;
   /** Resize and crop only: the 8-bit image that the model looks at. */
-  transform(image: Raster): Raster;
+  transform(image: Raster, box?: BoxXywh): Raster;
   /** Rescale and normalise only: float32 [3, height, width]. */
   normalize(image: Raster): Float32Array;
   /** All of it for one image. */

@@ -26,6 +26,8 @@ export interface ProcessorKind {
   readonly detects: boolean;
   /** Returns a `pixel_mask` when it pads. */
   readonly masksPixels: boolean;
+  /** Looks at one box of the picture at a time (poses): warped to the size, instead of a resize. */
+  readonly warpsBoxes?: boolean;
 }
 
 const imagenetMean = [0.485, 0.456, 0.406];
@@ -148,6 +150,23 @@ const builtIn: readonly ProcessorKind[] = [
     cropSize: cropIfAsked,
     detects: false,
     masksPixels: false,
+  },
+  {
+    type: 'VitPoseImageProcessor',
+    aliases: ['VitPoseImageProcessorFast'],
+    defaults: {
+      size: { height: 256, width: 192 },
+      resample: 2,
+      image_mean: imagenetMean,
+      image_std: imagenetStd,
+    },
+    numberIsSquare: true,
+    rules: ['fixed'],
+    resizedSize: plainSize,
+    cropSize: () => undefined,
+    detects: false,
+    masksPixels: false,
+    warpsBoxes: true,
   },
   detr,
   {

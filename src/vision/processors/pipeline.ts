@@ -2,7 +2,7 @@
  * What every image processor does, in Hugging Face's order: resize, centre crop, rescale, normalise; then,
  * for a batch, pad right and bottom with zeros. Annotations follow the same way.
  */
-import { ConfigError, type Raster, ShapeError, type Size } from '../../core/index.ts';
+import { type BoxXywh, ConfigError, type Raster, ShapeError, type Size } from '../../core/index.ts';
 import { detectionLabels } from '../labels.ts';
 import { padImages } from '../padding.ts';
 import { applyTable, centerCrop, normalizationTable } from '../pixels.ts';
@@ -15,6 +15,7 @@ import type {
   ProcessedImage,
   ProcessorConfig,
 } from '../types.ts';
+import { warpBox } from '../warp-box.ts';
 import { kindOf, type ProcessorKind } from './kinds.ts';
 import { readSettings, type Settings } from './settings.ts';
 
@@ -59,8 +60,10 @@ class PipelineProcessor implements ImageProcessor {
     return this.kind.cropSize(this.settings) ?? this.resizedSize(size);
   }
 
-  transform(image: Raster): Raster {
+  transform(image: Raster, box?: BoxXywh): Raster {
+    this.checkBox(box);
     const size = this.resizedSize(image);
+    if (box) return this.settings.doAffineTransform ? warpBox(image, box, size, this.settings) : image;
     const resized = resize(image, size, this.settings.filter);
     const cropSize = this.kind.cropSize(this.settings);
     return cropSize ? centerCrop(resized, cropSize) : resized;
@@ -71,7 +74,7 @@ class PipelineProcessor implements ImageProcessor {
   }
 
   preprocess(image: Raster, annotations?: CocoImageAnnotations, options?: PreprocessOptions): ProcessedImage {
-    const transformed = this.transform(image);
+    const transformed = this.transform(image, options?.box);
     const size = { height: transformed.height, width: transformed.width };
     const originalSize = { height: image.height, width: image.width };
     const pixelValues = this.normalize(transformed);
@@ -92,6 +95,16 @@ class PipelineProcessor implements ImageProcessor {
     return this.settings.doResize
       ? this.kind.resizedSize(size, this.settings)
       : { height: size.height, width: size.width };
+  }
+
+  private checkBox(box: BoxXywh | undefined): void {
+    if (Boolean(box) === Boolean(this.kind.warpsBoxes)) return;
+    throw new ConfigError({
+      code: 'box_not_supported',
+      expected: box ? 'a box only for a processor that looks at boxes' : 'the box to look at',
+      received: box ? this.type : `none for ${this.type}`,
+      fix: box ? 'leave the box out' : 'call preprocess once for each box of the picture, with { box }',
+    });
   }
 
   private checkAnnotations(): void {

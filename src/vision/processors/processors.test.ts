@@ -144,3 +144,28 @@ describe('labels', () => {
     expect(error).toBeInstanceOf(DataError);
   });
 });
+
+describe('a pose processor', () => {
+  const processor = createProcessor({
+    image_processor_type: 'VitPoseImageProcessor',
+    size: { height: 40, width: 30 },
+    do_normalize: false,
+    do_rescale: false,
+  });
+
+  it('looks at the surroundings of a box, black outside the picture', () => {
+    const inside = processor.preprocess(gray(200, 200), undefined, { box: [80, 80, 30, 40] });
+    expect(inside.size).toEqual({ height: 40, width: 30 });
+    expect(new Set(inside.pixelValues)).toEqual(new Set([100]));
+    const corner = processor.transform(gray(200, 200), [-15, -20, 30, 40]);
+    expect(corner.data[0]).toBe(0);
+    expect(corner.data.at(-1)).toBe(100);
+  });
+
+  it('needs the box, with an area', () => {
+    expect(errorOf(() => processor.preprocess(gray(9, 9))).code).toBe('box_not_supported');
+    expect(errorOf(() => processor.transform(gray(9, 9), [1, 1, 0, 5]))).toBeInstanceOf(DataError);
+    const vit = createProcessor({ image_processor_type: 'ViTImageProcessor' });
+    expect(errorOf(() => vit.transform(gray(9, 9), [1, 1, 5, 5]))).toBeInstanceOf(ConfigError);
+  });
+});

@@ -26,6 +26,9 @@ export interface Settings {
   readonly cropPct: number;
   readonly padSize: Size | undefined;
   readonly rescaleFactor: number;
+  /** VitPose: whether boxes are warped, and the unit of their scale in pixels. */
+  readonly doAffineTransform: boolean;
+  readonly normalizeFactor: number;
   readonly mean: readonly number[];
   readonly std: readonly number[];
   readonly format: string;
@@ -58,6 +61,8 @@ export function readSettings(config: ProcessorConfig, options: SettingsOptions):
     cropPct: reader.number('crop_pct', 224 / 256),
     padSize: reader.pair('pad_size'),
     rescaleFactor: reader.number('rescale_factor', 1 / 255),
+    doAffineTransform: reader.boolean('do_affine_transform', true),
+    normalizeFactor: reader.number('normalize_factor', 200),
     mean: reader.channels('image_mean'),
     std: reader.channels('image_std'),
     format: reader.text('format', 'coco_detection'),

@@ -8,7 +8,7 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { decodeImage } from '#platform';
-import type { Raster, Size } from '../../../src/core/index.ts';
+import type { BoxXywh, Raster, Size } from '../../../src/core/index.ts';
 import { encodeMask, type Rle, runsToRle } from '../../../src/formats/rle/index.ts';
 import {
   type CocoImageAnnotations,
@@ -42,6 +42,7 @@ const inputFields = new Set([
   'image',
   'images',
   'annotations',
+  'boxes_xywh',
   'pad_size',
   'tensor',
   'stored',
@@ -52,6 +53,8 @@ const inputFields = new Set([
 interface Result {
   readonly processor: ImageProcessor;
   readonly rasters: readonly Raster[];
+  /** Resized and cropped, not yet normalised. */
+  readonly transformed: readonly Raster[];
   readonly images: readonly ProcessedImage[];
   /** Undefined when the images are of several sizes and the processor does not pad. */
   readonly batch: ProcessedBatch | undefined;
@@ -96,11 +99,19 @@ async function checkEntry(
     entry.annotations === undefined ? [] : 'images' in entry ? entry.annotations : [entry.annotations]
   ) as CocoImageAnnotations[];
   const ours = createProcessor(config);
-  const images = rasters.map((raster, i) => ours.preprocess(raster, annotations[i], options));
+  // A pose processor makes one image per box.
+  const boxes = entry.boxes_xywh as readonly BoxXywh[] | undefined;
+  const views = boxes
+    ? boxes.map((box) => ({ raster: rasters[0]!, box }))
+    : rasters.map((raster) => ({ raster, box: undefined }));
+  const transformed = views.map(({ raster, box }) => ours.transform(raster, box));
+  const images = views.map(({ raster, box }, i) =>
+    ours.preprocess(raster, annotations[i], { ...options, ...(box && { box }) }),
+  );
   const stacks = ours.pads || new Set(images.map(({ size }) => `${size.height} ${size.width}`)).size === 1;
   const batch = stacks ? ours.collate(images) : undefined;
   const labels = batch?.labels ?? images.flatMap((image) => image.labels ?? []);
-  const result: Result = { processor: ours, rasters, images, batch, labels };
+  const result: Result = { processor: ours, rasters, transformed, images, batch, labels };
   for (const [field, expected] of Object.entries(entry)) {
     if (inputFields.has(field)) continue;
     const check = fields[field];
@@ -181,17 +192,16 @@ const statistic =
   };
 
 /** The 8-bit images of a batch just before they are normalised, padded with zeros. */
-function bytesOf({ processor, rasters, batch }: Result): { data: Uint8Array; shape: number[] } {
+function bytesOf({ transformed, batch }: Result): { data: Uint8Array; shape: number[] } {
   const [, , height, width] = batch!.shape;
-  const data = new Uint8Array(rasters.length * height * width * 3);
-  rasters.forEach((raster, i) => {
-    const image = processor.transform(raster);
+  const data = new Uint8Array(transformed.length * height * width * 3);
+  transformed.forEach((image, i) => {
     for (let y = 0; y < image.height; y++) {
       const row = image.data.subarray(y * image.width * 3, (y + 1) * image.width * 3);
       data.set(row, (i * height + y) * width * 3);
     }
   });
-  return { data, shape: [rasters.length, height, width, 3] };
+  return { data, shape: [transformed.length, height, width, 3] };
 }
 
 const fields: Readonly<Record<string, Check>> = {
