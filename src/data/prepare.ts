@@ -4,7 +4,12 @@
  */
 import { decodeImage } from '#platform';
 import { DataError, type Raster, type TaskName } from '../core/index.ts';
-import { createProcessor, type ImageProcessor, type ProcessorConfig } from '../vision/index.ts';
+import {
+  type CocoAnnotation,
+  createProcessor,
+  type ImageProcessor,
+  type ProcessorConfig,
+} from '../vision/index.ts';
 import { type Augmentation, augment, augmentationRandom } from './augment/index.ts';
 import type { AnnotatedImage, Annotation, ImageRecord, PreparedSample } from './types.ts';
 
@@ -38,18 +43,18 @@ export function createPrepare(settings: PrepareSettings): Prepare {
   const processor = createProcessor(settings.processorConfig);
   const labelOf = new Map(settings.categoryIds.map((id, label) => [id, label]));
   return async (request) => {
-    let image: AnnotatedImage;
+    const { augmentations, seed, task } = settings;
     try {
-      image = await decode(request, settings.task);
+      let image = await decode(request, task);
+      if (augmentations.length > 0) {
+        image = augment(image, augmentations, augmentationRandom(seed, request.epoch, request.place));
+      }
+      return { sample: process(image, request, processor, task, labelOf) };
     } catch (error) {
+      // A broken picture, or an annotation that can't be drawn: neither ends the run by itself.
       if (!(error instanceof DataError)) throw error;
       return { bad: { code: error.code, reason: error.received } };
     }
-    const { augmentations, seed } = settings;
-    if (augmentations.length > 0) {
-      image = augment(image, augmentations, augmentationRandom(seed, request.epoch, request.place));
-    }
-    return { sample: process(image, request, processor, settings.task, labelOf) };
   };
 }
 
@@ -86,7 +91,7 @@ function process(
   const targets =
     task === 'classification'
       ? undefined
-      : { image_id: record.id, annotations: annotations.map(toCocoAnnotation) };
+      : { image_id: record.id, annotations: annotations.map((item) => toCocoAnnotation(item, task)) };
   const { pixelValues, size, originalSize, labels } = processor.preprocess(image, targets);
   const boxes: PreparedSample['boxes'][number][] = [];
   const boxLabels: number[] = [];
@@ -107,14 +112,16 @@ function process(
   };
 }
 
-function toCocoAnnotation({ categoryId, bbox, area, iscrowd, segmentation, keypoints }: Annotation) {
+/** Masks and keypoints only where the task needs them: processors check what they are given. */
+function toCocoAnnotation(annotation: Annotation, task: TaskName): CocoAnnotation {
+  const { categoryId, bbox, area, iscrowd, segmentation, keypoints } = annotation;
   return {
     category_id: categoryId,
     bbox,
     area,
     iscrowd,
-    ...(segmentation && { segmentation }),
-    ...(keypoints && { keypoints }),
+    ...(segmentation && task.endsWith('segmentation') && { segmentation }),
+    ...(keypoints && task === 'keypoint_detection' && { keypoints }),
   };
 }
 

@@ -143,35 +143,40 @@ function drawBackground(color: Rgb, size: number, random: Random): Float32Array 
 }
 
 function blend(data: Float32Array, size: number, shape: Shape, color: Rgb): void {
-  const [left, top, width, height] = shape.bbox;
-  for (let y = Math.floor(top); y < Math.min(size, top + height); y++) {
-    for (let x = Math.floor(left); x < Math.min(size, left + width); x++) {
-      const share = coverage(shape.polygon, x, y);
-      if (share === 0) continue;
-      for (let c = 0; c < 3; c++) {
-        const at = (y * size + x) * 3 + c;
-        data[at] = data[at]! + share * (color[c]! - data[at]!);
-      }
+  const inside = countInside(shape.polygon, size);
+  for (let pixel = 0; pixel < inside.length; pixel++) {
+    const share = inside[pixel]! / fineness ** 2;
+    if (share === 0) continue;
+    for (let c = 0; c < 3; c++) {
+      const at = pixel * 3 + c;
+      data[at] = data[at]! + share * (color[c]! - data[at]!);
     }
   }
 }
 
-/** The share of a pixel inside a polygon, by 4 × 4 points. */
-function coverage(polygon: readonly number[], x: number, y: number): number {
-  let inside = 0;
-  for (let i = 0; i < 16; i++) {
-    if (contains(polygon, x + ((i & 3) + 0.5) / 4, y + ((i >> 2) + 0.5) / 4)) inside++;
-  }
-  return inside / 16;
-}
+/** Points per pixel and axis that decide how much of it a shape covers. */
+const fineness = 4;
 
-function contains(polygon: readonly number[], x: number, y: number): boolean {
-  let inside = false;
-  for (let i = 0, j = polygon.length - 2; i < polygon.length; j = i, i += 2) {
-    const [x0, y0, x1, y1] = [polygon[j]!, polygon[j + 1]!, polygon[i]!, polygon[i + 1]!];
-    if (y0 > y !== y1 > y && x < ((x1 - x0) * (y - y0)) / (y1 - y0) + x0) inside = !inside;
+/** For each pixel, how many of its points lie inside a polygon (even-odd rule, line by line). */
+function countInside(polygon: readonly number[], size: number): Uint8Array {
+  const counts = new Uint8Array(size * size);
+  for (let line = 0; line < size * fineness; line++) {
+    const y = (line + 0.5) / fineness;
+    const crossings: number[] = [];
+    for (let i = 0, j = polygon.length - 2; i < polygon.length; j = i, i += 2) {
+      const [x0, y0, x1, y1] = [polygon[j]!, polygon[j + 1]!, polygon[i]!, polygon[i + 1]!];
+      if (y0 > y !== y1 > y) crossings.push(((x1 - x0) * (y - y0)) / (y1 - y0) + x0);
+    }
+    crossings.sort((a, b) => a - b);
+    const row = Math.floor(line / fineness) * size;
+    for (let pair = 0; pair + 1 < crossings.length; pair += 2) {
+      const end = Math.min(size * fineness, Math.ceil(crossings[pair + 1]! * fineness - 0.5));
+      for (let point = Math.max(0, Math.ceil(crossings[pair]! * fineness - 0.5)); point < end; point++) {
+        counts[row + Math.floor(point / fineness)]!++;
+      }
+    }
   }
-  return inside;
+  return counts;
 }
 
 const randomColor = (random: Random): Rgb => [
