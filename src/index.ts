@@ -1,1 +1,31 @@
+/**
+ * Ocelli as a library. A run is an asynchronous sequence of typed events:
+ *
+ *     import { parseRecipe, train } from 'ocelli';
+ *
+ *     const { recipe } = parseRecipe(text, { source: 'recipe.yaml' });
+ *     for await (const event of train({ recipe, out: 'runs/first' })) {
+ *       if (event.type === 'step') console.log(event.step, event.loss);
+ *     }
+ */
+export { parseRecipe, type Recipe, resolvedYaml } from './config/index.ts';
 export * from './core/index.ts';
+export { type Device, type DeviceChoice, openDevice } from './engine/index.ts';
+export { type ExportRunOptions, exportRun } from './export/index.ts';
+export {
+  createPredictor,
+  type Prediction,
+  type PredictOptions,
+  type Predictor,
+  type PredictorOptions,
+} from './inference/index.ts';
+export { type Family, fromPretrained, type LoadedModel, registerFamily } from './models/index.ts';
+export {
+  type EvaluateRequest,
+  type EvaluateResult,
+  evaluateModel,
+  type TrainRequest,
+  train,
+} from './runs/index.ts';
+export { registerTask, type Task } from './tasks/index.ts';
+export { type Algorithm, registerOptimizer } from './training/index.ts';
