@@ -6,6 +6,9 @@
  * parsed lists to the 12 numbers (index, results, matching, curves, summary); `peak_mb` is the process's largest
  * resident memory, parsing included; `evaluation_mb` what evaluation added to what was resident after parsing.
  * Medians. The case fails if a number differs by more than 1e-9.
+ *
+ * Measured with `npm run bench -- coco-eval` on 2 shared x86-64 cores: 0.81 s against 29.0 s (36 times faster), 24 MB
+ * against 1,425 MB for the evaluation itself, largest difference 3e-14.
  */
 import { spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';

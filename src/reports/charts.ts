@@ -106,8 +106,8 @@ export function lineChart(
   return draw(
     {
       grid: {
-        left: 12,
-        right: 20,
+        left: 20,
+        right: 24,
         top: 34,
         bottom: named.length > 1 ? 64 : 36,
         outerBoundsMode: 'same',
@@ -164,7 +164,7 @@ export function barChart(
   return draw(
     {
       grid: {
-        left: 12,
+        left: 36,
         right: 28,
         top: 8,
         bottom: legend ? 64 : 36,

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { type CocoResult, type CocoTruthFile, evaluateCoco } from './files.ts';
 
+const cocoapi = new URL('../../../../shared/data/cocoapi_results/', import.meta.url);
 const shelf = new URL('../../../../shared/reference/metrics/', import.meta.url);
 const read = (path: string) => JSON.parse(readFileSync(new URL(path, shelf), 'utf8')) as never;
 
@@ -20,6 +21,22 @@ describe('evaluateCoco', () => {
       stats.forEach((value, i) => {
         expect(Math.abs(value - expected.stats[i]!)).toBeLessThan(1e-9);
       });
+    },
+  );
+
+  it.each(['bbox', 'segm'] as const)(
+    "gives the official numbers of COCO's own fake results (%s)",
+    (iouType) => {
+      const official = readFileSync(new URL('val2014_fake_eval_res.txt', cocoapi), 'utf8').split('type=');
+      const section = official.find((text) => text.startsWith(iouType))!;
+      const expected = [...section.matchAll(/\] = ([\d.]+)/g)].map((match) => match[1]);
+      const load = (name: string) => JSON.parse(readFileSync(new URL(name, cocoapi), 'utf8')) as never;
+      const { stats } = evaluateCoco(
+        load('instances_val2014_100.json'),
+        load(`instances_val2014_fake${iouType}100_results.json`),
+        { iouType },
+      );
+      expect(stats.map((value) => value.toFixed(3))).toEqual(expected);
     },
   );
 

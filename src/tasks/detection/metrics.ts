@@ -109,10 +109,8 @@ export function evaluatedImage(
 
 /** For each label of the model the category id in the data set, or NaN, which no category has. */
 function categoriesByName(classes: ClassMap, modelClasses: ClassMap): Float64Array {
-  return Float64Array.from(modelClasses.names, (name) => {
-    const label = classes.labelOfName(name);
-    return label === undefined ? Number.NaN : classes.categoryOf(label)!.id;
-  });
+  const ids = new Map(classes.categories.map((category) => [category.name, category.id]));
+  return Float64Array.from(modelClasses.names, (name) => ids.get(name) ?? Number.NaN);
 }
 
 function truthColumns({ annotations }: ImageRecord): TruthColumns {
