@@ -117,16 +117,20 @@ export class Loader {
     const plan = planBatches(this.order(epoch), this.shapeNumber, this.options.batchSize);
     const ahead: Promise<Slot[]>[] = [];
     let next = cursor;
+    const fill = (): void => {
+      while (next < plan.length && ahead.length < this.prefetch) {
+        const work = this.prepareBatch(plan[next++]!, epoch, stop.signal);
+        // It is awaited in its turn; until then a failure must not count as unhandled.
+        work.catch(() => {});
+        ahead.push(work);
+      }
+    };
     try {
+      fill();
       for (let position = cursor; position < plan.length; position++) {
-        while (next < plan.length && ahead.length <= this.prefetch) {
-          const work = this.prepareBatch(plan[next++]!, epoch, stop.signal);
-          // It is awaited in its turn; until then a failure must not count as unhandled.
-          work.catch(() => {});
-          ahead.push(work);
-        }
         const slots = await this.timed(ahead.shift()!, position === cursor);
         const batch = this.assemble(position, slots);
+        fill();
         if (batch) {
           this.statistics.batches++;
           this.statistics.images += batch.count;

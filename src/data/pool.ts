@@ -1,5 +1,6 @@
 /**
- * Threads that prepare samples. Bytes go in and pixel values come out by transfer. With no threads, or where
+ * Threads that prepare samples. Bytes are copied in, since whoever read them may keep them; pixel values, many
+ * times as large, come out by transfer. With no threads, or where
  * none can be opened (sources that were not built), the work runs here, with the same results.
  */
 import { canOpenThread, openThread, type Thread } from '#platform';
@@ -67,7 +68,7 @@ export class SamplePool {
       if (!member) return await this.inline(request);
       member.open++;
       try {
-        const answer = await member.thread.ask({ request }, [request.bytes.buffer as ArrayBuffer]);
+        const answer = await member.thread.ask({ request: { ...request, bytes: alone(request.bytes) } });
         return answer as PrepareResult;
       } finally {
         member.open--;
@@ -94,4 +95,9 @@ export class SamplePool {
     if (next) next();
     else this.free++;
   }
+}
+
+/** A message carries the whole buffer behind a view. */
+function alone(bytes: Uint8Array): Uint8Array {
+  return bytes.byteLength === bytes.buffer.byteLength ? bytes : bytes.slice();
 }
