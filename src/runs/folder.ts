@@ -17,13 +17,14 @@ export class RunFolder {
     return `${this.path}/${name}`;
   }
 
-  /** Refuses a folder in which a run was recorded before: its events would be mixed up. */
+  /** Refuses a folder with the checkpoints or the model of another run; one that failed before may be begun again. */
   async checkUnused(): Promise<void> {
-    if (!(await files.stat(this.file('events.jsonl')))) return;
+    const kept = (await files.stat(this.checkpoints)) ? await files.list(this.checkpoints) : [];
+    if (kept.length === 0 && !(await files.stat(this.file('model')))) return;
     throw new ConfigError({
       code: 'run_folder_taken',
       expected: 'a new folder for this run',
-      received: `${this.path}, where a run was recorded before`,
+      received: `${this.path}, where a run has left its checkpoints`,
       fix: `go on with it by --resume ${this.path}, or choose another --out`,
     });
   }

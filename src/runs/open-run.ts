@@ -33,7 +33,7 @@ async function openNew({ recipe, out }: OpenRunRequest): Promise<OpenRun> {
   const folder = new RunFolder(out ?? `${results}/${runFolderName(recipe.mlflow.run_name, new Date())}`);
   await folder.checkUnused();
   await files.write(folder.file('recipe.yaml'), resolvedYaml(recipe));
-  const log = await EventLog.open(folder);
+  const log = await EventLog.open(folder, 0);
   return { recipe, folder, log, stream: new RunStream(log), from: undefined, warnings: [] };
 }
 

@@ -10,6 +10,9 @@ export class RunStream {
   /** Events that came from elsewhere (the tracker) between two of the run's own. */
   private readonly asides: RunEventBody[] = [];
 
+  /** The type of the event that was told last. */
+  last: RunEvent['type'] | undefined;
+
   constructor(private readonly log: EventLog) {}
 
   listen(listener: RunListener): void {
@@ -27,6 +30,7 @@ export class RunStream {
       const event = ('time' in body ? body : { ...body, time: new Date().toISOString() }) as RunEvent;
       await this.log.write(event);
       for (const listener of this.listeners) listener(event);
+      this.last = event.type;
       yield event;
     }
   }

@@ -275,7 +275,7 @@ async function* endings({ stream, folder }: OpenRun, failure: unknown): AsyncGen
     yield* stream.tell(failedEvent(failure));
     return;
   }
-  if (failure.cause === undefined) return;
+  if (stream.last === 'stopped') return;
   const checkpoint = (await new CheckpointStore(files, folder.checkpoints).latest()) ?? '';
   yield* stream.tell({ type: 'stopped', reason: 'interrupted', checkpoint, step: 0, epoch: 0 });
 }

@@ -75,14 +75,20 @@ export class CheckpointStore {
     return `${this.folder}/${name}`;
   }
 
-  /** Writes one checkpoint under each name; returns its files. */
+  /**
+   * Writes one checkpoint under each name; returns its files. The second name and the others share the first
+   * one's bytes where the file system can: nothing changes a file of a checkpoint once it is written.
+   */
   async save(names: readonly string[], checkpoint: Checkpoint): Promise<CheckpointFiles> {
     const contents = encode(checkpoint, this.companions);
     for (const name of names) {
       const beside = this.path(unfinished + name);
       try {
         await this.files.remove(beside);
-        for (const [file, bytes] of contents) await this.files.write(`${beside}/${file}`, bytes);
+        for (const [file, bytes] of contents) {
+          if (name === names[0]) await this.files.write(`${beside}/${file}`, bytes);
+          else await this.files.copy(`${this.path(names[0]!)}/${file}`, `${beside}/${file}`);
+        }
       } catch (error) {
         await this.files.remove(beside).catch(() => undefined);
         throw error;
