@@ -2,4 +2,3 @@
 export * from './classification/index.ts';
 export * from './coco/index.ts';
 export * from './errors/index.ts';
-export { descendingOrder } from './sort.ts';

@@ -22,14 +22,7 @@ function register(): void {
 const ink = 'var(--ink-soft)';
 const hairline = 'var(--line)';
 const font = 'system-ui, sans-serif';
-export const palette = [
-  'var(--c1)',
-  'var(--c2)',
-  'var(--c3)',
-  'var(--c4)',
-  'var(--c5)',
-  'var(--c6)',
-] as const;
+const palette = ['var(--c1)', 'var(--c2)', 'var(--c3)', 'var(--c4)', 'var(--c5)', 'var(--c6)'] as const;
 
 interface Size {
   readonly width: number;
@@ -73,12 +66,14 @@ export interface AxisOptions {
   readonly name: string;
   readonly min?: number;
   readonly max?: number;
-  readonly logarithmic?: boolean;
+  /** Counts: no ticks between whole numbers. */
+  readonly whole?: boolean;
 }
 
 function valueAxis(axis: AxisOptions, vertical: boolean) {
   return {
-    type: axis.logarithmic ? 'log' : 'value',
+    type: 'value',
+    ...(axis.whole ? { minInterval: 1 } : {}),
     name: axis.name,
     nameLocation: vertical ? 'end' : 'middle',
     nameGap: vertical ? 12 : 28,

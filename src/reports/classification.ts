@@ -288,7 +288,7 @@ function errorSection({ results, errors, name }: Context): Section {
           title: 'Errors by class',
           summary:
             'Missed: images of the class that were given another one. False: images of others given this one.',
-          chart: barChart(perClass, ['missed', 'false'], { name: 'images' }, { stacked: true }),
+          chart: barChart(perClass, ['missed', 'false'], { name: 'images', whole: true }, { stacked: true }),
           numbers: table(
             ['class', 'missed', 'false'],
             perClass.map((row) => [row.label, row.values[0]!, row.values[1]!]),

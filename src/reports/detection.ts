@@ -271,7 +271,7 @@ function errorSection({ errors, name }: Context): Section {
       figure({
         title: 'False detections by kind',
         summary: 'What is wrong with detections that are not right.',
-        chart: barChart(kinds, ['detections'], { name: 'detections' }),
+        chart: barChart(kinds, ['detections'], { name: 'detections', whole: true }),
         numbers: table(
           ['kind', 'detections'],
           kinds.map((row) => [row.label, thousands(row.values[0]!)]),
@@ -283,7 +283,7 @@ function errorSection({ errors, name }: Context): Section {
         chart: barChart(
           sizes.map((row) => ({ label: row.size, values: [row.found, row.missed, row.falses] })),
           ['found', 'missed', 'false detections'],
-          { name: 'count' },
+          { name: 'count', whole: true },
         ),
         numbers: table(
           ['size', 'found', 'missed', 'recall', 'false detections'],

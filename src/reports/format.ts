@@ -12,6 +12,8 @@ export function number(value: number | null | undefined): string {
   const size = Math.abs(value);
   if (size >= 1000) return thousands(Math.round(value));
   if (size >= 100) return value.toFixed(1);
+  // 0.9998 must not look like 1.
+  if (size > 0.9995 && size < 1) return value.toFixed(4);
   if (size >= 0.001) return value.toFixed(3);
   return value.toExponential(2);
 }

@@ -1,4 +1,11 @@
 /** The report of an evaluation or a run: one self-contained page, its numbers as JSON and tables as CSV. */
+
+export {
+  type DataReportInput,
+  type DataReportSample,
+  type DataReportSplit,
+  renderDataReport,
+} from './data-report.ts';
 export { prepareReport } from './report.ts';
 export type {
   ClassificationResults,

@@ -149,7 +149,7 @@ function dataSection(input: ReportInput, analysis: Analysis, history: History): 
         chart: barChart(
           shown.map((row) => ({ label: row.name, values: [row.count] })),
           [unit],
-          { name: unit },
+          { name: unit, whole: true },
         ),
         numbers: table(
           ['class', unit],

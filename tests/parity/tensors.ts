@@ -1,6 +1,6 @@
 /**
- * Tensors of a reference case as plain numbers: float64 and int64 arrays of the metric cases, which models don't
- * have. int64 becomes numbers (labels and counts are small).
+ * Tensors of a reference case as plain numbers in double precision: the reader of the kit makes float32 of
+ * everything, while metrics and optimisers have float64 references. int64 becomes numbers (labels, counts: small).
  */
 import { type ParityCase, readBytes } from './case.ts';
 
@@ -37,4 +37,10 @@ export async function readTensors(parityCase: ParityCase, file: string): Promise
     tensors.set(name, { shape: entry.shape, data });
   }
   return tensors;
+}
+
+/** Row `index` of a matrix. */
+export function row(tensor: PlainTensor, index: number): Float64Array {
+  const width = tensor.shape[1]!;
+  return tensor.data.subarray(index * width, (index + 1) * width);
 }

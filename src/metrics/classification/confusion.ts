@@ -98,7 +98,7 @@ export function averaged(
 }
 
 /** Σ weight × value / Σ weight; 0 without weight. */
-export function weightedMean(values: readonly number[], weights: readonly number[]): number {
+function weightedMean(values: readonly number[], weights: readonly number[]): number {
   let sum = 0;
   let weight = 0;
   for (let i = 0; i < values.length; i++) {

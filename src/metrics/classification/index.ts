@@ -30,7 +30,6 @@ export {
   labelCounts,
   labelsAbove,
   samplesAverage,
-  sigmoid,
   subsetAccuracy,
 } from './multilabel.ts';
 export {

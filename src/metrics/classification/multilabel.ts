@@ -18,7 +18,7 @@ export function labelsAbove(logits: LabelMatrix, threshold = 0.5): LabelMatrix {
   return { samples: logits.samples, classes: logits.classes, data };
 }
 
-export function sigmoid(logit: number): number {
+function sigmoid(logit: number): number {
   return 1 / (1 + Math.exp(-logit));
 }
 

@@ -17,12 +17,7 @@ interface Slice {
   readonly category?: number;
 }
 
-export function meanOf(
-  slice: Slice,
-  curves: CocoCurves,
-  categoryCount: number,
-  parameters: CocoParameters,
-): number {
+function meanOf(slice: Slice, curves: CocoCurves, categoryCount: number, parameters: CocoParameters): number {
   const { iouThresholds, areaRanges, maxDetections } = parameters;
   const T = iouThresholds.length;
   const R = slice.of === 'precision' ? parameters.recallThresholds.length : 1;

@@ -104,7 +104,7 @@ export interface DetectionErrors {
 }
 
 /** The matches of one image: who found what. Crowds and what overlaps them do not count. */
-export interface ImageAnalysis {
+interface ImageAnalysis {
   readonly image: DetectionImage;
   /** Detections by descending score. */
   readonly order: Uint32Array;
@@ -114,7 +114,7 @@ export interface ImageAnalysis {
   readonly overlaps: Float64Array;
 }
 
-export function matchImage(image: DetectionImage, iouThreshold = 0.5): ImageAnalysis {
+function matchImage(image: DetectionImage, iouThreshold = 0.5): ImageAnalysis {
   const { truth, detections } = image;
   const overlaps = iouOfBoxes(
     Float64Array.from(detections.boxes ?? []),
@@ -203,7 +203,7 @@ function bestThreshold(analyses: readonly ImageAnalysis[]): number {
   return threshold;
 }
 
-export function sizeOf(area: number): ObjectSize {
+function sizeOf(area: number): ObjectSize {
   if (area <= 32 ** 2) return 'small';
   return area <= 96 ** 2 ? 'medium' : 'large';
 }

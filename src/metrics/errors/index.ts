@@ -13,9 +13,7 @@ export {
   detectionErrors,
   type FalsePositiveKind,
   falsePositiveKinds,
-  type ImageAnalysis,
   type ImageErrors,
-  matchImage,
   type ObjectSize,
   objectSizes,
 } from './detection.ts';

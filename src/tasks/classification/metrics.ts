@@ -27,7 +27,7 @@ import {
 import type { ClassificationPrediction, Evaluator } from '../types.ts';
 
 /** Above this probability a label is predicted, with several labels per image. */
-export const labelThreshold = 0.5;
+const labelThreshold = 0.5;
 
 export interface ClassificationMetricsOptions {
   readonly multiLabel?: boolean;
@@ -121,7 +121,7 @@ export function classificationEvaluator(
 }
 
 /** The numbers by our names; what does not exist is left out. */
-export function classificationMetrics(
+function classificationMetrics(
   { scores, labels, labelMatrix }: ClassificationResults,
   classes: ClassMap,
   { multiLabel = false }: ClassificationMetricsOptions = {},

@@ -56,7 +56,7 @@ export function detectionEvaluator(classes: ClassMap, modelClasses: ClassMap = c
 }
 
 /** The numbers of an evaluation by our names; what has no ground truth (−1) is left out. */
-export function detectionMetrics(evaluation: CocoEvaluation): Metrics {
+function detectionMetrics(evaluation: CocoEvaluation): Metrics {
   const metrics: Record<string, number> = {};
   const add = (name: string, value: number): void => {
     if (value > -1) metrics[name] = value;

@@ -5,11 +5,11 @@
 import { openDevice, tf } from '../../../src/engine/index.ts';
 import { WeightAverage } from '../../../src/training/index.ts';
 import type { KindHandler } from '../case.ts';
-import { readDoubles, row } from '../float64.ts';
+import { readTensors, row } from '../tensors.ts';
 
 export const ema: KindHandler = async (parityCase, report, options) => {
   await using device = await openDevice(options.device);
-  const { weights, ema: expected } = Object.fromEntries(await readDoubles(parityCase, 'data.safetensors'));
+  const { weights, ema: expected } = Object.fromEntries(await readTensors(parityCase, 'data.safetensors'));
   const decay = Number(/decay ([\d.]+)/.exec(String(parityCase.readme.what))?.[1]);
   const updates = expected!.shape[0]!;
   for (let step = 1; step <= updates; step++) report.expect(`ema.${step}`);

@@ -5,7 +5,7 @@
 import { openDevice, tf } from '../../../src/engine/index.ts';
 import { clipByNorm, clipByValue } from '../../../src/training/index.ts';
 import { type KindHandler, readJson, type Tolerance } from '../case.ts';
-import { readDoubles } from '../float64.ts';
+import { readTensors } from '../tensors.ts';
 
 interface ClipCase {
   readonly name: string;
@@ -21,7 +21,7 @@ const float32: Tolerance = { atol: 1e-15, rtol: 2e-6 };
 export const gradClip: KindHandler = async (parityCase, report, options) => {
   await using device = await openDevice(options.device);
   const cases = await readJson<ClipCase[]>(parityCase, 'cases.json');
-  const data = await readDoubles(parityCase, 'data.safetensors');
+  const data = await readTensors(parityCase, 'data.safetensors');
   report.expect(...[...data.keys()].filter((name) => name.includes('.out')));
   for (const item of cases) {
     if (item.total_norm !== null) report.expect(`${item.name}.total_norm`);

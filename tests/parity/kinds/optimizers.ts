@@ -9,7 +9,7 @@ import {
   type ParameterGroup,
 } from '../../../src/training/index.ts';
 import { type KindHandler, readJson, type Tolerance } from '../case.ts';
-import { type DoubleTensor, readDoubles, row } from '../float64.ts';
+import { type PlainTensor, readTensors, row } from '../tensors.ts';
 
 interface OptimizerCase {
   readonly name: string;
@@ -20,7 +20,7 @@ interface OptimizerCase {
   readonly float32_max_deviation?: number;
 }
 
-type Traces = ReadonlyMap<string, DoubleTensor>;
+type Traces = ReadonlyMap<string, PlainTensor>;
 
 /** The case's rule for float32: max(1e-5, 5 × the deviation measured with torch). */
 const tolerance = (deviation = 0): Tolerance => ({ atol: Math.max(1e-5, 5 * deviation) });
@@ -28,7 +28,7 @@ const tolerance = (deviation = 0): Tolerance => ({ atol: Math.max(1e-5, 5 * devi
 export const optimizers: KindHandler = async (parityCase, report, options) => {
   await using _device = await openDevice(options.device);
   const cases = await readJson<OptimizerCase[]>(parityCase, 'cases.json');
-  const traces = await readDoubles(parityCase, 'traces.safetensors');
+  const traces = await readTensors(parityCase, 'traces.safetensors');
   report.expect(...cases.map((item) => item.tensor));
   for (const name of traces.keys()) if (!['x0', 'A', 'b', 'gradients'].includes(name)) report.expect(name);
   for (const item of cases) {
