@@ -60,16 +60,19 @@ describe('help', () => {
     for (const verb of verbs) expect(stdout).toMatch(new RegExp(`^ {2}${verb} `, 'm'));
   });
 
-  it.each([...verbs.filter((verb) => verb !== 'data'), 'data sample', 'data convert'])(
-    'of %s has the common options and examples',
-    async (verb) => {
-      const { code, stdout } = await ocelli(...verb.split(' '), '--help');
-      expect(code).toBe(0);
-      for (const text of ['--json', '--quiet', '--device', 'Examples:', `ocelli ${verb}`]) {
-        expect(stdout).toContain(text);
-      }
-    },
-  );
+  it.each([
+    ...verbs.filter((verb) => verb !== 'data'),
+    'data check',
+    'data stats',
+    'data sample',
+    'data convert',
+  ])('of %s has the common options and examples', async (verb) => {
+    const { code, stdout } = await ocelli(...verb.split(' '), '--help');
+    expect(code).toBe(0);
+    for (const text of ['--json', '--quiet', '--device', 'Examples:', `ocelli ${verb}`]) {
+      expect(stdout).toContain(text);
+    }
+  });
 });
 
 describe('wrong use ends with 2', () => {
@@ -143,6 +146,43 @@ describe('data', () => {
     const converted = await ocelli('data', 'convert', 'shapes/train', '--out', 'shapes.json', '--json');
     expect(JSON.parse(converted.stdout)).toMatchObject({ type: 'converted', images: 6, setAside: [] });
     expect(converted.code).toBe(0);
+  });
+
+  it('is checked and described', async () => {
+    const small = [
+      'data.train_data_path=sample:shapes?images=12',
+      'data.val_data_path=sample:shapes?images=6&seed=2',
+    ];
+    const checked = await ocelli('data', 'check', 'quickstart', ...small, '--json');
+    expect([checked.code, JSON.parse(checked.stdout)]).toMatchObject([0, { type: 'checked', errors: 0 }]);
+    const described = await ocelli('data', 'stats', 'quickstart', ...small, '--out', 'described');
+    expect([described.code, described.stdout]).toEqual([0, expect.stringContaining('described/index.html')]);
+    expect(readFileSync(join(folder, 'described/index.html'), 'utf8')).toContain('<svg');
+  });
+
+  it('has its problems told at once, with exit code 3', async () => {
+    const same = 'data.val_data_path=sample:shapes?images=12';
+    const { code, stdout } = await ocelli(
+      'data',
+      'check',
+      'quickstart',
+      'data.train_data_path=sample:shapes?images=12',
+      same,
+    );
+    expect(stdout).toMatch(/error split_leakage: 12\n.*the same picture as 000000\.png of train/);
+    const missing = await ocelli('data', 'check', 'detection_detr');
+    expect(missing.stdout).toMatch(/train data\/train.*\n.*val data\/val/);
+    expect([code, missing.code]).toEqual([3, 3]);
+  });
+
+  it('ends with 2 when a place has a placeholder left', async () => {
+    const { code, stderr } = await ocelli(
+      'data',
+      'check',
+      'quickstart',
+      'data.val_data_path=/Volumes/<catalog>/x',
+    );
+    expect([code, stderr]).toEqual([2, expect.stringContaining('replace <catalog>')]);
   });
 
   it('ends with 3 when the files are not there', async () => {

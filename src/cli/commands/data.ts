@@ -1,12 +1,170 @@
 /** `ocelli data`: check, describe, generate and convert data sets. */
+import { join } from 'node:path';
 import { Argument, type Command, Option } from 'commander';
+import { files } from '#platform';
+import { type Recipe, usablePlace } from '../../config/index.ts';
+import type { DatasetStatistics, Summary } from '../../data/index.ts';
+import type { DataReportSplit } from '../../reports/index.ts';
 import { type CommonOptions, type Context, finish, wholeNumber } from '../command.ts';
-import { grouped, some } from '../format.ts';
+import { columns, compact, grouped, some } from '../format.ts';
+import { packageInfo } from '../package-info.ts';
+import { loadRecipe } from '../recipe-file.ts';
 
 export function addData(program: Command): void {
   const data = program.command('data').description('check, describe, generate and convert data sets');
+  addCheck(data);
+  addStats(data);
   addSample(data);
   addConvert(data);
+}
+
+interface CheckOptions extends CommonOptions {
+  readonly annotationsOnly?: boolean;
+  readonly all?: boolean;
+}
+
+function addCheck(data: Command): void {
+  const command = data
+    .command('check')
+    .description(
+      'everything that is wrong with the data of a recipe, at once; exit code 3 when there are errors',
+    )
+    .argument('<recipe>', 'the recipe whose splits are checked')
+    .argument('[overrides...]', 'key=value pairs that win over the recipe')
+    .option('--annotations-only', 'leave the pictures alone')
+    .option('--all', 'list every problem, not ten of each kind');
+  finish(
+    command,
+    [
+      {
+        line: 'ocelli data check recipe.yaml',
+        does: 'annotations, classes, every picture, leaks between splits',
+      },
+      { line: 'ocelli data check recipe.yaml --annotations-only', does: 'fast' },
+      { line: 'ocelli data check recipe.yaml --json', does: 'one line per problem, then the counts' },
+    ],
+    runCheck,
+  );
+}
+
+async function runCheck(context: Context, options: CheckOptions, ...args: never[]): Promise<number> {
+  const [name, overrides] = args as unknown as [string, string[]];
+  const { output, signal } = context;
+  const { recipe } = loadRecipe(name, overrides);
+  const { checkDataset, formatDataReport } = await import('../../data/index.ts');
+  const report = await checkDataset(usableData(recipe), {
+    task: recipe.model.task_type,
+    annotationsOnly: options.annotationsOnly === true,
+    signal,
+    onProgress: (split, done, total) => output.progress(`${split}  ${done}/${total}`),
+  });
+  for (const problem of report.problems) output.json({ type: 'problem', ...problem });
+  const { splits, errors, warnings } = report;
+  output.json({ type: 'checked', splits, errors, warnings });
+  output.result(formatDataReport(report, options.all ? Number.POSITIVE_INFINITY : 10));
+  return errors > 0 ? 3 : 0;
+}
+
+/** The data section, when none of its places has a placeholder left. */
+function usableData(recipe: Recipe): Recipe['data'] {
+  for (const split of ['train', 'val', 'test'] as const) {
+    for (const key of [`${split}_data_path`, `${split}_annotation_file`] as const) {
+      const place = recipe.data[key];
+      if (place !== null) usablePlace(place, `data.${key}`);
+    }
+  }
+  return recipe.data;
+}
+
+interface StatsOptions extends CommonOptions {
+  readonly out: string;
+  readonly samples: number;
+}
+
+function addStats(data: Command): void {
+  const command = data
+    .command('stats')
+    .description('counts, sizes, objects per image, class imbalance, with pictures')
+    .argument('<recipe>', 'the recipe whose splits are described')
+    .argument('[overrides...]', 'key=value pairs that win over the recipe')
+    .option('--out <dir>', 'where the page goes', 'data-report')
+    .option('--samples <n>', 'pictures shown of each split', wholeNumber(0), 9);
+  finish(
+    command,
+    [
+      { line: 'ocelli data stats recipe.yaml', does: 'data-report/index.html' },
+      { line: 'ocelli data stats quickstart --json', does: 'the numbers, one line per split' },
+    ],
+    runStats,
+  );
+}
+
+async function runStats(context: Context, options: StatsOptions, ...args: never[]): Promise<undefined> {
+  const [name, overrides] = args as unknown as [string, string[]];
+  const { output, signal } = context;
+  const { recipe } = loadRecipe(name, overrides);
+  const settings = usableData(recipe);
+  const [{ datasetStatistics, openSplits }, { renderDataReport }, { samplePictures }] = await Promise.all([
+    import('../../data/index.ts'),
+    import('../../reports/index.ts'),
+    import('../data-samples.ts'),
+  ]);
+  const task = recipe.model.task_type;
+  const splits: DataReportSplit[] = [];
+  for (const [split, dataset] of Object.entries(await openSplits(settings, { task, signal }))) {
+    output.progress(split);
+    const statistics = await datasetStatistics(dataset, { measure: true, signal });
+    splits.push({
+      split,
+      source: dataset.source,
+      statistics,
+      samples: await samplePictures(dataset, options.samples),
+    });
+    output.json({ type: 'statistics', split, source: dataset.source, ...statistics });
+    for (const line of statisticsLines(split, statistics)) output.result(line);
+  }
+  const report = renderDataReport({
+    title: recipe.mlflow.run_name,
+    task,
+    createdAt: new Date().toISOString(),
+    version: packageInfo().version,
+    splits,
+  });
+  for (const [path, text] of report) await files.write(join(options.out, path), text);
+  output.result(`Report: ${join(options.out, 'index.html')}`);
+  return;
+}
+
+function statisticsLines(split: string, statistics: DatasetStatistics): string[] {
+  const { images, annotations, classes, imbalance, width, height, objectsPerImage, objectSizes, objectSide } =
+    statistics;
+  const range = ({ min, max, median }: Summary): string =>
+    min === undefined ? 'unknown' : `${compact(min)} to ${compact(max!)}, median ${compact(median!)}`;
+  const rows = [
+    ['  images', grouped(images)],
+    ['  annotations', grouped(annotations)],
+    ['  width', range(width)],
+    ['  height', range(height)],
+    ...(objectSide.count > 0
+      ? [
+          ['  objects per image', range(objectsPerImage)],
+          [
+            '  object sizes',
+            `${grouped(objectSizes.small)} small, ${grouped(objectSizes.medium)} medium, ${grouped(objectSizes.large)} large`,
+          ],
+        ]
+      : []),
+    ['  imbalance', imbalance === undefined ? 'no examples' : `${compact(imbalance)} : 1`],
+    ...classes
+      .toSorted((a, b) => b.examples - a.examples)
+      .slice(0, 15)
+      .map(({ name, examples, share }) => [
+        `    ${name}`,
+        `${grouped(examples)} (${(100 * share).toFixed(1)} %)`,
+      ]),
+  ];
+  const more = classes.length > 15 ? [`    … and ${classes.length - 15} classes more`] : [];
+  return [split, ...columns(rows), ...more];
 }
 
 interface SampleOptions extends CommonOptions {
