@@ -22,7 +22,7 @@ import type { ClassificationResults, ReportInput } from './types.ts';
 
 const mostCells = 30;
 const mostLines = 6;
-const mostBars = 40;
+const mostBars = 24;
 
 interface Context {
   readonly results: ClassificationResults;
@@ -201,7 +201,8 @@ function trueLabel({ truth }: ClassificationResults, row: number): number {
 
 function classSection({ errors, name }: Context): Section {
   const rows = errors.perClass.toSorted((a, b) => b.f1 - a.f1);
-  const shown = rows.length <= mostBars ? rows : [...rows.slice(0, 20), ...rows.slice(-20)];
+  const shown =
+    rows.length <= mostBars ? rows : [...rows.slice(0, mostBars / 2), ...rows.slice(-mostBars / 2)];
   return {
     id: 'classes',
     title: 'Classes',
@@ -211,7 +212,7 @@ function classSection({ errors, name }: Context): Section {
         summary:
           rows.length <= mostBars
             ? 'Best first.'
-            : `The 20 best and the 20 weakest of ${rows.length} classes.`,
+            : `The ${mostBars / 2} best and the ${mostBars / 2} weakest of ${rows.length} classes.`,
         chart: barChart(
           shown.map((row) => ({ label: name(row.label), values: [row.f1] })),
           ['F1'],

@@ -19,7 +19,7 @@ import type { DetectionResults, ReportInput } from './types.ts';
 
 /** How many classes a plot shows before it becomes a wall of lines or cells. */
 const mostCells = 30;
-const mostBars = 40;
+const mostBars = 24;
 
 const kindNames: Readonly<Record<(typeof falsePositiveKinds)[number], string>> = {
   duplicate: 'second detection',
@@ -183,7 +183,9 @@ function classSection({ evaluation, errors, name }: Context): Section {
     .sort((a, b) => b.row.values.AP! - a.row.values.AP!);
   const withTruth = rows.filter(({ row }) => row.values.AP! > -1);
   const shown =
-    withTruth.length <= mostBars ? withTruth : [...withTruth.slice(0, 20), ...withTruth.slice(-20)];
+    withTruth.length <= mostBars
+      ? withTruth
+      : [...withTruth.slice(0, mostBars / 2), ...withTruth.slice(-mostBars / 2)];
   return {
     id: 'classes',
     title: 'Classes',
@@ -193,7 +195,7 @@ function classSection({ evaluation, errors, name }: Context): Section {
         summary:
           withTruth.length <= mostBars
             ? 'Best first, at IoU 0.50 to 0.95 and at 0.50.'
-            : `The 20 best and the 20 weakest of ${withTruth.length} classes.`,
+            : `The ${mostBars / 2} best and the ${mostBars / 2} weakest of ${withTruth.length} classes.`,
         chart: barChart(
           shown.map(({ row }) => ({
             label: name(row.categoryId),

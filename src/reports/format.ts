@@ -8,7 +8,8 @@ export function percent(value: number | null | undefined, digits = 1): string {
 /** A metric with three digits; small ones with their magnitude. */
 export function number(value: number | null | undefined): string {
   if (value === null || value === undefined || Number.isNaN(value)) return '–';
-  if (Number.isInteger(value)) return thousands(value);
+  // Precision of 1 comes as 0.9999999999999999 from COCO's formula.
+  if (Math.abs(value - Math.round(value)) < 1e-9) return thousands(Math.round(value));
   const size = Math.abs(value);
   if (size >= 1000) return thousands(Math.round(value));
   if (size >= 100) return value.toFixed(1);
