@@ -137,7 +137,7 @@ export interface WebgpuElementKernel<Input extends string, Attrs extends object>
   readonly inputs: readonly Input[];
   outputShape(inputs: Record<Input, tf.TensorInfo>, attrs: Attrs): readonly number[];
   /** Read as `uniforms.<name>`. */
-  uniforms(attrs: Attrs): readonly WebgpuUniform[];
+  uniforms(attrs: Attrs, inputs: Record<Input, tf.TensorInfo>): readonly WebgpuUniform[];
   /** WGSL functions that `element` calls. */
   readonly functions: string;
   /** WGSL: the body of a function of `index : i32` that returns the output element. */
@@ -172,7 +172,7 @@ export function registerWebgpuKernel<Input extends string, Attrs extends object>
     const typedAttrs = (attrs ?? {}) as unknown as Attrs;
     const shape = kernel.outputShape(typed, typedAttrs);
     const size = tf.util.sizeFromShape([...shape]);
-    const uniforms = kernel.uniforms(typedAttrs);
+    const uniforms = kernel.uniforms(typedAttrs, typed);
     const program = {
       outputShape: [size],
       dispatchLayout: { x: [0] },

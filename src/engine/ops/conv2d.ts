@@ -6,13 +6,13 @@
  * not exist on WebAssembly and is one thread per weight on WebGPU. Instead
  *  - the input's gradient is a convolution again: dy with stride − 1 zeros between its pixels, padded, against
  *    the filter turned by 180° with in and out swapped;
- *  - the filter's gradient is matrix products: for each filter row, the input's pixels under that row
- *    (kw·C columns, one row per output pixel) times dy. Memory: kw times the input, never kh·kw times.
+ *  - the filter's gradient is a matrix product of dy with the pixels under the filter, some rows at a time.
  */
 import { ShapeError } from '../../core/index.ts';
 import { defineOp } from '../op.ts';
 import * as tf from '../tf.ts';
 import { depthwiseForward, depthwiseInputGradient, depthwiseWeightGradient } from './conv2d-depthwise.ts';
+import { im2col } from './im2col.ts';
 import {
   dilateRowsAndColumns,
   inputGradientPadding,
@@ -197,43 +197,43 @@ export function conv2dWeightGradient(
 ): tf.Tensor {
   const [output, input, kh, kw] = weightShape as [number, number, number, number];
   const dyRows = tf.reshape(dy, [-1, output]);
-  const patches = patchRows(x, kh, kw, window);
-  if (patches) {
-    const product = tf.matMul(patches, dyRows, true, false);
-    return tf.transpose(tf.reshape(product, [kh, kw, input, output]), [3, 2, 0, 1]);
+  const tiles = patchRows(x, kh, kw, window);
+  const product = tiles ? tf.matMul(dyRows, tiles, true, false) : productsOfPatches(dy, x, [kh, kw], window);
+  return tf.transpose(tf.reshape(product, [output, kh, kw, input]), [0, 3, 1, 2]);
+}
+
+/** At most so many numbers of patches at a time (16 MiB). */
+const patchElements = 2 ** 22;
+
+/** dyᵀ times the patches: [out, kh·kw·C], summed over as many rows of output pixels as fit at a time. */
+function productsOfPatches(
+  dy: tf.Tensor4D,
+  x: tf.Tensor4D,
+  kernel: readonly [number, number],
+  window: Window,
+): tf.Tensor {
+  const [batch, height, width, output] = dy.shape;
+  const perRow = width * kernel[0] * kernel[1] * x.shape[3];
+  const step = Math.max(1, Math.min(batch * height, Math.floor(patchElements / perRow)));
+  const allRows = tf.reshape(dy, [batch * height * width, output]);
+  let sum: tf.Tensor | undefined;
+  for (let firstRow = 0; firstRow < batch * height; firstRow += step) {
+    const rows = Math.min(step, batch * height - firstRow);
+    const product = tf.tidy(() => {
+      const patches = im2col({ x }, { ...window, kernel, output: [height, width], firstRow, rows });
+      const part =
+        rows === batch * height ? allRows : tf.slice(allRows, [firstRow * width, 0], [rows * width, output]);
+      return tf.matMul(part, patches, true, false);
+    });
+    if (sum) {
+      const next = tf.add(sum, product);
+      tf.dispose([sum, product]);
+      sum = next;
+    } else {
+      sum = product;
+    }
   }
-  const { stride, dilation } = window;
-  const [batch, outHeight, outWidth] = dy.shape;
-  const padded = padImage(x, window.padding);
-  // [B, H, outW, kw·C]: for each output column the kw pixels under the filter.
-  const columns = tf.concat(
-    Array.from({ length: kw }, (_, column) =>
-      strideSlice(
-        tf.slice(
-          padded,
-          [0, 0, column * dilation[1], 0],
-          [batch, padded.shape[1], (outWidth - 1) * stride[1] + 1, input],
-        ),
-        [1, stride[1]],
-      ),
-    ),
-    3,
-  );
-  const products = Array.from({ length: kh }, (_, row) =>
-    tf.tidy(() => {
-      const rows = strideSlice(
-        tf.slice(
-          columns,
-          [0, row * dilation[0], 0, 0],
-          [batch, (outHeight - 1) * stride[0] + 1, outWidth, kw * input],
-        ),
-        [stride[0], 1],
-      );
-      return tf.matMul(tf.reshape(rows, [batch * outHeight * outWidth, kw * input]), dyRows, true, false);
-    }),
-  );
-  const gradient = tf.reshape(tf.concat(products, 0), [kh, kw, input, output]);
-  return tf.transpose(gradient, [3, 2, 0, 1]);
+  return sum!;
 }
 
 /** `x` [B, H, W, C], `weight` [out, C / groups, kh, kw] → [B, H', W', out]. */

@@ -116,6 +116,22 @@ function registerSlices(): void {
 const asTensor = (x: { readonly shape: readonly number[] }): tf.Tensor =>
   ({ shape: x.shape, rank: x.shape.length }) as unknown as tf.Tensor;
 
+function registerReverse(): void {
+  registerHostKernel<'x', { dims: number | number[] }>(
+    'Reverse',
+    {
+      outputs: ({ x }) => [{ shape: x.shape, dtype: x.dtype as Dtype }],
+      run({ x }, [out], { dims }) {
+        const axes = tf.util.parseAxisParam(dims, [...x.shape]);
+        const begin = x.shape.map((size, axis) => (axes.includes(axis) ? size - 1 : 0));
+        const step = x.shape.map((_, axis) => (axes.includes(axis) ? -1 : 1));
+        if (out!.length > 0) copyBox(x.values, x.shape, out!, begin, step, x.shape);
+      },
+    },
+    ['wasm'],
+  );
+}
+
 function registerGather(): void {
   registerHostKernel<'x' | 'indices', { axis: number; batchDims: number }>(
     'GatherV2',
@@ -209,6 +225,7 @@ function registerUnsortedSegmentSum(): void {
 
 export function registerDataMovement(): void {
   registerSlices();
+  registerReverse();
   registerGather();
   registerSelect();
   registerUnsortedSegmentSum();
