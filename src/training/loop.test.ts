@@ -11,7 +11,7 @@ import {
   smallTask,
 } from '../../tests/support/small-run.ts';
 import { InterruptedError, RunError, type RunEvent } from '../core/index.ts';
-import { type Device, openDevice, tf } from '../engine/index.ts';
+import { type Device, type DeviceChoice, openDevice, tf } from '../engine/index.ts';
 import { CheckpointStore, type RunIdentity } from './checkpoint.ts';
 import { evaluate } from './evaluate.ts';
 import { train } from './loop.ts';
@@ -34,7 +34,7 @@ const identity: RunIdentity = {
 let device: Device;
 let folder: string;
 beforeAll(async () => {
-  device = await openDevice('wasm');
+  device = await openDevice((process.env.OCELLI_TEST_DEVICE ?? 'wasm') as DeviceChoice);
 });
 afterAll(() => device.dispose());
 afterEach(() => rm(folder, { recursive: true, force: true }));
