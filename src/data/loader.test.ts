@@ -123,20 +123,28 @@ test('0, 1 and 4 threads give the same batches', async () => {
   expect(inline.flatMap(({ samples }) => samples.flatMap(({ boxes }) => boxes)).length).toBeGreaterThan(30);
   useWorkersFolder(pathToFileURL(`${workers}/`).href);
   for (const threads of [1, 4]) {
-    await using loader = new Loader({ ...base, threads });
-    expect(loader.threads).toBe(threads);
-    expect(await collect(loader)).toEqual(inline);
-    // A second epoch in the same threads.
-    expect(await collect(loader, 0, 2)).toEqual(inline.slice(2));
+    const loader = new Loader({ ...base, threads });
+    try {
+      expect(loader.threads).toBe(threads);
+      expect(await collect(loader)).toEqual(inline);
+      // A second epoch in the same threads.
+      expect(await collect(loader, 0, 2)).toEqual(inline.slice(2));
+    } finally {
+      await loader.dispose();
+    }
   }
 });
 
 test('a broken picture in a thread is set aside, and the thread goes on', async () => {
   useWorkersFolder(pathToFileURL(`${workers}/`).href);
   const dataset = withBytes(await openShapes(50), broken(4));
-  await using loader = new Loader(await options({ dataset, threads: 2 }));
-  expect((await collect(loader)).reduce((sum, { count }) => sum + count, 0)).toBe(49);
-  expect(loader.setAside.map(({ imageId }) => imageId)).toEqual([5]);
+  const loader = new Loader(await options({ dataset, threads: 2 }));
+  try {
+    expect((await collect(loader)).reduce((sum, { count }) => sum + count, 0)).toBe(49);
+    expect(loader.setAside.map(({ imageId }) => imageId)).toEqual([5]);
+  } finally {
+    await loader.dispose();
+  }
 });
 
 test('detection: boxes in pixels of the resized image, masks for the padding', async () => {

@@ -12,6 +12,7 @@
 import sharp from 'sharp';
 import { DataError } from '../../core/index.ts';
 import type { DecodeImage, EncodeImage, InspectImage } from '../types.ts';
+import { readJpegHeader } from './jpeg-header.ts';
 
 // One thread per picture: the pictures of a batch are what runs side by side. Nothing is decoded twice.
 sharp.concurrency(1);
@@ -22,15 +23,17 @@ const input = { failOn: 'error', ignoreIcc: true } as const;
 
 export const decodeImage: DecodeImage = async (bytes, options = {}) => {
   try {
-    const image = sharp(bytes, { ...input, autoOrient: options.orientation !== 'ignore' });
-    const { space } = await image.metadata();
-    const wanted =
-      space === 'cmyk'
-        ? image.pipelineColourspace('cmyk').toColourspace('cmyk')
-        : image.toColourspace('srgb').removeAlpha();
-    const { data, info } = await wanted.raw().toBuffer({ resolveWithObject: true });
+    const header = readJpegHeader(bytes);
+    const plainJpeg = header !== undefined && header.components < 4;
+    const upright = options.orientation === 'ignore' || (plainJpeg && !header.hasExif);
+    const image = sharp(bytes, { ...input, autoOrient: !upright });
+    const isCmyk = !plainJpeg && (await image.metadata()).space === 'cmyk';
+    if (isCmyk) image.pipelineColourspace('cmyk').toColourspace('cmyk');
+    // Each step costs a pass over the pixels, and most pictures are plain JPEGs.
+    else if (!plainJpeg) image.toColourspace('srgb').removeAlpha();
+    const { data, info } = await image.raw().toBuffer({ resolveWithObject: true });
     const { height, width, channels } = info;
-    return { height, width, data: space === 'cmyk' ? fromCmyk(data, channels) : toRgb(data, channels) };
+    return { height, width, data: isCmyk ? fromCmyk(data, channels) : toRgb(data, channels) };
   } catch (error) {
     throw unreadable(error, bytes);
   }
