@@ -3,7 +3,7 @@
  * are matched by name. Categories that the model does not know are told; then there is no loss, because their
  * images have no right answer. With `out`, metrics, predictions and a report are written there.
  */
-import { type Recipe, resolvedYaml } from '../config/index.ts';
+import { type Recipe, resolvedYaml, usableData } from '../config/index.ts';
 import type { ClassMap, Metrics, RunEvent, RunEventBody, SplitName } from '../core/index.ts';
 import { type Batch, openDataset } from '../data/index.ts';
 import { asDeviceError, type DeviceChoice, openDevice } from '../engine/index.ts';
@@ -46,7 +46,7 @@ export async function* evaluateModel(
   const device = await openDevice(request.device ?? 'auto');
   try {
     const loaded = await fromPretrained(request.model, { task: recipe.model.task_type, signal });
-    const dataset = await openDataset(recipe.data, split, {
+    const dataset = await openDataset(usableData(recipe), split, {
       task: recipe.model.task_type,
       seed: recipe.training.seed,
       ...(signal ? { signal } : {}),

@@ -2,7 +2,7 @@
  * From a recipe to the things that a run works with: data sets, model, task, loaders. Training, evaluation and
  * resume prepare in the same way, so that all of them see the same pictures and the same classes.
  */
-import { adaptProcessor, type Recipe } from '../config/index.ts';
+import { adaptProcessor, type Recipe, usableData } from '../config/index.ts';
 import { type ClassMap, ConfigError, type RunEventBody } from '../core/index.ts';
 import { classWeights, type Dataset, openSplits, type Splits } from '../data/index.ts';
 import {
@@ -22,8 +22,8 @@ export interface PreparedData {
 }
 
 export async function prepareData(recipe: Recipe, signal?: AbortSignal): Promise<PreparedData> {
-  const { model, data, training } = recipe;
-  const splits = await openSplits(data, {
+  const { model, training } = recipe;
+  const splits = await openSplits(usableData(recipe), {
     task: model.task_type,
     seed: training.seed,
     ...(signal ? { signal } : {}),

@@ -142,6 +142,8 @@ describe('training loop', () => {
       expect(steps.map(({ step }) => step)).toEqual(Array.from({ length: 36 }, (_, i) => i + 1));
       expect(steps.at(-1)!.loss).toBeLessThan(0.6 * steps[0]!.loss);
       expect(steps.every(({ total_steps }) => total_steps === 36)).toBe(true);
+      // Memory stays as it is once everything has its place.
+      expect(new Set(steps.slice(2).map(({ gpu_bytes }) => gpu_bytes)).size).toBe(1);
       const evaluations = ofType(events, 'evaluation') as Extract<RunEvent, { type: 'evaluation' }>[];
       expect(evaluations.map(({ step, epoch }) => [step, epoch])).toEqual(
         [6, 12, 18, 24, 30, 36].map((s, e) => [s, e]),

@@ -53,7 +53,9 @@ export async function* train<Prediction>(
           enterNextEpoch(progress);
         }
         if (evaluates) yield* evaluation();
-        else if (epochEnds || plan.checkpointsAfter(progress.step)) yield* save('last');
+        else if (plan.checkpointsAfter(progress.step) || (epochEnds && session.savedLongAgo())) {
+          yield* save('last');
+        }
         if (signal?.aborted) yield* interrupt();
         if (isDone(progress, plan)) break;
         started = performance.now();

@@ -18,6 +18,8 @@ import type { EvaluationResult } from './types.ts';
 
 type StoppedEvent = Extract<RunEventBody, { type: 'stopped' }>;
 
+const msBetweenEpochCheckpoints = 10_000;
+
 /** What is known of a step when it is submitted, for the event that follows when its loss arrives. */
 interface SubmittedStep {
   readonly epoch: number;
@@ -33,6 +35,7 @@ export class TrainingSession<Prediction> {
   private readonly optimizer: Optimizer;
   private readonly rates: LearningRates;
   private readonly submitted = new Map<number, SubmittedStep>();
+  private savedAt = performance.now();
   private saved: { path: string; step: number; pending: boolean } | undefined;
 
   constructor(
@@ -152,6 +155,7 @@ export class TrainingSession<Prediction> {
     if (kinds.includes('step')) await checkpoints.keepSteps(this.progress.kept.map((kept) => kept.step));
     const path = checkpoints.path('last');
     this.saved = { path, step, pending: this.progress.pendingEvaluation !== null };
+    this.savedAt = performance.now();
     const events: RunEventBody[] = names.map((name, i) => ({
       type: 'checkpoint',
       kind: kinds[i]!,
@@ -164,6 +168,11 @@ export class TrainingSession<Prediction> {
       events.push({ type: 'warning', code: 'checkpoint_copy_failed', message, step, epoch });
     }
     return events;
+  }
+
+  /** Short epochs without an evaluation don't write a checkpoint each. */
+  savedLongAgo(): boolean {
+    return performance.now() - this.savedAt > msBetweenEpochCheckpoints;
   }
 
   /** Whether the last checkpoint is of just now. */
