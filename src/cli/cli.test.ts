@@ -17,7 +17,7 @@ interface Ended {
   readonly stderr: string;
 }
 
-function start(args: readonly string[]): ChildProcessWithoutNullStreams {
+function start(args: readonly string[], environment: NodeJS.ProcessEnv = {}): ChildProcessWithoutNullStreams {
   return spawn(process.execPath, [built, ...args], {
     cwd: folder,
     env: {
@@ -25,13 +25,15 @@ function start(args: readonly string[]): ChildProcessWithoutNullStreams {
       HF_ENDPOINT: 'http://127.0.0.1:9',
       HF_TOKEN: 'hf_secret',
       XDG_CACHE_HOME: folder,
+      ...environment,
     },
   });
 }
 
-function ocelli(...args: string[]): Promise<Ended> {
+const ocelli = (...args: string[]): Promise<Ended> => ended(start(args));
+
+function ended(child: ChildProcessWithoutNullStreams): Promise<Ended> {
   return new Promise((done) => {
-    const child = start(args);
     let stdout = '';
     let stderr = '';
     child.stdout.on('data', (chunk) => {
@@ -304,5 +306,95 @@ describe('a run', () => {
   it('is not started over in the same folder', async () => {
     const { code, stderr } = await ocelli('train', 'quickstart', ...small, '--out', 'run');
     expect([code, stderr]).toEqual([2, expect.stringContaining('--resume run')]);
+  });
+});
+
+describe('what keeps a run from starting', () => {
+  const sample = [
+    'data.train_data_path=sample:shapes?images=8',
+    'data.val_data_path=sample:shapes?images=4&seed=2',
+  ];
+
+  it('an unknown model type: 2, with the known ones', async () => {
+    const { code, stderr } = await ocelli(
+      'train',
+      'quickstart',
+      ...sample,
+      'model.config.model_type=unet',
+      '--out',
+      'a',
+      '--device',
+      'wasm',
+    );
+    expect([code, stderr]).toEqual([2, expect.stringMatching(/one of .*detr.*vit.*model_type=unet/)]);
+  });
+
+  it('a metric that the task does not compute: 2', async () => {
+    const { code, stderr } = await ocelli(
+      'train',
+      'quickstart',
+      ...sample,
+      'training.monitor_metric=val_miou',
+    );
+    expect([code, stderr]).toEqual([
+      2,
+      expect.stringMatching(/a metric that classification computes: .*val_accuracy/),
+    ]);
+  });
+
+  it('a place with a placeholder: 2, with its key', async () => {
+    const place = 'data.val_data_path=/Volumes/<catalog>/val';
+    const { code, stderr } = await ocelli(
+      'train',
+      'quickstart',
+      sample[0]!,
+      place,
+      '--out',
+      'b',
+      '--device',
+      'wasm',
+    );
+    expect([code, stderr]).toEqual([2, expect.stringContaining('<catalog>')]);
+  });
+
+  it('data that are not there: 3', async () => {
+    const { code, stderr } = await ocelli(
+      'train',
+      'quickstart',
+      sample[0]!,
+      'data.val_data_path=nowhere',
+      '--out',
+      'c',
+      '--device',
+      'wasm',
+    );
+    expect([code, stderr]).toEqual([3, expect.stringContaining('nowhere')]);
+  });
+
+  it('no adapter where WebGPU is asked for: 4, with what to install', async () => {
+    const none = { VK_DRIVER_FILES: '/nonexistent', VK_ICD_FILENAMES: '/nonexistent' };
+    const { code, stderr } = await ended(
+      start(['train', 'quickstart', ...sample, '--out', 'd', '--device', 'webgpu'], none),
+    );
+    expect([code, stderr]).toEqual([
+      4,
+      expect.stringMatching(/Expected a WebGPU adapter.*Fix: .*--device auto/),
+    ]);
+  });
+
+  it('a hub that does not answer: 5', async () => {
+    const { code, stderr } = await ocelli(
+      'train',
+      'classification_vit',
+      ...sample,
+      '--out',
+      'e',
+      '--device',
+      'wasm',
+    );
+    expect([code, stderr]).toEqual([
+      5,
+      expect.stringMatching(/google\/vit-base-patch16-224.*127\.0\.0\.1:9/),
+    ]);
   });
 });

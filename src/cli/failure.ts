@@ -6,7 +6,7 @@ import type { Output } from './output.ts';
 export function reportFailure(error: unknown, output: Output): number {
   const exitCode = exitCodeOf(error);
   if (error instanceof InterruptedError) {
-    output.error(`Stopped: ${error.received}. ${error.hint}`);
+    output.error('Interrupted.');
     return exitCode;
   }
   if (error instanceof OcelliError) {

@@ -20,7 +20,7 @@ export function listenForInterrupts(say: (text: string) => void): Interrupts {
         code: 'interrupted',
         expected: 'to finish',
         received: 'an interrupt',
-        fix: 'start the command again; `ocelli train --resume` goes on from the last checkpoint',
+        fix: 'start the command again',
       }),
     );
   };

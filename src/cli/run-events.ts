@@ -33,9 +33,12 @@ export class RunDisplay {
         if (event.code === 'push_needed') this.output.result(event.message);
         else this.output.warn(event.message);
         return;
+      case 'stopped':
+        if (event.reason === 'early_stopping')
+          this.output.say(`Stopped early at step ${event.step}: no progress any more`);
+        return;
       case 'finished':
       case 'failed':
-      case 'stopped':
         return;
       default: {
         const text = sentence(event, this.options);

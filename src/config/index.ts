@@ -4,7 +4,7 @@ export {
   parseOverrides,
 } from './overrides.ts';
 export { type ParseOptions, type ParseResult, parseRecipe } from './parse.ts';
-export { isPlaceholder, usablePlace } from './places.ts';
+export { isPlaceholder, usableData, usablePlace } from './places.ts';
 export { type AdaptedProcessor, adaptProcessor } from './processor.ts';
 export {
   type Augmentation,

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { Argument, type Command, Option } from 'commander';
 import { files } from '#platform';
-import { type Recipe, usablePlace } from '../../config/index.ts';
+import { usableData } from '../../config/index.ts';
 import type { DatasetStatistics, Summary } from '../../data/index.ts';
 import type { DataReportSplit } from '../../reports/index.ts';
 import { type CommonOptions, type Context, finish, wholeNumber } from '../command.ts';
@@ -63,17 +63,6 @@ async function runCheck(context: Context, options: CheckOptions, ...args: never[
   output.json({ type: 'checked', splits, errors, warnings });
   output.result(formatDataReport(report, options.all ? Number.POSITIVE_INFINITY : 10));
   return errors > 0 ? 3 : 0;
-}
-
-/** The data section, when none of its places has a placeholder left. */
-function usableData(recipe: Recipe): Recipe['data'] {
-  for (const split of ['train', 'val', 'test'] as const) {
-    for (const key of [`${split}_data_path`, `${split}_annotation_file`] as const) {
-      const place = recipe.data[key];
-      if (place !== null) usablePlace(place, `data.${key}`);
-    }
-  }
-  return recipe.data;
 }
 
 interface StatsOptions extends CommonOptions {

@@ -56,13 +56,14 @@ async function runTrain(context: Context, options: TrainOptions, ...args: never[
     monitor: recipe.training.monitor_metric,
   });
   const request = { recipe, out, device: context.askedDevice, resume: plan.resume, warnings };
+  let run = '';
   for await (const event of train(request, context.signal)) {
     display.show(event);
+    if (event.type === 'run_started') run = event.run;
     if (event.type === 'finished') showEnd(context, event, recipe.training.monitor_metric);
-    if (event.type === 'stopped') {
-      context.output.result(
-        `Stopped (${event.reason.replace('_', ' ')}) after ${event.step} steps. Checkpoint: ${event.checkpoint}`,
-      );
+    if (event.type === 'stopped' && event.reason === 'interrupted') {
+      context.output.result(`Stopped after ${event.step} steps. Checkpoint: ${event.checkpoint}`);
+      context.output.result(`Go on with: ocelli train --resume ${run}`);
     }
   }
   return;
