@@ -18,6 +18,9 @@ export interface TypedModel {
   readonly types: ReadonlyMap<string, number>;
 }
 
+/** Operators whose half form some runtime lacks (onnxruntime's WebGPU provider: cubic Resize). */
+const alwaysSingle = new Set(['Resize']);
+
 /** In bytes: constants below are numbers of a formula, not weights. */
 const smallestTable = 256;
 
@@ -28,6 +31,7 @@ export function toHalfPrecision({ model, types }: TypedModel, dataInputs: readon
   const outputs = new Set(graph.output.map((value) => value.name));
   const nodes: OnnxNode[] = [];
   const halves = new Map<string, string>();
+  const singles = new Map<string, string>();
   const kept: OnnxTensor[] = [];
   const isFloat = (name: string): boolean => types.get(name) === DataType.float;
 
@@ -52,6 +56,17 @@ export function toHalfPrecision({ model, types }: TypedModel, dataInputs: readon
     return converted;
   };
 
+  /** The float32 form of a value, for what is computed in float32 only. Weights are stored as halves all the same. */
+  const single = (name: string): string => {
+    const tensor = initializers.get(name);
+    const isHalf = tensor ? tensor.rawData.byteLength > smallestTable : halves.get(name) === name;
+    if (!isHalf) return name;
+    const source = half(name);
+    const known = singles.get(source) ?? `${name}_fp32`;
+    if (!singles.has(source)) cast(source, known, DataType.float);
+    singles.set(source, known);
+    return known;
+  };
   /** A table of weights that is resized or cut at run time: nothing but weights goes in. */
   const readsOnlyWeights = (node: OnnxNode): boolean => {
     const floats = node.input.filter((name) => name !== '' && isFloat(name));
@@ -66,6 +81,10 @@ export function toHalfPrecision({ model, types }: TypedModel, dataInputs: readon
       (node.input.some((name) => halves.has(name) && !initializers.has(name)) || readsOnlyWeights(node));
     if (!inHalf) {
       nodes.push(node);
+      continue;
+    }
+    if (alwaysSingle.has(node.opType)) {
+      nodes.push({ ...node, input: node.input.map((name) => (isFloat(name) ? single(name) : name)) });
       continue;
     }
     const input = node.input.map((name) => (name !== '' && isFloat(name) ? half(name) : name));
