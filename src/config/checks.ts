@@ -33,10 +33,28 @@ export function checkRecipe(source: Source, warnings: RecipeWarning[]): void {
   if (source.get(['data', 'augment']) === true && source.get(['data', 'augmentations']) === undefined) {
     warn(['data', 'augment'], 'is true, but data.augmentations names no step: pictures stay as they are');
   }
-  if (source.get(['training', 'distributed']) === true) {
-    warn(['training', 'distributed'], 'has no effect yet: a run uses one device');
+  for (const { path, when, why } of withoutEffectYet) {
+    if (when(source.get(path))) warn(path, `has no effect yet: ${why}`);
   }
 }
+
+const isGiven = (value: unknown): boolean => value !== undefined && value !== null;
+
+/** Settings of the recipe whose room is still to be built; a run that carries one says so. */
+const withoutEffectYet: readonly {
+  readonly path: Path;
+  when(value: unknown): boolean;
+  readonly why: string;
+}[] = [
+  { path: ['training', 'distributed'], when: (value) => value === true, why: 'a run uses one device' },
+  {
+    path: ['data', 'cache'],
+    when: (value) => value === false,
+    why: 'only the hub has a cache, which stays on',
+  },
+  { path: ['mlflow', 'registry_uri'], when: isGiven, why: 'the tracking server is the registry' },
+  { path: ['tuning'], when: isGiven, why: 'there is no search command' },
+];
 
 type Warn = (path: Path, text: string) => void;
 

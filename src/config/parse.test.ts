@@ -172,6 +172,25 @@ modle: 1
   });
 });
 
+describe('settings without effect', () => {
+  it.each([
+    'training.distributed=true',
+    'data.cache=false',
+    'mlflow.registry_uri=databricks-uc',
+    'tuning.num_samples=3',
+    'data.augment=true',
+    'training.scheduler_params.gamma=0.5',
+    'training.monitor_mode=max',
+    'model.task_type=detection model.dropout=0.1',
+  ])('are said: %s', (overrides) => {
+    const { warnings } = parseRecipe(`${minimal}training: {monitor_metric: val_loss}`, {
+      overrides: overrides.split(' '),
+    });
+    expect(warnings.map(({ code }) => code)).toEqual(['unusual_setting']);
+    expect(warnings[0]!.message).toMatch(/^argument .* (has no effect|names no step|is max, but)/);
+  });
+});
+
 describe('overrides', () => {
   it('have the types that a file would give them', () => {
     const { training, data, mlflow } = withOverrides(

@@ -77,6 +77,6 @@ export const modelSchema = z.strictObject({
     .min(0)
     .max(1)
     .default(0.5)
-    .describe('Lowest score that `predict`, the exported model and the report keep. Metrics see every score'),
+    .describe('Lowest score of a detection that `predict` keeps. Metrics see every score'),
   max_detections: z.int().min(1).default(100).describe('Most detections kept for one image by `predict`'),
 });
