@@ -2,7 +2,7 @@
  * Gradient clipping, as `torch.nn.utils`: by the norm of all gradients together (factor
  * min(1, limit / (norm + 1e-6)): exactly at the limit they still shrink a little), or element by element.
  */
-import { tf } from '../engine/index.ts';
+import { ops, tf } from '../engine/index.ts';
 
 export interface GradientClip {
   readonly kind: 'norm' | 'value';
@@ -20,7 +20,7 @@ export function totalNorm(gradients: readonly tf.Tensor[], normType = 2): tf.Sca
       return tf.sum(tf.stack(gradients.map((gradient) => tf.sum(tf.abs(gradient)))));
     }
     if (normType === 2) {
-      return tf.sqrt(tf.sum(tf.stack(gradients.map((gradient) => tf.sum(tf.square(gradient))))));
+      return tf.sqrt(tf.sum(tf.stack(gradients.map(ops.sumOfSquares))));
     }
     const powers = gradients.map((gradient) => tf.sum(tf.pow(tf.abs(gradient), normType)));
     return tf.pow(tf.sum(tf.stack(powers)), 1 / normType);

@@ -7,7 +7,8 @@
  * a run that was stopped while accumulating repeats the batches of that step. Resumed on the same device, a run
  * gives the same losses to the last bit.
  */
-import { InterruptedError, type RunEvent, type RunEventBody } from '../core/index.ts';
+import { InterruptedError, RunError, type RunEvent, type RunEventBody } from '../core/index.ts';
+import type { Batch } from '../data/index.ts';
 import { advance, enterNextEpoch, expectEvaluation, isDone, recordEvaluation } from './progress.ts';
 import type { TrainingServices } from './services.ts';
 import { TrainingSession } from './session.ts';
@@ -33,7 +34,7 @@ export async function* train<Prediction>(
       let started = performance.now();
       const epochStarted = started;
       for await (const batch of services.batches.epoch(progress.epoch, progress.cursor)) {
-        await step.add(batch, progress.step + 1, parts++);
+        await add(batch, parts++);
         const epochEnds = batch.position + 1 === plan.batchesPerEpoch;
         if (parts < plan.accumulate && !epochEnds) continue;
 
@@ -65,6 +66,17 @@ export async function* train<Prediction>(
     if (progress.stopped) yield* stamped([session.stoppedEvent('early_stopping')]);
   } finally {
     session.dispose();
+  }
+
+  /** A step that diverged may be met in the matching, before its loss is known. */
+  async function add(batch: Batch, part: number): Promise<void> {
+    try {
+      await step.add(batch, progress.step + 1, part);
+    } catch (error) {
+      if (!(error instanceof RunError && error.code === 'matching_cost_not_finite')) throw error;
+      session.stepEvents(await step.results(0));
+      throw session.diverged(progress.step + 1, error);
+    }
   }
 
   async function* flush(): AsyncGenerator<RunEvent> {

@@ -200,15 +200,25 @@ export class TrainingSession<Prediction> {
     this.average?.dispose();
   }
 
+  /** Not finite, met before the loss was computed. */
+  diverged(step: number, cause: RunError): RunError {
+    return this.stopsAt(step, `${cause.received}; it began in step ${step}`, cause);
+  }
+
   private notFinite({ step, loss, gradientNorm }: StepResult): RunError {
+    return this.stopsAt(step, `loss ${loss}, gradient norm ${gradientNorm}; it began in step ${step}`);
+  }
+
+  private stopsAt(step: number, received: string, cause?: unknown): RunError {
     const good = this.saved
       ? `the last good checkpoint is ${this.saved.path} (step ${this.saved.step})`
-      : 'it began before the first checkpoint';
+      : `it began before the first checkpoint, in step ${step}`;
     return new RunError({
       code: 'loss_not_finite',
       expected: 'a finite loss and gradient',
-      received: `loss ${loss}, gradient norm ${gradientNorm}; it began in step ${step}`,
+      received,
       fix: `lower training.learning_rate, warm up, or clip with training.gradient_clip_val; ${good}`,
+      cause,
     });
   }
 }

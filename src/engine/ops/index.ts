@@ -23,5 +23,6 @@ export { dropout, dropPath } from './dropout.ts';
 export { type InterpolateMode, type InterpolateOptions, interpolate } from './interpolate.ts';
 export { layerNorm } from './layer-norm.ts';
 export { linear } from './linear.ts';
+export { type AdamStepInputs, type AdamStepOptions, adamStep, sumOfSquares } from './optimizer-step.ts';
 export { adaptiveAveragePool2d, averagePool2d, maxPool2d, type PoolOptions } from './pool.ts';
 export { logSoftmax, softmax } from './softmax.ts';

@@ -6,7 +6,7 @@
  *   m ← β₁ m + (1 − β₁) g        v ← β₂ v + (1 − β₂) g²
  *   p ← p − lr / (1 − β₁ᵗ) · m / (√v / √(1 − β₂ᵗ) + ε)
  */
-import { tf } from '../../engine/index.ts';
+import { ops, tf } from '../../engine/index.ts';
 import { type Algorithm, type OptimizerOptions, OptionReader } from './algorithm.ts';
 
 export function adam(options: OptimizerOptions): Algorithm {
@@ -37,16 +37,33 @@ function adamLike(name: string, options: OptimizerOptions, decoupledByDefault: b
     }),
     update({ parameter, gradient, slots, scalars }) {
       const decay = scalars.decay!;
+      if (!amsgrad) {
+        const { step_size: stepSize, inverse_root: inverseRoot } = scalars as Record<string, tf.Tensor>;
+        const { exp_avg: mean, exp_avg_sq: square } = slots as Record<string, tf.Tensor>;
+        const moved = ops.adamStep(
+          {
+            parameter,
+            gradient,
+            mean: mean!,
+            square: square!,
+            stepSize: stepSize!,
+            inverseRoot: inverseRoot!,
+            decay,
+          },
+          { beta1, beta2, epsilon: eps, decoupled, maximize },
+        );
+        return { parameter: moved.parameter, slots: { exp_avg: moved.mean, exp_avg_sq: moved.square } };
+      }
       let g = maximize ? tf.neg(gradient) : gradient;
       if (!decoupled) g = tf.add(g, tf.mul(parameter, decay));
       const mean = tf.add(tf.mul(slots.exp_avg!, beta1), tf.mul(g, 1 - beta1));
       const square = tf.add(tf.mul(slots.exp_avg_sq!, beta2), tf.mul(tf.square(g), 1 - beta2));
-      const largest = amsgrad ? tf.maximum(slots.max_exp_avg_sq!, square) : square;
+      const largest = tf.maximum(slots.max_exp_avg_sq!, square);
       const denominator = tf.add(tf.mul(tf.sqrt(largest), scalars.inverse_root!), eps);
       const decayed = decoupled ? tf.mul(parameter, decay) : parameter;
       return {
         parameter: tf.sub(decayed, tf.mul(tf.div(mean, denominator), scalars.step_size!)),
-        slots: { exp_avg: mean, exp_avg_sq: square, ...(amsgrad ? { max_exp_avg_sq: largest } : {}) },
+        slots: { exp_avg: mean, exp_avg_sq: square, max_exp_avg_sq: largest },
       };
     },
   };
