@@ -12,7 +12,7 @@ import type { BatchSource } from '../training/index.ts';
 import { evaluateSplit } from './evaluate-split.ts';
 import { evaluationLoader, loaderThreads } from './loaders.ts';
 import { prepareTask } from './prepare.ts';
-import { writeReport } from './report.ts';
+import { picturesOf, writeReport } from './report.ts';
 import { version } from './version.ts';
 
 export interface EvaluateRequest {
@@ -98,6 +98,7 @@ export async function* evaluateModel(
         device: device.description,
         version,
         multiLabel: recipe.data.multi_label,
+        maxPictures: picturesOf(recipe),
         events: [],
         recipe: resolvedYaml(recipe),
       });

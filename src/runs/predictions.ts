@@ -9,7 +9,7 @@ import type { Dataset } from '../data/index.ts';
 import { type ClassificationPrediction, cocoResults, type DetectionPrediction } from '../tasks/index.ts';
 
 /** Of a detection, with `bbox`; of a class of an image, without. */
-export interface ResultEntry {
+interface ResultEntry {
   readonly image_id: number | string;
   readonly category_id: number;
   readonly score: number;

@@ -1,5 +1,6 @@
 /** The report of an evaluated split into `report/`: the report room says what to draw, here it gets the pictures. */
 import { decodeImage, encodeImage, files } from '#platform';
+import type { Recipe } from '../config/index.ts';
 import type { RunEvent } from '../core/index.ts';
 import { prepareReport, type ReportInput, type ReportPicture } from '../reports/index.ts';
 import { type ClassificationEvaluator, type DetectionPrediction, evaluatedImage } from '../tasks/index.ts';
@@ -17,6 +18,8 @@ export interface ReportFacts {
   readonly device: string;
   readonly version: string;
   readonly multiLabel: boolean;
+  /** Most pictures that are embedded. */
+  readonly maxPictures: number;
   readonly events: readonly RunEvent[];
   readonly recipe?: string | undefined;
 }
@@ -24,7 +27,7 @@ export interface ReportFacts {
 /** Writes `report/` and returns its page. */
 export async function writeReport(evaluation: SplitEvaluation, facts: ReportFacts): Promise<string> {
   const { dataset, split, metrics, images, ms, batchMs } = evaluation;
-  const { folder, recipe, multiLabel, ...named } = facts;
+  const { folder, recipe, multiLabel, maxPictures, ...named } = facts;
   const report = prepareReport({
     ...named,
     createdAt: new Date().toISOString(),
@@ -35,7 +38,10 @@ export async function writeReport(evaluation: SplitEvaluation, facts: ReportFact
     speed: { images, totalMs: ms, modelMs: batchMs.reduce((sum, time) => sum + time, 0), batchMs },
     ...(recipe ? { recipe } : {}),
   });
-  const pictures = await loadPictures(evaluation, new Set(report.wantedPictures.map(({ id }) => id)));
+  const pictures = await loadPictures(
+    evaluation,
+    new Set(report.wantedPictures.slice(0, maxPictures).map(({ id }) => id)),
+  );
   for (const [path, text] of report.render(pictures)) await files.write(`${folder}/${path}`, text);
   return `${folder}/index.html`;
 }
@@ -87,4 +93,9 @@ async function loadPictures(
 export async function readEvents(path: string): Promise<RunEvent[]> {
   const text = new TextDecoder().decode(await files.read(path));
   return text.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line) as RunEvent]));
+}
+
+/** As `output.visualization` wants it. */
+export function picturesOf({ output: { visualization } }: Recipe): number {
+  return visualization.save_images ? visualization.max_images : 0;
 }

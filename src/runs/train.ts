@@ -43,7 +43,7 @@ import {
   prepareModel,
   prepareTask,
 } from './prepare.ts';
-import { readEvents, writeReport } from './report.ts';
+import { picturesOf, readEvents, writeReport } from './report.ts';
 import { version } from './version.ts';
 import { bestCheckpoint, useCheckpointWeights } from './weights.ts';
 
@@ -161,6 +161,7 @@ async function* trainOn(device: Device, run: OpenRun, signal?: AbortSignal): Asy
       device: device.description,
       version,
       multiLabel: recipe.data.multi_label,
+      maxPictures: picturesOf(recipe),
       events: await readEvents(folder.file('events.jsonl')),
       recipe: resolvedYaml(recipe),
     });

@@ -4,20 +4,19 @@ export {
   type CheckpointFiles,
   type CheckpointState,
   CheckpointStore,
-  differences,
   type RunIdentity,
 } from './checkpoint.ts';
-export { clipByNorm, clipByValue, clipFactor, type GradientClip, totalNorm } from './clip.ts';
+export { clipByNorm, clipByValue, type GradientClip } from './clip.ts';
 export { WeightAverage } from './ema.ts';
 export { evaluate } from './evaluate.ts';
 export { freeze, type GroupSettings, parameterGroups } from './groups.ts';
 export { train } from './loop.ts';
 export * from './optimizers/index.ts';
-export { type Monitor, type Progress, positionOf, startOfRun } from './progress.ts';
+export { type Monitor, type Progress, positionOf } from './progress.ts';
 export { settingsOf } from './recipe.ts';
 export * from './schedules/index.ts';
 export type { TrainingServices } from './services.ts';
 export type { TrainingSettings } from './settings.ts';
-export { type HostTensor, type HostTensors, readModel, restoreModel } from './snapshot.ts';
+export { type HostTensor, type HostTensors, restoreModel } from './snapshot.ts';
 export { type StepResult, type StepSettings, TrainingStep } from './step.ts';
 export * from './types.ts';
