@@ -6,21 +6,47 @@ import { ClassMap } from '../core/index.ts';
 import { labelCount } from './config.ts';
 import type { ClassHead, HfConfig } from './types.ts';
 
+/**
+ * The category ids of the data that a model was trained on, in the order of its labels: a field of our own in
+ * `config.json`, which the original keeps and does not read. With it predictions carry the data's ids.
+ */
+const categoryIdsField = 'ocelli_category_ids';
+
 /** The classes of a `config.json`: its `id2label`, or LABEL_0, LABEL_1, … */
 export function classesOf(config: HfConfig): ClassMap {
   const { id2label } = config;
   if (typeof id2label === 'object' && id2label !== null) {
-    return ClassMap.fromId2Label(id2label as Record<string, string>);
+    const classes = ClassMap.fromId2Label(id2label as Record<string, string>);
+    const ids = config[categoryIdsField];
+    return areCategoryIds(ids, classes.size)
+      ? new ClassMap(classes.names.map((name, label) => ({ id: ids[label]!, name })))
+      : classes;
   }
   const names = Array.from({ length: labelCount(config) }, (_, i) => [String(i), `LABEL_${i}`]);
   return ClassMap.fromId2Label(Object.fromEntries(names) as Record<string, string>);
 }
 
+/** Whole numbers that ascend as the labels do: anything else is not of our making and says nothing. */
+function areCategoryIds(value: unknown, count: number): value is readonly number[] {
+  return (
+    Array.isArray(value) &&
+    value.length === count &&
+    value.every((id, label) => Number.isSafeInteger(id) && (label === 0 || id > value[label - 1]))
+  );
+}
+
 /** The config for these classes. */
 export function withClasses(config: HfConfig, classes: ClassMap): HfConfig {
-  const { num_labels: _, ...rest } = config;
+  const { num_labels: _, [categoryIdsField]: __, ...rest } = config;
   const label2id = Object.fromEntries(classes.names.map((name, label) => [name, label]));
-  return { ...rest, model_type: config.model_type, id2label: classes.toId2Label(), label2id };
+  const ids = classes.categories.map((category) => category.id);
+  return {
+    ...rest,
+    model_type: config.model_type,
+    id2label: classes.toId2Label(),
+    label2id,
+    ...(ids.some((id, label) => id !== label) ? { [categoryIdsField]: ids } : {}),
+  };
 }
 
 /** For each new label the checkpoint's row of that name, the first where a name comes twice. */

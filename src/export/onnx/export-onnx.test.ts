@@ -68,7 +68,9 @@ describe.each(cases)('%s', (name) => {
   it.each(['fp32', 'fp16'] as const)('gives the reference outputs in %s, with free sizes', async (dtype) => {
     const model = await load(folder);
     try {
+      const before = device.memory().tensors;
       const result = await exportOnnx(model, { dtype, fixedSize: [64, 64] });
+      expect(device.memory().tensors).toBe(before);
       expect(result).toMatchObject({ dynamicSize: true, dtype });
       const session = await openOnnxSession(result.bytes, { device: 'cpu', threads: 1 });
       const expected = await read(folder, 'expected.safetensors');
