@@ -11,7 +11,11 @@ import { parseArgs } from 'node:util';
 import { type BenchCase, BenchReport, type BenchRow } from './case.ts';
 
 const cases: Readonly<Record<string, () => Promise<BenchCase>>> = {
+  'step/vit': async () => (await import('./step.ts')).stepVit,
+  'step/resnet50': async () => (await import('./step.ts')).stepResnet50,
+  'step/detr': async () => (await import('./step.ts')).stepDetr,
   'coco-eval': async () => (await import('./coco-eval.ts')).cocoEval,
+  images: async () => (await import('./images.ts')).images,
 };
 
 const { values, positionals } = parseArgs({

@@ -210,15 +210,16 @@ export class Loader {
     const rows = Array.from({ length: this.options.batchSize }, (_, i) => real[i % real.length]!);
     const sizes = rows.map(({ size }) => size);
     const shape = smallestShape(this.shapes, sizes) ?? largestSize(sizes);
-    const { pixelValues, shape: batchShape } = this.processor.collate(
+    const { pixelValues: stacked, shape: batchShape } = this.processor.collate(
       rows.map(({ pixelValues, size, originalSize }) => ({ pixelValues, size, originalSize })),
       shape,
     );
+    for (const { pixelValues } of real) this.pool.recycle(pixelValues);
     return {
       position,
       indices: rows.map(({ index }) => index),
       imageIds: rows.map(({ imageId }) => imageId),
-      pixelValues,
+      pixelValues: stacked,
       pixelMask: pixelMask(sizes, shape),
       shape: batchShape,
       samples: rows.map(({ pixelValues: _, ...sample }) => sample),

@@ -42,7 +42,11 @@ export class SamplePool {
   private readonly members: { readonly thread: Thread<SamplesQuestion, SamplesAnswer>; open: number }[];
   private readonly inline: Prepare;
   private readonly waiting: (() => void)[] = [];
+  /** Samples in work at a time. */
+  private readonly capacity: number;
   private free: number;
+  /** Memory of samples that were stacked; it goes around instead of being collected. */
+  private readonly spare: Float32Array[] = [];
 
   constructor(settings: PrepareSettings, threads: number) {
     // Made here too: settings that are wrong are errors of this thread, with their class and code.
@@ -53,14 +57,15 @@ export class SamplePool {
       // A failure shows up in the samples that are asked of this thread.
       thread.ask({ settings }).catch(() => {});
     }
-    this.free = Math.max(1, this.threads) * samplesPerThread;
+    this.capacity = Math.max(1, this.threads) * samplesPerThread;
+    this.free = this.capacity;
   }
 
   /** Runs `read` and prepares what it gives; waits until there is room, so that memory stays bounded. */
   async prepare(read: () => Promise<PrepareRequest>): Promise<PrepareResult> {
     await this.enter();
     try {
-      const request = await read();
+      const request = { ...(await read()), memory: this.spare.pop() };
       const member = this.members.reduce<(typeof this.members)[number] | undefined>(
         (least, next) => (least && least.open <= next.open ? least : next),
         undefined,
@@ -68,14 +73,21 @@ export class SamplePool {
       if (!member) return await this.inline(request);
       member.open++;
       try {
-        const answer = await member.thread.ask({ request: { ...request, bytes: alone(request.bytes) } });
-        return answer as PrepareResult;
+        const { memory } = request;
+        const question = { request: { ...request, bytes: alone(request.bytes) } };
+        const transfer = memory ? [memory.buffer as ArrayBuffer] : [];
+        return (await member.thread.ask(question, transfer)) as PrepareResult;
       } finally {
         member.open--;
       }
     } finally {
       this.leave();
     }
+  }
+
+  /** Takes back the pixel values of a sample that was stacked. */
+  recycle(pixelValues: Float32Array): void {
+    if (this.spare.length < this.capacity) this.spare.push(new Float32Array(pixelValues.buffer));
   }
 
   async dispose(): Promise<void> {

@@ -30,6 +30,8 @@ export interface PrepareRequest {
   readonly epoch: number;
   /** The place in the epoch's order: an image that is drawn twice is augmented differently. */
   readonly place: number;
+  /** Pixel values of an earlier sample that nobody needs any more: the new ones may take their place. */
+  readonly memory?: Float32Array | undefined;
 }
 
 /** A sample, or why its image is set aside. */
@@ -47,7 +49,9 @@ export function createPrepare(settings: PrepareSettings): Prepare {
     try {
       let image = await decode(request, task);
       if (augmentations.length > 0) {
-        image = augment(image, augmentations, augmentationRandom(seed, request.epoch, request.place));
+        const random = augmentationRandom(seed, request.epoch, request.place);
+        // The decoded picture is nobody else's.
+        image = augment(image, augmentations, random, { overwrite: true });
       }
       return { sample: process(image, request, processor, task, labelOf) };
     } catch (error) {
@@ -83,7 +87,7 @@ async function decode({ bytes, record }: PrepareRequest, task: TaskName): Promis
 
 function process(
   { image, annotations }: AnnotatedImage,
-  { record, index }: PrepareRequest,
+  { record, index, memory }: PrepareRequest,
   processor: ImageProcessor,
   task: TaskName,
   labelOf: ReadonlyMap<number, number>,
@@ -92,7 +96,7 @@ function process(
     task === 'classification'
       ? undefined
       : { image_id: record.id, annotations: annotations.map((item) => toCocoAnnotation(item, task)) };
-  const { pixelValues, size, originalSize, labels } = processor.preprocess(image, targets);
+  const { pixelValues, size, originalSize, labels } = processor.preprocess(image, targets, { memory });
   const boxes: PreparedSample['boxes'][number][] = [];
   const boxLabels: number[] = [];
   for (let i = 0; labels && i < labels.classLabels.length; i++) {

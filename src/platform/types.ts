@@ -15,7 +15,12 @@ export interface DirectoryEntry {
 
 /** Files of this machine (Node) or of this origin (browser, OPFS). Paths are absolute or relative to the working folder. */
 export interface Files {
-  read(path: string, range?: { start: number; end: number }): Promise<Uint8Array>;
+  /** With `links: 'refuse'` a path whose last part is a symbolic link is an error `file_is_link`. */
+  read(
+    path: string,
+    range?: { start: number; end: number },
+    options?: { readonly links?: 'follow' | 'refuse' },
+  ): Promise<Uint8Array>;
   /** Written beside and renamed: the file appears whole or not at all. Folders are made. */
   write(path: string, bytes: Uint8Array | string): Promise<void>;
   append(path: string, bytes: Uint8Array | string): Promise<void>;

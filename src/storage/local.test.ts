@@ -76,6 +76,13 @@ test('refuses links that lead outside, and follows those inside', async () => {
     await expect(volume.write(path, 'x')).rejects.toMatchObject({ code: 'path_outside_root' });
   }
   expect(text(await volume.open('again/b.txt').read())).toBe('0123456789');
+  // Folders that were seen before are not trusted with links.
+  await symlink(join(root, 'secret'), join(root, 'data/images/link'));
+  await symlink(join(root, 'data/images/b.txt'), join(root, 'data/images/inner'));
+  expect(text(await volume.open('images/b.txt').read())).toBe('0123456789');
+  await expect(volume.open('images/link').read()).rejects.toMatchObject({ code: 'path_outside_root' });
+  expect(text(await volume.open('images/inner').read({ start: 1, end: 3 }))).toBe('12');
+  expect(text(await volume.open('again/b.txt').read())).toBe('0123456789');
 });
 
 test('the root itself may be a link', async () => {

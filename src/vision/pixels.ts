@@ -59,10 +59,15 @@ export function normalizationTable({ rescaleFactor, mean, std }: Normalization):
   return table;
 }
 
-/** Channels apart and through the table: float32 [3, height, width]. */
-export function applyTable({ data, height, width }: Raster, table: Float32Array): Float32Array {
+/** Channels apart and through the table: float32 [3, height, width], in `memory` where that is large enough. */
+export function applyTable(
+  { data, height, width }: Raster,
+  table: Float32Array,
+  memory?: Float32Array,
+): Float32Array {
   const plane = height * width;
-  const result = new Float32Array(3 * plane);
+  const enough = memory !== undefined && memory.length >= 3 * plane;
+  const result = enough ? memory.subarray(0, 3 * plane) : new Float32Array(3 * plane);
   const red = result.subarray(0, plane);
   const green = result.subarray(plane, 2 * plane);
   const blue = result.subarray(2 * plane);

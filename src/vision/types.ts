@@ -76,6 +76,8 @@ export interface ProcessedBatch {
 }
 
 export interface PreprocessOptions {
+  /** Memory for the pixel values, where it is large enough: fresh memory costs as much as the work. */
+  readonly memory?: Float32Array | undefined;
   /** The box that a pose processor looks at: one image per box. Needed there, refused elsewhere. */
   readonly box?: BoxXywh;
   /** Rasterise the annotations' polygons (`return_segmentation_masks`). */
@@ -96,7 +98,7 @@ export interface ImageProcessor {
   /** Resize and crop only: the 8-bit image that the model looks at. */
   transform(image: Raster, box?: BoxXywh): Raster;
   /** Rescale and normalise only: float32 [3, height, width]. */
-  normalize(image: Raster): Float32Array;
+  normalize(image: Raster, memory?: Float32Array): Float32Array;
   /** All of it for one image. */
   preprocess(image: Raster, annotations?: CocoImageAnnotations, options?: PreprocessOptions): ProcessedImage;
   /**

@@ -15,13 +15,15 @@ import { transformRaster } from './warp.ts';
 export interface AugmentOptions {
   /** Pairs of keypoints that change places in a mirror image. */
   readonly flipPairs?: FlipPairs;
+  /** The picture that is given is not needed any more: saves memory traffic. */
+  readonly overwrite?: boolean;
 }
 
 /** The generator of one sample in one epoch. */
 export const augmentationRandom = (seed: number, epoch: number, index: number): Random =>
   derive(seed, 'augment', epoch, index);
 
-/** A new picture with its objects; the one that was given is not changed. */
+/** A new picture with its objects; the one that was given is not changed, unless `overwrite` allows it. */
 export function augment(
   sample: AnnotatedImage,
   plan: readonly Augmentation[],
@@ -78,7 +80,7 @@ export function applyTransform(
   options: AugmentOptions = {},
 ): AnnotatedImage {
   return {
-    image: transformRaster(image, transform),
+    image: transformRaster(image, transform, options.overwrite),
     annotations: transformAnnotations(annotations, transform, options.flipPairs),
   };
 }

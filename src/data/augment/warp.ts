@@ -1,11 +1,13 @@
 /** Pictures through a transformation: copied where pixels map to pixels, resampled where they do not. */
 import type { Raster } from '../../core/index.ts';
 import { resize } from '../../vision/index.ts';
+import { mirrored } from './mirror.ts';
 import { inverse, type Transform } from './transform.ts';
 
-/** Pixels from outside the picture are black. */
-export function transformRaster(image: Raster, t: Transform): Raster {
+/** Pixels from outside the picture are black. With `overwrite` the picture that is given may become the result. */
+export function transformRaster(image: Raster, t: Transform, overwrite = false): Raster {
   if (isResize(t)) return resize(image, t.to, 'bilinear');
+  if (isMirror(t)) return mirrored(image, overwrite);
   const { xx, xy, yx, yy } = t.map;
   const copies = [xx, xy, yx, yy].every((factor) => factor === 0 || Math.abs(factor) === 1);
   return copies ? copyPixels(image, t) : sampleBilinear(image, t);
@@ -15,6 +17,12 @@ export function transformRaster(image: Raster, t: Transform): Raster {
 function isResize({ map, from, to }: Transform): boolean {
   const shifts = map.xy !== 0 || map.yx !== 0 || map.x0 !== 0 || map.y0 !== 0;
   return !shifts && map.xx === to.width / from.width && map.yy === to.height / from.height;
+}
+
+function isMirror({ map, from, to }: Transform): boolean {
+  const { xx, xy, x0, yx, yy, y0 } = map;
+  const sameSize = from.width === to.width && from.height === to.height;
+  return sameSize && xx === -1 && x0 === from.width && yy === 1 && xy === 0 && yx === 0 && y0 === 0;
 }
 
 /**

@@ -7,6 +7,7 @@
  * - A missing file is a `DataError` that names the nearest folder that does exist: most are typing mistakes.
  */
 import { randomBytes } from 'node:crypto';
+import { constants } from 'node:fs';
 import {
   appendFile,
   copyFile,
@@ -29,9 +30,10 @@ import type { DirectoryEntry, Files } from '../types.ts';
 const unfinished = '.ocelli-unfinished';
 
 export const files: Files = {
-  async read(path, range) {
+  async read(path, range, options) {
     return explained(path, 'read', async () => {
-      const handle = await open(path, 'r');
+      const refuse = options?.links === 'refuse' ? constants.O_NOFOLLOW : 0;
+      const handle = await open(path, constants.O_RDONLY | refuse);
       try {
         const { size } = await handle.stat();
         const { start, end } = range ?? { start: 0, end: size };
@@ -224,6 +226,15 @@ async function explain(error: unknown, path: string, action: string): Promise<un
     });
   }
   if (isMissing(error)) return missing(path, error);
+  if (code === 'ELOOP') {
+    return new DataError({
+      code: 'file_is_link',
+      expected: `to ${action} ${path} itself`,
+      received: 'a symbolic link, or a circle of them',
+      fix: 'replace the link by what it leads to',
+      cause: error,
+    });
+  }
   const reason: Readonly<Record<string, string>> = {
     EACCES: 'no permission',
     EPERM: 'no permission',

@@ -69,15 +69,15 @@ class PipelineProcessor implements ImageProcessor {
     return cropSize ? centerCrop(resized, cropSize) : resized;
   }
 
-  normalize(image: Raster): Float32Array {
-    return applyTable(image, this.table);
+  normalize(image: Raster, memory?: Float32Array): Float32Array {
+    return applyTable(image, this.table, memory);
   }
 
   preprocess(image: Raster, annotations?: CocoImageAnnotations, options?: PreprocessOptions): ProcessedImage {
     const transformed = this.transform(image, options?.box);
     const size = { height: transformed.height, width: transformed.width };
     const originalSize = { height: image.height, width: image.width };
-    const pixelValues = this.normalize(transformed);
+    const pixelValues = this.normalize(transformed, options?.memory);
     if (!annotations) return { pixelValues, size, originalSize };
     this.checkAnnotations();
     const { doConvertAnnotations } = this.settings;

@@ -1,0 +1,133 @@
+/**
+ * Pictures to training samples: JPEG of 640 × 480 → decode, mirror (p 0.5), resize to 224 (bilinear, antialiased),
+ * rescale, normalise, stack to [32, 3, 224, 224], beside Pillow with numpy.
+ *
+ * Method: the same 64 files (photographs of the reference shelf where it lies beside the repository, else
+ * generated) in a fresh process each, pinned to one core (`taskset`), our loader without threads and with
+ * nobody taking time over its batches; one epoch to warm up, then five seconds of epochs; three times in turn,
+ * medians. Seconds are those that the process had the core (user and system time of all its threads), so that
+ * neighbours on the machine don't count. Both decode the whole JPEG: shrinking while decoding would be faster and not give the same pixels.
+ */
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import sharp from 'sharp';
+import { Loader, openDataset } from '../src/data/index.ts';
+import { type BenchCase, interleaved, median } from './case.ts';
+
+const rounds = 3;
+const batchSize = 32;
+const files = 64;
+const seconds = 5;
+
+const processorConfig = {
+  image_processor_type: 'ViTImageProcessor',
+  size: { height: 224, width: 224 },
+  resample: 2,
+  image_mean: [0.485, 0.456, 0.406],
+  image_std: [0.229, 0.224, 0.225],
+};
+
+export const images: BenchCase = {
+  name: 'images',
+
+  async run(report) {
+    const folder = await mkdtemp(join(tmpdir(), 'ocelli-images-'));
+    try {
+      const source = await writePictures(join(folder, 'all'));
+      report.note(`${files} JPEG files of 640 × 480 (${source}), one core`);
+      const python = (await output('bash', ['scripts/python.sh', 'tools'])).trim();
+      const found = await interleaved(rounds, {
+        ours: () => measure(process.execPath, [process.argv[1]!, '--child', 'images', folder]),
+        pillow: () =>
+          measure(python, [
+            resolve('bench/images.py'),
+            join(folder, 'all'),
+            String(batchSize),
+            String(seconds),
+          ]),
+      });
+      report.ours('images_per_second', median(found.ours), 'images/s');
+      report.peer('Pillow + numpy', 'images_per_second', median(found.pillow), 'images/s');
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  },
+
+  async child([folder]) {
+    const data = { train_data_path: folder!, val_data_path: folder! };
+    const dataset = await openDataset(data, 'train', { task: 'classification' });
+    const loader = new Loader({
+      dataset,
+      task: 'classification',
+      processorConfig,
+      batchSize,
+      sampler: 'shuffle',
+      augmentations: [{ type: 'horizontal_flip', p: 0.5 }],
+      threads: 0,
+    });
+    const run = async (epoch: number): Promise<number> => {
+      let count = 0;
+      for await (const batch of loader.epoch(epoch)) count += batch.count;
+      return count;
+    };
+    await run(0);
+    let count = 0;
+    const start = performance.now();
+    const before = process.cpuUsage();
+    for (let epoch = 1; performance.now() - start < seconds * 1000; epoch++) count += await run(epoch);
+    const { user, system } = process.cpuUsage(before);
+    return { images_per_second: count / ((user + system) / 1e6) };
+  },
+};
+
+/** Photographs where the reference shelf lies beside the repository, else clouds of noise; quality 90, 4:2:0. */
+async function writePictures(folder: string): Promise<string> {
+  await mkdir(folder, { recursive: true });
+  const shelf = '../shared/reference/processors';
+  const photographs: Buffer[] = [];
+  if (existsSync(`${shelf}/images.json`)) {
+    const known = JSON.parse(await readFile(`${shelf}/images.json`, 'utf8')) as Record<
+      string,
+      { jpeg?: string }
+    >;
+    for (const { jpeg } of Object.values(known)) {
+      if (jpeg !== undefined) photographs.push(await readFile(`${shelf}/${jpeg}`));
+    }
+  }
+  for (let i = 0; i < files; i++) {
+    const photograph = photographs[i % Math.max(1, photographs.length)];
+    const picture = photograph
+      ? sharp(photograph)
+      : sharp(clouds(i), { raw: { width: 40, height: 30, channels: 3 } });
+    const jpeg = await picture
+      .resize(640, 480, { fit: 'fill', kernel: 'cubic' })
+      .jpeg({ quality: 90 })
+      .toBuffer();
+    await writeFile(join(folder, `${String(i).padStart(3, '0')}.jpg`), jpeg);
+  }
+  return photographs.length > 0 ? 'photographs' : 'generated';
+}
+
+const clouds = (seed: number): Uint8Array =>
+  Uint8Array.from({ length: 40 * 30 * 3 }, (_, i) => (Math.imul(i + 1, 2654435761 + seed * 97) >>> 16) & 255);
+
+async function measure(program: string, args: readonly string[]): Promise<number> {
+  const pinned = existsSync('/usr/bin/taskset') ? ['/usr/bin/taskset', '-c', '0', program] : [program];
+  const text = await output(pinned[0]!, [...pinned.slice(1), ...args]);
+  return (JSON.parse(text.trim().split('\n').at(-1)!) as { images_per_second: number }).images_per_second;
+}
+
+function output(program: string, args: readonly string[]): Promise<string> {
+  return new Promise((done, fail) => {
+    const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+    let text = '';
+    child.stdout.on('data', (chunk: Buffer) => {
+      text += chunk.toString();
+    });
+    child.on('error', fail);
+    child.on('close', (code) => (code === 0 ? done(text) : fail(new Error(`${program} ended with ${code}`))));
+  });
+}
