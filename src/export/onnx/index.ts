@@ -1,4 +1,3 @@
 export type { Forward, InputSize } from './check.ts';
 export { exportOnnx, type OnnxExport, type OnnxExportOptions, type OnnxPrecision } from './export-onnx.ts';
 export { lowerToOnnx, type OnnxOptions } from './lower.ts';
-export { mustExpand } from './rows/index.ts';

@@ -189,7 +189,7 @@ export class Lowering {
   }
 }
 
-export function toDtype(values: readonly number[], dtype: GraphDtype): OnnxData {
+function toDtype(values: readonly number[], dtype: GraphDtype): OnnxData {
   if (dtype === 'int32') return Int32Array.from(values);
   if (dtype === 'bool') return Uint8Array.from(values);
   return Float32Array.from(values);

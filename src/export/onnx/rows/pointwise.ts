@@ -17,7 +17,7 @@ type Emit = (lowering: Lowering, x: string, node: ProgramNode) => string;
 /** The first input, or `a`: kernels call it `x` almost always. */
 const onlyInput = (node: ProgramNode): number => Object.values(node.inputs)[0]!;
 
-export const unary =
+const unary =
   (emit: Emit): Row =>
   (lowering, node) => {
     const id = onlyInput(node);
@@ -26,7 +26,7 @@ export const unary =
   };
 
 /** Names of the operands in one common order, broadcastable as they are, and that order. */
-export function aligned(
+function aligned(
   lowering: Lowering,
   ids: readonly number[],
   rank: number,
@@ -92,7 +92,7 @@ const clip = (lowering: Lowering, x: string, low: number, high: number, dtype: G
   lowering.emit('Clip', [x, lowering.scalar(low, dtype), lowering.scalar(high, dtype)]);
 
 /** x·Φ(x) through erf: Gelu is an operator of its own from opset 20 on; runtimes fuse this form. */
-export const emitGelu: Emit = (lowering, x) => {
+const emitGelu: Emit = (lowering, x) => {
   const scaled = lowering.emit('Div', [x, lowering.onnx.float(Math.SQRT2)]);
   const erf = lowering.emit('Add', [lowering.emit('Erf', [scaled]), lowering.onnx.float(1)]);
   return lowering.emit('Mul', [lowering.emit('Mul', [x, erf]), lowering.onnx.float(0.5)]);

@@ -14,7 +14,7 @@ const numberAttribute = (lowering: Lowering, node: ProgramNode, name: string): n
 const positiveAxis = (axis: number, rank: number): number => (axis < 0 ? axis + rank : axis);
 
 /** Gives a value the shape of `output`: by numbers where they are fixed, else by computed ones. */
-export function reshapeTo(
+function reshapeTo(
   lowering: Lowering,
   source: string,
   sourceDims: readonly Varying[],
