@@ -83,6 +83,8 @@ export default {
   ],
   options: {
     doNotFollow: { path: 'node_modules' },
+    // Tests may look anywhere.
+    exclude: { path: '\\.test\\.ts$' },
     tsPreCompilationDeps: true,
     parser: 'swc',
     enhancedResolveOptions: {
