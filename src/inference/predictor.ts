@@ -3,7 +3,7 @@
  * Hugging Face folder of a known family): the same processor and the same decoding as in training, class names
  * from `id2label`, and the ONNX file by onnxruntime where there is one, else our own forward pass.
  */
-import { CheckpointError, type Raster, type Size, type TaskName } from '../core/index.ts';
+import { CheckpointError, DeviceError, type Raster, type Size, type TaskName } from '../core/index.ts';
 import { type DeviceChoice, lookForGpu } from '../engine/index.ts';
 import { classesOf, families, type HfConfig, ModelFiles, taskOf } from '../models/index.ts';
 import { createTask } from '../tasks/index.ts';
@@ -90,8 +90,13 @@ async function openRuntime(place: string, files: ModelFiles, options: PredictorO
     return openEngineRuntime(place, device, signal);
   }
   const model = await files.open(path).read(undefined, signal);
-  const provider = device === 'auto' ? ((await lookForGpu()).hardware ? 'webgpu' : 'cpu') : device;
-  return openOnnxRuntime(model, provider);
+  if (device !== 'auto') return openOnnxRuntime(model, device);
+  if (!(await lookForGpu()).hardware) return openOnnxRuntime(model, 'cpu');
+  // A GPU that onnxruntime can't use (its native package is optional) is none for `auto`.
+  return openOnnxRuntime(model, 'webgpu').catch((error: unknown) => {
+    if (error instanceof DeviceError) return openOnnxRuntime(model, 'cpu');
+    throw error;
+  });
 }
 
 async function onnxFile(files: ModelFiles, dtype: 'fp32' | 'fp16' | undefined): Promise<string | undefined> {

@@ -29,6 +29,8 @@ interface PackageState {
   readonly name: string;
   readonly use: string;
   readonly error?: string;
+  /** What to do about the error. */
+  readonly fix?: string;
 }
 
 async function runDoctor(context: Context, _options: CommonOptions, ...args: never[]): Promise<undefined> {
@@ -124,19 +126,34 @@ function speedLines(engine: EngineReport, decodeSpeed: number | undefined): stri
   return ['', 'Speed', ...columns(rows)];
 }
 
-const nativePackages: readonly { readonly name: string; readonly use: string; load(): Promise<unknown> }[] = [
+interface NativePackage {
+  readonly name: string;
+  readonly use: string;
+  /** How to get it, where `npm install` alone is not enough. */
+  readonly install?: string;
+  load(): Promise<unknown>;
+}
+
+const nativePackages: readonly NativePackage[] = [
   { name: 'webgpu', use: 'WebGPU (Dawn)', load: () => import('webgpu') },
   { name: 'sharp', use: 'decoding pictures', load: () => import('sharp') },
-  { name: 'onnxruntime-node', use: 'predictions', load: () => import('onnxruntime-node') },
+  {
+    name: 'onnxruntime-node',
+    use: 'predictions (without it: WebAssembly, slower)',
+    // Its install script fetches CUDA libraries, which we don't use, and fails where it can't.
+    install: 'ONNXRUNTIME_NODE_INSTALL=skip npm install onnxruntime-node',
+    load: () => import('onnxruntime-node'),
+  },
   { name: '@napi-rs/canvas', use: 'drawing', load: () => import('@napi-rs/canvas') },
 ];
 
-async function tryPackage({ name, use, load }: (typeof nativePackages)[number]): Promise<PackageState> {
+async function tryPackage({ name, use, install, load }: NativePackage): Promise<PackageState> {
   try {
     await load();
     return { name, use };
-  } catch (error) {
-    return { name, use, error: (error instanceof Error ? error.message : String(error)).split('\n')[0]! };
+  } catch (cause) {
+    const error = (cause instanceof Error ? cause.message : String(cause)).split('\n')[0]!;
+    return { name, use, error, fix: install ?? `npm install ${name} --include=optional` };
   }
 }
 
@@ -145,10 +162,10 @@ function packageLines(packages: readonly PackageState[]): string[] {
     '',
     'Native packages',
     ...columns(
-      packages.map(({ name, use, error }) => [
+      packages.map(({ name, use, error, fix }) => [
         `  ${name}`,
         use,
-        error === undefined ? 'works' : `does not load (${error}); npm install ${name} --include=optional`,
+        error === undefined ? 'works' : `does not load (${error}); ${fix}`,
       ]),
     ),
   ];
