@@ -283,6 +283,37 @@ test('an error that is not about one picture passes through', async () => {
   await expect(collect(new Loader(await options({ dataset })))).rejects.toThrow('server');
 });
 
+test('batches keep their pixels while later ones are prepared', async () => {
+  const dataset = withBytes(await openShapes(60), broken(9));
+  for (const [processorConfig, task] of [
+    [vit, 'classification'],
+    [detr, 'detection'],
+  ] as const) {
+    const loader = new Loader(await options({ dataset, processorConfig, task }));
+    const copies: Float32Array[] = [];
+    const batches: Batch[] = [];
+    for await (const batch of loader.epoch(0)) {
+      batches.push(batch);
+      copies.push(batch.pixelValues.slice());
+      // Every row is the picture that it says it is.
+      const single = new Loader(
+        await options({ dataset, processorConfig, task, batchSize: 1, maxBadFraction: 1 }),
+      );
+      const row = batch.pixelValues.length / 8;
+      for (const i of [0, batch.count - 1]) {
+        const index = batch.indices[i]!;
+        for await (const alone of single.epoch(0, index)) {
+          expect(alone.indices).toEqual([index]);
+          expect(alone.pixelValues).toEqual(batch.pixelValues.subarray(i * row, (i + 1) * row));
+          break;
+        }
+      }
+    }
+    expect(batches.map(({ pixelValues }) => pixelValues)).toEqual(copies);
+    expect(batches.map(({ count }) => count)).toEqual([8, 7, 8, 8, 8, 8, 8, 4]);
+  }
+});
+
 test('reads ahead, but only so far', async () => {
   let reads = 0;
   const dataset = withBytes(await openShapes(80), () => {

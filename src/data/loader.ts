@@ -72,6 +72,7 @@ export class Loader {
   private readonly shapeNumber: Uint8Array;
   private readonly pool: SamplePool;
   private readonly bad = new Map<number, SetAside>();
+  private fullMask = new Uint8Array();
 
   constructor(options: LoaderOptions) {
     const { dataset, task, batchSize, sampler = 'sequential', seed = 0, threads = 0 } = options;
@@ -100,6 +101,10 @@ export class Loader {
   /** Threads that work; 0 where the work runs in this one. */
   get threads(): number {
     return this.pool.threads;
+  }
+
+  private get writesRows(): boolean {
+    return this.shapes.length === 1 && !this.processor.pads && this.pool.threads === 0;
   }
 
   /** What was set aside until now, in the order in which it was met. */
@@ -160,11 +165,27 @@ export class Loader {
   }
 
   private prepareBatch(draws: readonly Draw[], epoch: number, signal: AbortSignal): Promise<Slot[]> {
-    return Promise.all(draws.map((draw) => this.prepareDraw(draw, epoch, signal)));
+    const rows = this.batchRows();
+    return Promise.all(draws.map((draw, row) => this.prepareDraw(draw, epoch, signal, rows?.[row])));
+  }
+
+  /** Where there is one shape and no thread in between, samples are written where the batch will have them. */
+  private batchRows(): Float32Array[] | undefined {
+    if (!this.writesRows) return undefined;
+    const { batchSize } = this.options;
+    const shape = this.shapes[0]!;
+    const length = 3 * shape.height * shape.width;
+    const batch = new Float32Array(batchSize * length);
+    return Array.from({ length: batchSize }, (_, row) => batch.subarray(row * length, (row + 1) * length));
   }
 
   /** The image that is drawn, or in training the first good one of those drawn in its place. */
-  private async prepareDraw(draw: Draw, epoch: number, signal: AbortSignal): Promise<Slot> {
+  private async prepareDraw(
+    draw: Draw,
+    epoch: number,
+    signal: AbortSignal,
+    memory?: Float32Array,
+  ): Promise<Slot> {
     const { dataset, sampler = 'sequential', seed = 0 } = this.options;
     const random = derive(seed, 'substitute', epoch, draw.place);
     const tries = sampler === 'sequential' ? 0 : substitutes;
@@ -172,7 +193,7 @@ export class Loader {
     let { index } = draw;
     for (let attempt = 0; attempt <= tries; attempt++) {
       if (!this.bad.has(index)) {
-        const result = await this.prepareOne(index, epoch, draw.place, signal);
+        const result = await this.prepareOne(index, epoch, draw.place, signal, memory);
         if ('sample' in result) return { sample: result.sample, bad };
         const { id, fileName } = dataset.records[index]!;
         bad.push([index, { imageId: id, fileName, ...result.bad }]);
@@ -187,6 +208,7 @@ export class Loader {
     epoch: number,
     place: number,
     signal: AbortSignal,
+    memory?: Float32Array,
   ): Promise<PrepareResult> {
     const { dataset } = this.options;
     const record = dataset.records[index]!;
@@ -194,7 +216,7 @@ export class Loader {
       return await this.pool.prepare(async () => {
         signal.throwIfAborted();
         const bytes = await dataset.open(record).read(undefined, signal);
-        return { bytes, record, index, epoch, place };
+        return { bytes, record, index, epoch, place, memory };
       });
     } catch (error) {
       if (!(error instanceof DataError)) throw error;
@@ -207,24 +229,40 @@ export class Loader {
     this.countBad(slots.flatMap(({ bad }) => bad));
     const real = slots.flatMap(({ sample }) => (sample ? [sample] : []));
     if (real.length === 0) return undefined;
-    const rows = Array.from({ length: this.options.batchSize }, (_, i) => real[i % real.length]!);
+    const { batchSize } = this.options;
+    const rows = Array.from({ length: batchSize }, (_, i) => real[i % real.length]!);
     const sizes = rows.map(({ size }) => size);
     const shape = smallestShape(this.shapes, sizes) ?? largestSize(sizes);
-    const { pixelValues: stacked, shape: batchShape } = this.processor.collate(
-      rows.map(({ pixelValues, size, originalSize }) => ({ pixelValues, size, originalSize })),
-      shape,
-    );
-    for (const { pixelValues } of real) this.pool.recycle(pixelValues);
+    const pixelValues = inPlace(rows, batchSize) ?? this.stack(rows, shape);
     return {
       position,
       indices: rows.map(({ index }) => index),
       imageIds: rows.map(({ imageId }) => imageId),
-      pixelValues: stacked,
-      pixelMask: pixelMask(sizes, shape),
-      shape: batchShape,
+      pixelValues,
+      pixelMask: this.mask(sizes, shape),
+      shape: [batchSize, 3, shape.height, shape.width],
       samples: rows.map(({ pixelValues: _, ...sample }) => sample),
       count: real.length,
     };
+  }
+
+  private stack(rows: readonly PreparedSample[], shape: Size): Float32Array {
+    const { pixelValues } = this.processor.collate(
+      rows.map(({ pixelValues, size, originalSize }) => ({ pixelValues, size, originalSize })),
+      shape,
+    );
+    // Rows of a batch share their memory, which the device may still read.
+    if (!this.writesRows) for (const sample of new Set(rows)) this.pool.recycle(sample.pixelValues);
+    return pixelValues;
+  }
+
+  /** Batches without padding share one mask. */
+  private mask(sizes: readonly Size[], shape: Size): Uint8Array {
+    const { height, width } = shape;
+    if (sizes.some((size) => size.height !== height || size.width !== width)) return pixelMask(sizes, shape);
+    const length = sizes.length * height * width;
+    if (this.fullMask.length !== length) this.fullMask = new Uint8Array(length).fill(1);
+    return this.fullMask;
   }
 
   private countBad(images: readonly (readonly [number, SetAside])[]): void {
@@ -251,4 +289,14 @@ export class Loader {
     }
     return slots;
   }
+}
+
+/** The memory behind samples that were written one after the other and fill a batch; undefined otherwise. */
+function inPlace(rows: readonly PreparedSample[], batchSize: number): Float32Array | undefined {
+  const { buffer, length } = rows[0]!.pixelValues;
+  if (buffer.byteLength !== batchSize * length * 4) return undefined;
+  const fits = rows.every(
+    ({ pixelValues }, row) => pixelValues.buffer === buffer && pixelValues.byteOffset === row * length * 4,
+  );
+  return fits ? new Float32Array(buffer) : undefined;
 }

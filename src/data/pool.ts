@@ -65,7 +65,8 @@ export class SamplePool {
   async prepare(read: () => Promise<PrepareRequest>): Promise<PrepareResult> {
     await this.enter();
     try {
-      const request = { ...(await read()), memory: this.spare.pop() };
+      const asked = await read();
+      const request = { ...asked, memory: asked.memory ?? this.spare.pop() };
       const member = this.members.reduce<(typeof this.members)[number] | undefined>(
         (least, next) => (least && least.open <= next.open ? least : next),
         undefined,
