@@ -2,7 +2,7 @@
  * A checkpoint's classes and those of the data. They are matched by name: the head's rows of known classes are
  * carried over, the others start fresh, and both counts are said. DETR's row for "no object" stays the last.
  */
-import { ClassMap } from '../core/index.ts';
+import { ClassMap, ConfigError } from '../core/index.ts';
 import { labelCount } from './config.ts';
 import type { ClassHead, HfConfig } from './types.ts';
 
@@ -17,6 +17,7 @@ export function classesOf(config: HfConfig): ClassMap {
   const { id2label } = config;
   if (typeof id2label === 'object' && id2label !== null) {
     const classes = ClassMap.fromId2Label(id2label as Record<string, string>);
+    requireLabels(id2label);
     const ids = config[categoryIdsField];
     return areCategoryIds(ids, classes.size)
       ? new ClassMap(classes.names.map((name, label) => ({ id: ids[label]!, name })))
@@ -24,6 +25,18 @@ export function classesOf(config: HfConfig): ClassMap {
   }
   const names = Array.from({ length: labelCount(config) }, (_, i) => [String(i), `LABEL_${i}`]);
   return ClassMap.fromId2Label(Object.fromEntries(names) as Record<string, string>);
+}
+
+/** A head has one row for each label from 0 on: names for other numbers would shift all the rest. */
+function requireLabels(id2label: object): void {
+  const keys = Object.keys(id2label);
+  if (keys.every((_, label) => String(label) in id2label)) return;
+  throw new ConfigError({
+    code: 'model_config_invalid',
+    expected: `id2label in config.json to name the labels from 0 to ${keys.length - 1}`,
+    received: keys.join(', ').slice(0, 100),
+    fix: 'correct config.json: the model has one output for each label, without gaps',
+  });
 }
 
 /** Whole numbers that ascend as the labels do: anything else is not of our making and says nothing. */

@@ -344,6 +344,11 @@ describe('what can be wrong', () => {
     await expect(failing({ 'config.json': config }, 'vit-p8')).rejects.toThrow(/classifier\.weight/);
   });
 
+  test('an id2label with gaps', async () => {
+    const config = JSON.stringify({ ...(await configOf('vit-p8')), id2label: { 1: 'a', 2: 'b' } });
+    await expect(failing({ 'config.json': config }, 'vit-p8')).rejects.toThrow(/from 0 to 1/);
+  });
+
   test('weights of another model', async () => {
     const weights = await readFile(join(shelf, 'resnet-basic', 'model.safetensors'));
     const broken = failing({ 'model.safetensors': weights }, 'vit-p8');
