@@ -1,9 +1,8 @@
 /** Models: Hugging Face families by their `model_type`, loading and saving. */
-export { classesOf, matchClasses } from './classes.ts';
+export { classesOf } from './classes.ts';
 export { ModelFiles, type PlaceOptions } from './files.ts';
-export { withImageSize } from './image-size.ts';
 export type { LoadReport } from './load.ts';
 export { fromConfig, fromPretrained, type LoadedModel, type PretrainedOptions } from './pretrained.ts';
-export { buildModel, families, familyOf, registerFamily, taskOf } from './registry.ts';
+export { buildModel, families, registerFamily, taskOf } from './registry.ts';
 export { readTensors, type SavedModel, saveModel } from './save.ts';
 export * from './types.ts';

@@ -4,10 +4,11 @@ import { detr } from './detr/index.ts';
 import { resnet } from './resnet/index.ts';
 import type { Family, HfConfig } from './types.ts';
 import { vit } from './vit/index.ts';
+import { vitpose } from './vitpose/index.ts';
 import { yolos } from './yolos/index.ts';
 
 const registered = new Map<string, Family>(
-  [vit, resnet, detr, yolos].map((family) => [family.modelType, family]),
+  [vit, resnet, detr, yolos, vitpose].map((family) => [family.modelType, family]),
 );
 
 /** Adds a family; one of the same `model_type` is replaced. Returns how to take it away again. */

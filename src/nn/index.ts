@@ -1,5 +1,6 @@
 /** Layers whose parameter names and shapes are those of torch and Hugging Face. */
 export { Conv2d, type Conv2dOptions } from './conv.ts';
+export { ConvTranspose2d, type ConvTranspose2dOptions } from './conv-transpose.ts';
 export {
   type AttendOptions,
   attend,

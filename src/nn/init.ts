@@ -24,7 +24,7 @@ function fanOut(shape: readonly number[]): number {
   return shape[0]! * sizeOf(shape.slice(2));
 }
 
-export const constant =
+const constant =
   (value: number): Initializer =>
   (shape) =>
     new Float32Array(sizeOf(shape)).fill(value);

@@ -1,6 +1,6 @@
 /** safetensors: Hugging Face's format of weights. Single files and shards in, single files out. */
-export { floatToBfloat16, floatToHalf, toFloat32, toFloat64 } from './elements.ts';
-export { type Dtype, elementSizes } from './header.ts';
+export { floatToBfloat16, floatToHalf, toFloat32 } from './elements.ts';
+export type { Dtype } from './header.ts';
 export {
   memorySource,
   openSafetensors,

@@ -54,7 +54,7 @@ class NativeResNet extends Module {
   }
 }
 
-export function buildBackbone(config: DetrConfig): Backbone {
+function buildBackbone(config: DetrConfig): Backbone {
   if (config.use_timm_backbone) {
     const model = new TimmResNet(readTimmSpec(config));
     for (const [name, parameter] of model.parameters()) {

@@ -6,7 +6,7 @@ import { ViTForImageClassification } from './model.ts';
 import { gridOf, resizePositions } from './patches.ts';
 
 export { encoderFields } from './config.ts';
-export { ViTLayer } from './layer.ts';
+export { ViTAttention, ViTLayer } from './layer.ts';
 export { type Grid, gridOf, PatchEmbeddings, resizePositions } from './patches.ts';
 
 export const vit: Family = {

@@ -14,6 +14,8 @@ import {
 } from '../../nn/index.ts';
 import type { EncoderConfig } from './config.ts';
 
+type AttentionConfig = Omit<EncoderConfig, 'intermediate_size'>;
+
 /** `query`, `key`, `value`. */
 class ViTSelfAttention extends Module {
   private readonly query: Linear;
@@ -21,7 +23,7 @@ class ViTSelfAttention extends Module {
   private readonly value: Linear;
 
   constructor(
-    private readonly config: EncoderConfig,
+    private readonly config: AttentionConfig,
     init: Initializer,
   ) {
     super();
@@ -52,12 +54,13 @@ class Dense extends Module {
   }
 }
 
-class ViTAttention extends Module {
+/** Self-attention over all tokens and its output projection. */
+export class ViTAttention extends Module {
   private readonly attention: ViTSelfAttention;
   private readonly output: Dense;
 
   constructor(
-    private readonly config: EncoderConfig,
+    private readonly config: AttentionConfig,
     init: Initializer,
   ) {
     super();
@@ -65,6 +68,7 @@ class ViTAttention extends Module {
     this.output = this.child('output', new Dense(config.hidden_size, config.hidden_size, init));
   }
 
+  /** [batch, tokens, hidden_size] → the same shape. */
   forward(hidden: tf.Tensor, context: ForwardContext): tf.Tensor {
     const mixed = this.output.forward(this.attention.forward(hidden, context));
     return dropout(mixed, this.config.hidden_dropout_prob, context);
