@@ -18,5 +18,13 @@ export {
 export * from './detection/metrics.ts';
 export { detectionOptions } from './detection/options.ts';
 export { detectionTargets, outputLayers } from './detection/targets.ts';
-export { createTask, knownTasks, type Predictions, registerTask, type TaskOptions } from './registry.ts';
+export { heatmapLoss } from './keypoint_detection/loss.ts';
+export {
+  createTask,
+  knownTasks,
+  type Predictions,
+  registerTask,
+  requireTask,
+  type TaskOptions,
+} from './registry.ts';
 export * from './types.ts';

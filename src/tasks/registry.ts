@@ -1,5 +1,5 @@
 /** Tasks by name: each puts its five files together for one run. A plugin adds a row with `registerTask`. */
-import { type ClassMap, ConfigError, type TaskName } from '../core/index.ts';
+import { type ClassMap, ConfigError, type TaskName, taskNames } from '../core/index.ts';
 import type { HfConfig } from '../models/index.ts';
 import { decodeClassification } from './classification/decode.ts';
 import { drawClassification } from './classification/draw.ts';
@@ -86,12 +86,22 @@ export function createTask<Name extends keyof Predictions>(
 ): Task<Predictions[Name]>;
 export function createTask(name: TaskName, options: TaskOptions): Task<unknown>;
 export function createTask(name: string, options: TaskOptions): Task<unknown> {
+  return makerOf(name)(options);
+}
+
+/** Throws a ConfigError for a task that a recipe may name but that can't be trained yet: before any data is read. */
+export function requireTask(name: string): void {
+  makerOf(name);
+}
+
+function makerOf(name: string): MakeTask {
   const make = registered.get(name);
-  if (make) return make(options);
+  if (make) return make;
+  const planned = (taskNames as readonly string[]).includes(name);
   throw new ConfigError({
-    code: 'unknown_task',
-    expected: `a task_type that is one of ${knownTasks().join(', ')}`,
-    received: name,
+    code: planned ? 'task_not_built' : 'unknown_task',
+    expected: `model.task_type to be one of ${knownTasks().join(', ')}`,
+    received: planned ? `${name}, which is not built yet` : name,
     fix: 'choose a task that this version has',
   });
 }

@@ -2,7 +2,7 @@
 import { tf } from '../../../src/engine/index.ts';
 import { memorySource, openSafetensors } from '../../../src/formats/safetensors/index.ts';
 import type { ModelInputs } from '../../../src/models/index.ts';
-import type { DetectionLabels } from '../../../src/tasks/index.ts';
+import type { DetectionLabels, HostArrays } from '../../../src/tasks/index.ts';
 import { type ParityCase, readBytes } from '../case.ts';
 
 export interface CaseTensor {
@@ -35,6 +35,13 @@ export class CaseTensors {
   labels(): number[] | undefined {
     const stored = this.tensors.get('labels');
     return stored && [...stored.data];
+  }
+
+  /** `target_heatmaps` and `target_weight`, for keypoints. */
+  heatmapTargets(): HostArrays | undefined {
+    const heatmaps = this.tensors.get('target_heatmaps');
+    const weight = this.tensors.get('target_weight');
+    return heatmaps && weight && { target_heatmaps: heatmaps, target_weight: weight };
   }
 
   /** Objects of each image, for detection. */

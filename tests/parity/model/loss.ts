@@ -12,6 +12,7 @@ import {
   detectionTargets,
   type HostArrays,
   type HostOutputs,
+  heatmapLoss,
   type Loss,
   type MatchingWeights,
   type ModelOutputs,
@@ -65,16 +66,13 @@ export async function differentiate(
   inputs: CaseTensors,
   context: ContextPart,
 ): Promise<Omit<StepOutcome, 'gradients'> & DeviceOutcome> {
-  const { model, config } = loaded;
+  const { model } = loaded;
   const trained = [...model.parameters()].filter(([, parameter]) => parameter.requiresGrad);
   const variables = trained.map(([, parameter]) => parameter.value);
   using tape = new Tape();
   const outputs = model.forward(inputs.modelInputs(), { training: true, ...context });
   const host = await readOutputs(outputs);
-  const labels = inputs.labels();
-  const computed = labels
-    ? classificationPart(outputs, labels, loaded.classes.size)
-    : detectionPart(outputs, host, inputs.objects(), config);
+  const computed = lossAndMatches(loaded, outputs, host, inputs);
   const { total, parts } = computed.loss;
   const found = tape.gradients(total, variables);
   const gradients = new Map<string, tf.Tensor>();
@@ -115,6 +113,20 @@ interface LossAndMatches {
   readonly matches: readonly Match[];
 }
 
+/** By what the case stores as labels. */
+function lossAndMatches(
+  { classes, config }: LoadedModel,
+  outputs: ModelOutputs,
+  host: HostOutputs,
+  inputs: CaseTensors,
+): LossAndMatches {
+  const labels = inputs.labels();
+  if (labels) return classificationPart(outputs, labels, classes.size);
+  const heatmaps = inputs.heatmapTargets();
+  if (heatmaps) return keypointPart(outputs, heatmaps);
+  return detectionPart(outputs, host, inputs.objects(), config);
+}
+
 function classificationPart(
   outputs: ModelOutputs,
   labels: readonly number[],
@@ -131,6 +143,12 @@ function classificationPart(
   }));
   const targets = classificationTargets({ samples, count: labels.length }, classes);
   return { loss: classificationLoss(outputs, upload(targets)), matches: [] };
+}
+
+function keypointPart(outputs: ModelOutputs, targets: HostArrays): LossAndMatches {
+  const batch = targets.target_weight!.shape[0]!;
+  const weight = { shape: [batch], data: new Float32Array(batch).fill(1) };
+  return { loss: heatmapLoss(outputs, upload({ ...targets, weight })), matches: [] };
 }
 
 function detectionPart(
