@@ -104,11 +104,18 @@ export function fromConfig(
  */
 function fresh(loaded: Omit<LoadedModel, 'report'>, seed: number, warnings: readonly string[]): LoadedModel {
   initialize(loaded.model, seed);
-  for (const [, parameter] of loaded.model.parameters()) parameter.requiresGrad = true;
+  const told = [...warnings];
+  const frozen = [...loaded.model.parameters()].filter(([, parameter]) => !parameter.requiresGrad);
+  for (const [, parameter] of frozen) parameter.requiresGrad = true;
+  if (frozen.length > 0) {
+    told.push(
+      `model.pretrained=false: the ${frozen.length} parameters that stay frozen in a pretrained ${loaded.config.model_type} are trained`,
+    );
+  }
   const counts = { classesKept: 0, classesNew: loaded.classes.size };
   return {
     ...loaded,
-    report: { missing: [], unexpected: [], ...counts, pretrained: false, warnings },
+    report: { missing: [], unexpected: [], ...counts, pretrained: false, warnings: told },
   };
 }
 
