@@ -15,6 +15,10 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import sharp from 'sharp';
 import { Loader, openDataset } from '../src/data/index.ts';
+import { openDevice } from '../src/engine/index.ts';
+import { fromConfig } from '../src/models/index.ts';
+import { createTask } from '../src/tasks/index.ts';
+import { createAlgorithm, Optimizer, parameterGroups, TrainingStep } from '../src/training/index.ts';
 import { type BenchCase, interleaved, median } from './case.ts';
 
 const rounds = 3;
@@ -51,6 +55,11 @@ export const images: BenchCase = {
       });
       report.ours('images_per_second', median(found.ours), 'images/s');
       report.peer('Pillow + numpy', 'images_per_second', median(found.pillow), 'images/s');
+      const { waits, batches, device } = await waitsInRun(folder);
+      report.note(
+        `training with one thread for pictures on ${device}: ${waits} of ${batches} batches were late`,
+      );
+      report.ours('device_waits', waits, 'count');
     } finally {
       await rm(folder, { recursive: true, force: true });
     }
@@ -82,6 +91,63 @@ export const images: BenchCase = {
     return { images_per_second: count / ((user + system) / 1e6) };
   },
 };
+
+/**
+ * A real training run (ResNet of three stages, 224 px, batches of 8) on these pictures: how many batches were not
+ * ready when the step asked for them, the first of each epoch aside.
+ */
+async function waitsInRun(folder: string): Promise<{ waits: number; batches: number; device: string }> {
+  const dataset = await openDataset({ train_data_path: folder, val_data_path: folder }, 'train', {
+    task: 'classification',
+  });
+  const device = await openDevice('auto');
+  const { model, config } = fromConfig(
+    {
+      model_type: 'resnet',
+      layer_type: 'basic',
+      embedding_size: 16,
+      hidden_sizes: [16, 32, 64],
+      depths: [1, 1, 1],
+    },
+    { task: 'classification', classes: dataset.classes, seed: 1 },
+  );
+  const loader = new Loader({
+    dataset,
+    task: 'classification',
+    processorConfig,
+    batchSize: 8,
+    sampler: 'shuffle',
+    augmentations: [{ type: 'horizontal_flip', p: 0.5 }],
+    threads: 1,
+  });
+  try {
+    const groups = parameterGroups(model, {
+      weightDecay: 0.01,
+      backboneLearningRateFactor: 1,
+      noDecayNormBias: false,
+    });
+    const optimizer = new Optimizer(createAlgorithm('adamw'), groups);
+    const task = createTask('classification', { classes: dataset.classes, config });
+    const step = new TrainingStep(model, task, device, optimizer, {
+      seed: 1,
+      mix: { mixupAlpha: 0, cutmixAlpha: 0 },
+    });
+    let number = 0;
+    for (let epoch = 0; epoch < 2; epoch++) {
+      for await (const batch of loader.epoch(epoch)) {
+        await step.add(batch, ++number, 0);
+        step.finish([1e-3], number);
+        await step.results(2);
+      }
+    }
+    await step.results(0);
+    const { waits, batches } = loader.statistics;
+    return { waits, batches, device: device.description };
+  } finally {
+    await loader.dispose();
+    await device.dispose();
+  }
+}
 
 /** Photographs where the reference shelf lies beside the repository, else clouds of noise; quality 90, 4:2:0. */
 async function writePictures(folder: string): Promise<string> {

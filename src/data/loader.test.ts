@@ -51,7 +51,9 @@ const withBytes = (dataset: Dataset, read: (index: number) => Promise<Uint8Array
   open: (record) => {
     const source = dataset.open(record);
     const index = dataset.records.indexOf(record);
-    return { ...source, read: (range, signal) => read(index) ?? source.read(range, signal) };
+    const changed = (range?: { start: number; end: number }, signal?: AbortSignal) =>
+      read(index) ?? source.read(range, signal);
+    return { ...source, elsewhere: undefined, read: changed };
   },
 });
 const broken =
@@ -132,6 +134,53 @@ test('0, 1 and 4 threads give the same batches', async () => {
     } finally {
       await loader.dispose();
     }
+  }
+});
+
+test('threads read local files by themselves, and bytes that only this thread can read are handed over', async () => {
+  useWorkersFolder(pathToFileURL(`${workers}/`).href);
+  const root = await mkdtemp(join(tmpdir(), 'ocelli-loader-'));
+  try {
+    const { paths } = await generateSampleDataset({ out: root, images: { train: 40, val: 1 }, size: 32 });
+    await writeFile(join(root, 'train/000003.png'), 'no picture');
+    await unlink(join(root, 'train/000009.png'));
+    const dataset = await openDataset(paths as unknown as DataSettings, 'train', { task: 'classification' });
+    expect(dataset.open(dataset.records[0]!).elsewhere).toBeDefined();
+    const collected: [Batch[], string[]][] = [];
+    for (const [data, threads] of [
+      [dataset, 0],
+      [dataset, 2],
+      [withBytes(dataset, () => undefined), 2],
+    ] as const) {
+      const loader = new Loader(await options({ dataset: data, threads }));
+      try {
+        collected.push([await collect(loader), loader.setAside.map(({ code }) => code)]);
+      } finally {
+        await loader.dispose();
+      }
+    }
+    expect(collected[0]![1]).toEqual(['image_unreadable', 'file_missing']);
+    expect(collected[1]).toEqual(collected[0]);
+    expect(collected[2]).toEqual(collected[0]);
+  } finally {
+    await rm(root, { recursive: true, force: true });
+  }
+});
+
+test('threads go on while this one is busy', async () => {
+  useWorkersFolder(pathToFileURL(`${workers}/`).href);
+  const loader = new Loader(await options({ dataset: await openShapes(64), threads: 1 }));
+  try {
+    const epoch = loader.epoch(0);
+    await epoch.next();
+    const end = performance.now() + 1500;
+    // No turn of the event loop in here.
+    while (performance.now() < end);
+    for (let i = 0; i < 2; i++) await epoch.next();
+    expect(loader.statistics.waitMs).toBeLessThan(100);
+    await epoch.return();
+  } finally {
+    await loader.dispose();
   }
 });
 

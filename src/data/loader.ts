@@ -116,7 +116,10 @@ export class Loader {
   async *epoch(epoch: number, cursor = 0): AsyncGenerator<Batch, void, void> {
     const stop = new AbortController();
     const { signal } = this.options;
-    const forward = (): void => stop.abort(signal?.reason);
+    const forward = (): void => {
+      stop.abort(signal?.reason);
+      this.pool.drop();
+    };
     signal?.throwIfAborted();
     signal?.addEventListener('abort', forward);
     const plan = planBatches(this.order(epoch), this.shapeNumber, this.options.batchSize);
@@ -145,6 +148,7 @@ export class Loader {
     } finally {
       signal?.removeEventListener('abort', forward);
       stop.abort();
+      if (ahead.length > 0) this.pool.drop();
       await Promise.allSettled(ahead);
     }
   }
@@ -213,11 +217,7 @@ export class Loader {
     const { dataset } = this.options;
     const record = dataset.records[index]!;
     try {
-      return await this.pool.prepare(async () => {
-        signal.throwIfAborted();
-        const bytes = await dataset.open(record).read(undefined, signal);
-        return { bytes, record, index, epoch, place, memory };
-      });
+      return await this.pool.prepare(dataset.open(record), { record, index, epoch, place, memory }, signal);
     } catch (error) {
       if (!(error instanceof DataError)) throw error;
       return { bad: { code: error.code, reason: error.received } };

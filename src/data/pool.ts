@@ -1,9 +1,11 @@
 /**
- * Threads that prepare samples. Bytes are copied in, since whoever read them may keep them; pixel values, many
- * times as large, come out by transfer. With no threads, or where
- * none can be opened (sources that were not built), the work runs here, with the same results.
+ * Threads that prepare samples. They read local files by themselves and get everything that is wanted ahead at
+ * once, so that they go on while this thread is busy with a training step; bytes from elsewhere are read here.
+ * Pixel values come back by transfer. With no threads, or where none can be opened (sources that were not
+ * built), the work runs here, with the same results.
  */
 import { canOpenThread, openThread, type Thread } from '#platform';
+import type { ByteSource } from '../storage/index.ts';
 import {
   createPrepare,
   type Prepare,
@@ -12,39 +14,56 @@ import {
   type PrepareSettings,
 } from './prepare.ts';
 
-/** What a thread is asked: first the settings, then samples. */
-export type SamplesQuestion = { readonly settings: PrepareSettings } | { readonly request: PrepareRequest };
-export type SamplesAnswer = PrepareResult | { readonly ready: true };
+/** What a thread is asked: first the settings, then samples; `drop` gives up what has not begun. */
+export type SamplesQuestion =
+  | { readonly settings: PrepareSettings }
+  | { readonly request: PrepareRequest }
+  | { readonly drop: true };
+export type SamplesAnswer = PrepareResult | { readonly ready: true } | { readonly dropped: true };
+
+/** One sample is read and decoded while another is processed. */
+const samplesAtATime = 2;
+/** Bytes that are read here for threads. */
+const readsAtATime = 16;
 
 /** The thread's side; `workers/samples.worker.ts` serves it. */
 export function createSamplesService(): (
   question: SamplesQuestion,
 ) => Promise<{ value: SamplesAnswer; transfer: ArrayBuffer[] }> {
+  const lanes = new Lanes(samplesAtATime);
   let prepare: Prepare | undefined;
+  let dropped = 0;
   return async (question) => {
     if ('settings' in question) {
       prepare = createPrepare(question.settings);
       return { value: { ready: true }, transfer: [] };
     }
-    if (!prepare) throw new Error('The settings come before the first sample');
-    const value = await prepare(question.request);
+    if ('drop' in question) {
+      dropped++;
+      return { value: { ready: true }, transfer: [] };
+    }
+    const work = prepare;
+    if (!work) throw new Error('The settings come before the first sample');
+    const asked = dropped;
+    const value = await lanes.run(async () =>
+      dropped > asked ? ({ dropped: true } as const) : work(question.request),
+    );
     const transfer = 'sample' in value ? [value.sample.pixelValues.buffer as ArrayBuffer] : [];
     return { value, transfer };
   };
 }
 
-/** How many samples one thread has at hand: one is decoded while another is processed. */
-const samplesPerThread = 2;
+interface Member {
+  readonly thread: Thread<SamplesQuestion, SamplesAnswer>;
+  open: number;
+}
 
 export class SamplePool {
   /** 0: the work runs here. */
   readonly threads: number;
-  private readonly members: { readonly thread: Thread<SamplesQuestion, SamplesAnswer>; open: number }[];
+  private readonly members: readonly Member[];
   private readonly inline: Prepare;
-  private readonly waiting: (() => void)[] = [];
-  /** Samples in work at a time. */
-  private readonly capacity: number;
-  private free: number;
+  private readonly lanes: Lanes;
   /** Memory of samples that were stacked; it goes around instead of being collected. */
   private readonly spare: Float32Array[] = [];
 
@@ -57,56 +76,80 @@ export class SamplePool {
       // A failure shows up in the samples that are asked of this thread.
       thread.ask({ settings }).catch(() => {});
     }
-    this.capacity = Math.max(1, this.threads) * samplesPerThread;
-    this.free = this.capacity;
+    this.lanes = new Lanes(this.threads > 0 ? readsAtATime : samplesAtATime);
   }
 
-  /** Runs `read` and prepares what it gives; waits until there is room, so that memory stays bounded. */
-  async prepare(read: () => Promise<PrepareRequest>): Promise<PrepareResult> {
-    await this.enter();
-    try {
-      const asked = await read();
-      const request = { ...asked, memory: asked.memory ?? this.spare.pop() };
-      const member = this.members.reduce<(typeof this.members)[number] | undefined>(
-        (least, next) => (least && least.open <= next.open ? least : next),
-        undefined,
-      );
-      if (!member) return await this.inline(request);
-      member.open++;
-      try {
-        const { memory } = request;
-        const question = { request: { ...request, bytes: alone(request.bytes) } };
-        const transfer = memory ? [memory.buffer as ArrayBuffer] : [];
-        return (await member.thread.ask(question, transfer)) as PrepareResult;
-      } finally {
-        member.open--;
-      }
-    } finally {
-      this.leave();
+  /** Prepares what `source` holds. */
+  async prepare(
+    source: ByteSource,
+    request: Omit<PrepareRequest, 'picture'>,
+    signal: AbortSignal,
+  ): Promise<PrepareResult> {
+    if (this.threads === 0) {
+      return this.lanes.run(async () => {
+        signal.throwIfAborted();
+        return this.inline({ ...request, picture: await source.read(undefined, signal) });
+      });
     }
+    const picture =
+      source.elsewhere ??
+      (await this.lanes.run(() => {
+        signal.throwIfAborted();
+        return source.read(undefined, signal);
+      }));
+    signal.throwIfAborted();
+    return this.ask({ ...request, picture: picture instanceof Uint8Array ? alone(picture) : picture });
   }
 
   /** Takes back the pixel values of a sample that was stacked. */
   recycle(pixelValues: Float32Array): void {
-    if (this.spare.length < this.capacity) this.spare.push(new Float32Array(pixelValues.buffer));
+    if (this.spare.length < this.lanes.count) this.spare.push(new Float32Array(pixelValues.buffer));
+  }
+
+  /** Gives up what no thread has begun with; its promises reject. */
+  drop(): void {
+    for (const { thread } of this.members) thread.ask({ drop: true }).catch(() => {});
   }
 
   async dispose(): Promise<void> {
     await Promise.all(this.members.map(({ thread }) => thread.dispose()));
   }
 
-  private enter(): Promise<void> {
-    if (this.free > 0) {
-      this.free--;
-      return Promise.resolve();
+  /** The thread with the least to do. */
+  private async ask(request: PrepareRequest): Promise<PrepareResult> {
+    const member = this.members.reduce((least, next) => (least.open <= next.open ? least : next));
+    const memory = request.memory ?? this.spare.pop();
+    member.open++;
+    try {
+      const transfer = memory ? [memory.buffer as ArrayBuffer] : [];
+      const answer = await member.thread.ask({ request: { ...request, memory } }, transfer);
+      if ('sample' in answer || 'bad' in answer) return answer;
+      throw new DOMException('The sample is not wanted any more', 'AbortError');
+    } finally {
+      member.open--;
     }
-    return new Promise((resolve) => this.waiting.push(resolve));
+  }
+}
+
+/** Runs at most `count` pieces of work at a time, in the order in which they came. */
+class Lanes {
+  private readonly waiting: (() => void)[] = [];
+  private free: number;
+
+  constructor(readonly count: number) {
+    this.free = count;
   }
 
-  private leave(): void {
-    const next = this.waiting.shift();
-    if (next) next();
-    else this.free++;
+  async run<Result>(work: () => Promise<Result>): Promise<Result> {
+    if (this.free > 0) this.free--;
+    else await new Promise<void>((resolve) => this.waiting.push(resolve));
+    try {
+      return await work();
+    } finally {
+      const next = this.waiting.shift();
+      if (next) next();
+      else this.free++;
+    }
   }
 }
 

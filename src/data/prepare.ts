@@ -1,9 +1,10 @@
 /**
- * From the bytes of one picture to a sample: decode, augment, process. A pure function of the request, on any
+ * From one picture to a sample: read, decode, augment, process. A pure function of the request, on any
  * thread: seed, epoch and place in the epoch decide what an augmentation does.
  */
 import { decodeImage } from '#platform';
 import { DataError, type Raster, type TaskName } from '../core/index.ts';
+import type { Elsewhere } from '../storage/index.ts';
 import {
   type CocoAnnotation,
   createProcessor,
@@ -11,6 +12,7 @@ import {
   type ProcessorConfig,
 } from '../vision/index.ts';
 import { type Augmentation, augment, augmentationRandom } from './augment/index.ts';
+import { openElsewhere } from './elsewhere.ts';
 import type { AnnotatedImage, Annotation, ImageRecord, PreparedSample } from './types.ts';
 
 /** What is the same for all samples of a loader; plain data that goes to each thread once. */
@@ -24,7 +26,8 @@ export interface PrepareSettings {
 }
 
 export interface PrepareRequest {
-  readonly bytes: Uint8Array;
+  /** The picture's bytes, or where to read them. */
+  readonly picture: Uint8Array | Elsewhere;
   readonly record: ImageRecord;
   readonly index: number;
   readonly epoch: number;
@@ -66,7 +69,8 @@ export function createPrepare(settings: PrepareSettings): Prepare {
  * Boxes belong to pixels: a picture whose size is not the annotated one is refused. One that was annotated
  * as it is stored, before its EXIF orientation, stays as it is stored.
  */
-async function decode({ bytes, record }: PrepareRequest, task: TaskName): Promise<AnnotatedImage> {
+async function decode({ picture, record }: PrepareRequest, task: TaskName): Promise<AnnotatedImage> {
+  const bytes = picture instanceof Uint8Array ? picture : await openElsewhere(picture).read();
   const needsBoxes = task !== 'classification';
   const annotations = needsBoxes ? record.annotations : [];
   const image = await decodeImage(bytes);

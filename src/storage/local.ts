@@ -28,6 +28,7 @@ export class LocalVolume implements Volume {
     const place = () => this.inside(path);
     return {
       path,
+      elsewhere: { place: this.location, path },
       async size() {
         const at = await place();
         const found = await files.stat(at);

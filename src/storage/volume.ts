@@ -10,6 +10,16 @@ export interface ByteSource {
   size(): Promise<number>;
   /** The whole, or `[start, end)`. A range past the end is an error. */
   read(range?: { start: number; end: number }, signal?: AbortSignal): Promise<Uint8Array>;
+  /**
+   * Where another thread finds the same bytes by itself, as plain data: a place and a path below it. Missing
+   * where it can't: tokens and connections stay with their owner.
+   */
+  readonly elsewhere?: Elsewhere | undefined;
+}
+
+export interface Elsewhere {
+  readonly place: string;
+  readonly path: string;
 }
 
 export interface Entry {

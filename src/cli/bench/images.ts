@@ -33,7 +33,7 @@ export async function benchImages({ row, signal }: BenchContext): Promise<void> 
     categoryIds: [1],
   });
   const request: PrepareRequest = {
-    bytes: await encodeImage({ height, width, data }, 'jpeg'),
+    picture: await encodeImage({ height, width, data }, 'jpeg'),
     record: { id: 1, fileName: 'bench.jpg', height, width, annotations: [], labels: [0] },
     index: 0,
     epoch: 0,

@@ -84,11 +84,16 @@ export function sampleImage(index: number, options: ShapesOptions): RawImage {
   return { id: index + 1, fileName, height: size, width: size, annotations, categoryIds: [] };
 }
 
-function pictureSource(fileName: string, options: ShapesOptions): ByteSource {
+export function pictureSource(fileName: string, options: SampleOptions): ByteSource {
   const whole = (): Promise<Uint8Array> =>
     encodeImage(drawShapes(Number.parseInt(fileName, 10), options), 'png');
+  const { images, seed, size, classes, objects } = options;
   return {
     path: fileName,
+    elsewhere: {
+      place: `sample:shapes?images=${images}&seed=${seed}&size=${size}&classes=${classes}&objects=${objects}`,
+      path: fileName,
+    },
     size: async () => (await whole()).length,
     read: async (range, signal) => {
       signal?.throwIfAborted();
