@@ -54,19 +54,19 @@ export class ConvTranspose2d extends Module {
 function spread(x: tf.Tensor, stride: number): tf.Tensor {
   if (stride === 1) return x;
   const [batch, height, width, channels] = x.shape as [number, number, number, number];
-  const wide = withZeros(x, 3, stride);
-  return tf.reshape(withZeros(tf.reshape(wide, [batch, height, width * stride, channels]), 2, stride), [
-    batch,
-    height * stride,
-    width * stride,
-    channels,
-  ]);
+  // Zeros behind all channels of a pixel are further pixels, zeros behind a row further rows.
+  const wide = zerosBehind(tf.reshape(x, [batch * height * width, channels]), stride);
+  const high = zerosBehind(tf.reshape(wide, [batch * height, width * stride * channels]), stride);
+  return tf.reshape(high, [batch, height * stride, width * stride, channels]);
 }
 
-/** One axis made `times` as long by zeros behind it: seen with that axis split, a pixel and its zeros. */
-function withZeros(x: tf.Tensor, axis: number, times: number): tf.Tensor {
-  const shape = x.shape.map((size, i) => (i === axis ? size * (times - 1) : size));
-  return tf.concat([x, tf.zeros(shape)], axis);
+/** Rows `times` as long. */
+function zerosBehind(rows: tf.Tensor, times: number): tf.Tensor {
+  const [count, width] = rows.shape as [number, number];
+  return tf.pad(tf.reshape(rows, [count, width]), [
+    [0, 0],
+    [0, width * (times - 1)],
+  ]);
 }
 
 /** Without the last rows and columns. */

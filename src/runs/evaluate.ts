@@ -8,6 +8,7 @@ import type { ClassMap, Metrics, RunEvent, RunEventBody, SplitName } from '../co
 import { type Batch, openDataset } from '../data/index.ts';
 import { asDeviceError, type DeviceChoice, openDevice } from '../engine/index.ts';
 import { fromPretrained } from '../models/index.ts';
+import { requireTask } from '../tasks/index.ts';
 import type { BatchSource } from '../training/index.ts';
 import { evaluateSplit } from './evaluate-split.ts';
 import { evaluationLoader, loaderThreads } from './loaders.ts';
@@ -43,6 +44,7 @@ export async function* evaluateModel(
   signal?: AbortSignal,
 ): AsyncGenerator<RunEvent, EvaluateResult> {
   const { split = 'val', recipe, out } = request;
+  requireTask(recipe.model.task_type);
   const device = await openDevice(request.device ?? 'auto');
   try {
     const loaded = await fromPretrained(request.model, { task: recipe.model.task_type, signal });

@@ -13,7 +13,7 @@ import {
   type ProcessorConfig,
   saveModel,
 } from '../models/index.ts';
-import { createTask, requireTask, type Task } from '../tasks/index.ts';
+import { createTask, type Task } from '../tasks/index.ts';
 import { freeze, type Monitor } from '../training/index.ts';
 
 export interface PreparedData {
@@ -23,7 +23,6 @@ export interface PreparedData {
 
 export async function prepareData(recipe: Recipe, signal?: AbortSignal): Promise<PreparedData> {
   const { model, training } = recipe;
-  requireTask(model.task_type);
   const splits = await openSplits(usableData(recipe), {
     task: model.task_type,
     seed: training.seed,

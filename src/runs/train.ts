@@ -17,7 +17,7 @@ import {
 import type { Loader } from '../data/index.ts';
 import { asDeviceError, type Device, type DeviceChoice, openDevice } from '../engine/index.ts';
 import type { LoadedModel } from '../models/index.ts';
-import type { Task } from '../tasks/index.ts';
+import { requireTask, type Task } from '../tasks/index.ts';
 import { SystemLog, Tracker } from '../tracking/index.ts';
 import {
   CheckpointStore,
@@ -62,6 +62,7 @@ export interface TrainRequest {
 
 /** Trains, evaluates, exports, reports and tracks; the events come out as they happen. */
 export async function* train(request: TrainRequest, signal?: AbortSignal): AsyncGenerator<RunEvent, void> {
+  if (request.recipe) requireTask(request.recipe.model.task_type);
   const run = await openRun(request);
   const { stream } = run;
   let device: Device | undefined;

@@ -100,7 +100,7 @@ function makerOf(name: string): MakeTask {
   const planned = (taskNames as readonly string[]).includes(name);
   throw new ConfigError({
     code: planned ? 'task_not_built' : 'unknown_task',
-    expected: `model.task_type to be one of ${knownTasks().join(', ')}`,
+    expected: `a task_type that is one of ${knownTasks().join(', ')}`,
     received: planned ? `${name}, which is not built yet` : name,
     fix: 'choose a task that this version has',
   });
