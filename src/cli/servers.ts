@@ -55,7 +55,7 @@ async function checkHub(signal: AbortSignal): Promise<Reachability> {
 }
 
 async function checkMlflow(uri: string, signal: AbortSignal): Promise<Reachability> {
-  let shown = uri;
+  let shown = uri.replace(/\/\/[^/]*@/, '//');
   return ask(
     'MLflow',
     () => shown,

@@ -1,6 +1,6 @@
 /**
  * A resolved recipe as YAML: every key with its value, sections in the schema's order, the sections' meaning as
- * comments. Reading it again gives the same recipe.
+ * comments. Reading it again gives the same recipe, but for a password in an address: that is not written.
  */
 import { Document, isMap, isScalar, type YAMLMap } from 'yaml';
 import { plainAugmentation, type Recipe, recipeSchema } from './schema/index.ts';
@@ -29,7 +29,10 @@ export function schemaLine(address: string): string {
   return `# yaml-language-server: $schema=${address}`;
 }
 
-/** The recipe as plain data in the form that a file has: augmentations by name, in their order. */
+/**
+ * The recipe as plain data in the form that a file has: augmentations by name, in their order; addresses without
+ * user and password, because files are shared.
+ */
 export function plainRecipe(recipe: Recipe): Record<string, unknown> {
   const sections: Record<string, unknown> = {
     ...recipe,
@@ -44,12 +47,21 @@ export function plainRecipe(recipe: Recipe): Record<string, unknown> {
     Object.keys(recipeSchema.shape).map((name) => {
       const section = sections[name];
       const shape = (recipeSchema.shape as Record<string, { shape?: object }>)[name]?.shape;
-      return [
-        name,
-        shape && section ? inOrder(section as Record<string, unknown>, Object.keys(shape)) : section,
-      ];
+      const ordered =
+        shape && section ? inOrder(section as Record<string, unknown>, Object.keys(shape)) : section;
+      return [name, withoutCredentials(ordered)];
     }),
   );
+}
+
+/** `https://user:password@host/…` → `https://host/…`, at any depth. `abfss://container@account` has no password. */
+function withoutCredentials(value: unknown): unknown {
+  if (typeof value === 'string') {
+    return value.replace(/^(https?:\/\/)[^/?#]*@/i, '$1').replace(/^([\w+.-]+:\/\/)[^/?#@]*:[^/?#]*@/, '$1');
+  }
+  if (Array.isArray(value)) return value.map(withoutCredentials);
+  if (value === null || typeof value !== 'object') return value;
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, withoutCredentials(inner)]));
 }
 
 function inOrder(section: Record<string, unknown>, keys: readonly string[]): Record<string, unknown> {

@@ -73,7 +73,10 @@ export async function* train(request: TrainRequest, signal?: AbortSignal): Async
     const choice = request.device ?? (run.from?.state.identity.backend as DeviceChoice | undefined);
     device = await openDevice(choice ?? 'auto');
     yield* stream.tell(runStarted(run, device), ...warningsOf(request, run));
-    tracker = await Tracker.start(run.folder.path, { emit: stream.aside });
+    tracker = await Tracker.start(run.folder.path, {
+      emit: stream.aside,
+      ...optional('trackingUri', run.recipe.mlflow.tracking_uri ?? undefined),
+    });
     if (tracker) stream.listen(tracker.listener);
     else system = await SystemLog.start(run.folder.path);
     yield* trainOn(device, run, signal);

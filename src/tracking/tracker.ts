@@ -17,6 +17,8 @@ import { SystemLog } from './system.ts';
 
 export interface TrackerOptions {
   readonly environment?: Environment;
+  /** With user and password, which the recipe in the run folder doesn't have. */
+  readonly trackingUri?: string;
   /** Where `tracked` and `warning` events go. */
   readonly emit?: (event: RunEventBody) => void;
   /** Milliseconds between two sends (1,000). */
@@ -54,9 +56,10 @@ export class Tracker {
    */
   static async start(runFolder: string, options: TrackerOptions = {}): Promise<Tracker | undefined> {
     const plan = await readPlan(runFolder);
-    if (!plan.trackingUri) return undefined;
-    const endpoint = resolveEndpoint(plan.trackingUri, options.environment ?? environmentVariable);
-    const tracker = new Tracker(plan, new MlflowClient(endpoint), options);
+    const trackingUri = options.trackingUri ?? plan.trackingUri;
+    if (!trackingUri) return undefined;
+    const endpoint = resolveEndpoint(trackingUri, options.environment ?? environmentVariable);
+    const tracker = new Tracker({ ...plan, trackingUri }, new MlflowClient(endpoint), options);
     try {
       await tracker.open();
     } catch (error) {
