@@ -13,12 +13,12 @@ def read(path):
     }
 
 
+def plain(arrays):
+    return {
+        name: {"shape": list(array.shape), "dtype": "float32", "data": array.astype(float).ravel().tolist()}
+        for name, array in arrays.items()
+    }
+
+
 def show(arrays):
-    print(
-        json.dumps(
-            {
-                name: {"shape": list(array.shape), "dtype": "float32", "data": array.astype(float).ravel().tolist()}
-                for name, array in arrays.items()
-            }
-        )
-    )
+    print(json.dumps(plain(arrays)))
