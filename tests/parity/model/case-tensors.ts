@@ -31,10 +31,17 @@ export class CaseTensors {
     return { pixel_values: tensor('pixel_values')!, ...(mask ? { pixel_mask: mask } : {}) };
   }
 
-  /** Class ids, for classification. */
-  labels(): number[] | undefined {
+  /** Class ids of each image, for classification; one per image, or those set in a multi-hot row. */
+  labels(): number[][] | undefined {
     const stored = this.tensors.get('labels');
-    return stored && [...stored.data];
+    if (!stored) return undefined;
+    const [images = 0, classes] = stored.shape;
+    if (classes === undefined) return [...stored.data].map((label) => [label]);
+    return Array.from({ length: images }, (_, image) =>
+      [...stored.data.subarray(image * classes, (image + 1) * classes)].flatMap((set, label) =>
+        set ? [label] : [],
+      ),
+    );
   }
 
   /** `target_heatmaps` and `target_weight`, for keypoints. */

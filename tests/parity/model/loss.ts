@@ -129,20 +129,21 @@ function lossAndMatches(
 
 function classificationPart(
   outputs: ModelOutputs,
-  labels: readonly number[],
-  classes: number,
+  labels: readonly (readonly number[])[],
+  { classes, config }: LoadedModel,
 ): LossAndMatches {
-  const samples = labels.map((label, index) => ({
+  const multiLabel = config.problem_type === 'multi_label_classification';
+  const samples = labels.map((own, index) => ({
     index,
     imageId: index,
     size: { height: 0, width: 0 },
     originalSize: { height: 0, width: 0 },
     boxes: [],
     boxLabels: [],
-    labels: [label],
+    labels: own,
   }));
-  const targets = classificationTargets({ samples, count: labels.length }, classes);
-  return { loss: classificationLoss(outputs, upload(targets)), matches: [] };
+  const targets = classificationTargets({ samples, count: labels.length }, classes.size, { multiLabel });
+  return { loss: classificationLoss(outputs, upload(targets), { multiLabel }), matches: [] };
 }
 
 function keypointPart(outputs: ModelOutputs, targets: HostArrays): LossAndMatches {
