@@ -62,9 +62,9 @@ test.each([
 
 test('ending a thread fails what is open', async () => {
   const thread = openThread<string, string>('echo');
-  const open = thread.ask('silence');
+  const failed = expect(thread.ask('silence')).rejects.toThrow(/was ended/);
   await thread.dispose();
-  await expect(open).rejects.toThrow(/was ended/);
+  await failed;
 });
 
 test('a thread that was not built is an error that says so', () => {
