@@ -115,16 +115,16 @@ interface LossAndMatches {
 
 /** By what the case stores as labels. */
 function lossAndMatches(
-  { classes, config }: LoadedModel,
+  loaded: LoadedModel,
   outputs: ModelOutputs,
   host: HostOutputs,
   inputs: CaseTensors,
 ): LossAndMatches {
   const labels = inputs.labels();
-  if (labels) return classificationPart(outputs, labels, classes.size);
+  if (labels) return classificationPart(outputs, labels, loaded);
   const heatmaps = inputs.heatmapTargets();
   if (heatmaps) return keypointPart(outputs, heatmaps);
-  return detectionPart(outputs, host, inputs.objects(), config);
+  return detectionPart(outputs, host, inputs.objects(), loaded.config);
 }
 
 function classificationPart(
