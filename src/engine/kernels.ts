@@ -155,10 +155,28 @@ interface WebgpuBackend {
 
 const workgroupSize = 256;
 
+type RunWebgpu<Input extends string, Attrs extends object> = (
+  inputs: Record<Input, tf.TensorInfo>,
+  attrs: Attrs,
+  backend: unknown,
+) => tf.TensorInfo;
+
+/** Registers a kernel that is one dispatch. */
 export function registerWebgpuKernel<Input extends string, Attrs extends object>(
   kernelName: string,
   kernel: WebgpuElementKernel<Input, Attrs>,
 ): void {
+  const run = webgpuElements(kernelName, kernel);
+  replaceKernel(kernelName, 'webgpu', ({ inputs, attrs, backend }) =>
+    run(inputs as Record<Input, tf.TensorInfo>, (attrs ?? {}) as unknown as Attrs, backend),
+  );
+}
+
+/** One dispatch, for kernels that make several. `programName` names its pipeline. */
+export function webgpuElements<Input extends string, Attrs extends object>(
+  programName: string,
+  kernel: WebgpuElementKernel<Input, Attrs>,
+): RunWebgpu<Input, Attrs> {
   const userCode = `
     ${kernel.functions}
     fn element(index : i32) -> f32 {
@@ -167,12 +185,10 @@ export function registerWebgpuKernel<Input extends string, Attrs extends object>
     fn main(index : i32) {
       if (index < uniforms.size) { result[index] = element(index); }
     }`;
-  replaceKernel(kernelName, 'webgpu', ({ inputs, attrs, backend }) => {
-    const typed = inputs as Record<Input, tf.TensorInfo>;
-    const typedAttrs = (attrs ?? {}) as unknown as Attrs;
-    const shape = kernel.outputShape(typed, typedAttrs);
+  return (inputs, attrs, backend) => {
+    const shape = kernel.outputShape(inputs, attrs);
     const size = tf.util.sizeFromShape([...shape]);
-    const uniforms = kernel.uniforms(typedAttrs, typed);
+    const uniforms = kernel.uniforms(attrs, inputs);
     const program = {
       outputShape: [size],
       dispatchLayout: { x: [0] },
@@ -180,16 +196,16 @@ export function registerWebgpuKernel<Input extends string, Attrs extends object>
       workgroupSize: [workgroupSize, 1, 1],
       variableNames: kernel.inputs,
       uniforms: uniforms.map(({ name, type }) => `${name} : ${type},`).join(' '),
-      shaderKey: kernelName,
+      shaderKey: programName,
       size: true,
       getUserCode: () => userCode,
     };
     // Flat views: one pipeline serves every rank.
     const flat = kernel.inputs.map((name) => ({
-      ...typed[name],
-      dataId: typed[name].dataId,
-      dtype: typed[name].dtype,
-      shape: [tf.util.sizeFromShape(typed[name].shape)],
+      ...inputs[name],
+      dataId: inputs[name].dataId,
+      dtype: inputs[name].dtype,
+      shape: [tf.util.sizeFromShape(inputs[name].shape)],
     }));
     const result = (backend as WebgpuBackend).runWebGPUProgram(
       program,
@@ -198,5 +214,5 @@ export function registerWebgpuKernel<Input extends string, Attrs extends object>
       uniforms.map(({ type, value }) => ({ type: type === 'i32' ? 'int32' : 'float32', data: [value] })),
     );
     return { ...result, shape: [...shape] };
-  });
+  };
 }

@@ -6,23 +6,67 @@
  * are its tanh approximation, `quick_gelu` the sigmoid one.
  */
 import { ConfigError } from '../../core/index.ts';
+import { registerWebgpuKernel } from '../kernels.ts';
 import { defineOp } from '../op.ts';
 import * as tf from '../tf.ts';
 
 export type Activation = (x: tf.Tensor) => tf.Tensor;
 
+/** The same in WGSL, of one number `x`, for WebGPU to compute in one pass. */
+interface ActivationInWgsl {
+  readonly functions?: string;
+  /** An expression. */
+  readonly value: string;
+  /** An expression: the derivative. */
+  readonly slope: string;
+}
+
 function defineActivation(
   name: string,
   forward: Activation,
   derivative: (x: tf.Tensor, y: tf.Tensor) => tf.Tensor,
+  wgsl?: ActivationInWgsl,
 ): Activation {
+  const gradient = wgsl && defineActivationGradient(name, derivative as (x: tf.Tensor) => tf.Tensor, wgsl);
   const op = defineOp<'x'>({
     name,
     inputs: ['x'],
+    ...(wgsl ? { saves: { outputs: [] } } : {}),
     forward: ({ x }) => forward(x),
-    backward: (dy, { x }, [y]) => ({ x: () => tf.mul(dy, derivative(x, y!)) }),
+    backward: (dy, { x }, [y]) => ({
+      x: () => (gradient ? gradient({ x, dy }, {}) : tf.mul(dy, derivative(x, y!))),
+    }),
   });
+  if (wgsl)
+    registerWebgpuKernel<'x', object>(`Ocelli${name}`, {
+      inputs: ['x'],
+      outputShape: ({ x }) => x.shape,
+      uniforms: () => [],
+      functions: `${wgsl.functions ?? ''} fn value(x : f32) -> f32 { return ${wgsl.value}; }`,
+      element: 'return value(x[index]);',
+    });
   return (x) => op({ x }, {});
+}
+
+/** dy times the derivative at x, as an operation of its own; the derivative must not need the output. */
+function defineActivationGradient(
+  name: string,
+  derivative: Activation,
+  { functions = '', slope }: ActivationInWgsl,
+): (inputs: Record<'x' | 'dy', tf.Tensor>, attrs: object) => tf.Tensor {
+  const gradient = defineOp<'x' | 'dy'>({
+    name: `${name}Gradient`,
+    inputs: ['x', 'dy'],
+    forward: ({ x, dy }) => tf.mul(dy, derivative(x)),
+  });
+  registerWebgpuKernel<'x' | 'dy', object>(`Ocelli${name}Gradient`, {
+    inputs: ['x', 'dy'],
+    outputShape: ({ x }) => x.shape,
+    uniforms: () => [],
+    functions: `${functions} fn slope(x : f32) -> f32 { return ${slope}; }`,
+    element: 'return dy[index] * slope(x[index]);',
+  });
+  return gradient as (inputs: Record<'x' | 'dy', tf.Tensor>, attrs: object) => tf.Tensor;
 }
 
 /** Φ(x), the standard normal distribution function. */
@@ -35,6 +79,20 @@ export const gelu = defineActivation(
   (x) => {
     const density = tf.mul(tf.exp(tf.mul(tf.square(x), -0.5)), 1 / Math.sqrt(2 * Math.PI));
     return tf.add(normalCdf(x), tf.mul(x, density));
+  },
+  {
+    // Φ through erf by Abramowitz & Stegun 7.1.26, as TensorFlow.js has it: 1.5e-7 at most.
+    functions: `
+      fn normalCdf(x : f32) -> f32 {
+        let z = abs(x) * ${Math.SQRT1_2};
+        let t = 1.0 / (1.0 + 0.3275911 * z);
+        let series = ((((1.061405429 * t - 1.453152027) * t + 1.421413741) * t - 0.284496736) * t
+          + 0.254829592) * t;
+        let erf = sign(x) * (1.0 - series * exp(-z * z));
+        return 0.5 * (1.0 + erf);
+      }`,
+    value: 'x * normalCdf(x)',
+    slope: `normalCdf(x) + x * exp(-0.5 * x * x) * ${1 / Math.sqrt(2 * Math.PI)}`,
   },
 );
 
@@ -63,6 +121,7 @@ export const quickGelu = defineActivation(
     const s = tf.sigmoid(tf.mul(x, 1.702));
     return tf.mul(s, tf.add(tf.mul(tf.mul(x, 1.702), tf.sub(1, s)), 1));
   },
+  gatedInWgsl(1.702),
 );
 
 /** x·σ(x). */
@@ -73,7 +132,17 @@ export const silu = defineActivation(
     const s = tf.sigmoid(x);
     return tf.mul(s, tf.add(tf.mul(x, tf.sub(1, s)), 1));
   },
+  gatedInWgsl(1),
 );
+
+/** x·σ(factor·x). */
+function gatedInWgsl(factor: number): ActivationInWgsl {
+  return {
+    functions: `fn gate(x : f32) -> f32 { return 1.0 / (1.0 + exp(-x * ${factor.toFixed(3)})); }`,
+    value: 'x * gate(x)',
+    slope: `gate(x) * (1.0 + ${factor.toFixed(3)} * x * (1.0 - gate(x)))`,
+  };
+}
 
 /** σ(x). */
 export const sigmoid = defineActivation(

@@ -1,11 +1,11 @@
 /**
  * What an optimiser does to each parameter at each step, as one operation instead of a dozen: the step is bound
  * by memory, and each TensorFlow.js op reads and writes it all again. On cpu and wasm one pass over the arrays,
- * computed in doubles and rounded once; elsewhere the composition.
+ * computed in doubles and rounded once; on WebGPU three passes, one per result.
  *
  * The numbers that change from step to step are scalar tensors, so that a recorded step takes them as inputs.
  */
-import { registerHostKernel } from '../kernels.ts';
+import { registerHostKernel, replaceKernel, webgpuElements } from '../kernels.ts';
 import { defineOp, defineOpWithOutputs } from '../op.ts';
 import * as tf from '../tf.ts';
 
@@ -69,6 +69,61 @@ registerHostKernel<keyof AdamStepInputs, AdamStepOptions>('OcelliAdamStep', {
       parameters![i] = kept * p[i]! - (stepSize * mean) / (Math.sqrt(square) * inverseRoot + epsilon);
     }
   },
+});
+
+type AdamInput = keyof AdamStepInputs;
+
+/** One result of the step on WebGPU; `element` may call `gradientAt(index)`. */
+const adamElements = (result: string, inputs: readonly AdamInput[], element: string) =>
+  webgpuElements<AdamInput, AdamStepOptions>(`OcelliAdamStep${result}`, {
+    inputs,
+    outputShape: ({ parameter }) => parameter.shape,
+    uniforms: ({ beta1, beta2, epsilon, decoupled, maximize }) => [
+      { name: 'beta1', type: 'f32', value: beta1 },
+      { name: 'beta2', type: 'f32', value: beta2 },
+      // 1 − β in double precision: 1 − 0.999 in single is off by 1e-5 of itself.
+      { name: 'rest1', type: 'f32', value: 1 - beta1 },
+      { name: 'rest2', type: 'f32', value: 1 - beta2 },
+      { name: 'epsilon', type: 'f32', value: epsilon },
+      { name: 'decoupled', type: 'i32', value: decoupled ? 1 : 0 },
+      { name: 'sign', type: 'f32', value: maximize ? -1 : 1 },
+    ],
+    functions: inputs.includes('gradient')
+      ? `
+      fn gradientAt(index : i32) -> f32 {
+        let own = uniforms.sign * gradient[index];
+        if (uniforms.decoupled == 1) { return own; }
+        return own + decay[0] * parameter[index];
+      }`
+      : '',
+    element,
+  });
+
+const adamMean = adamElements(
+  'Mean',
+  ['parameter', 'gradient', 'mean', 'decay'],
+  'return uniforms.beta1 * mean[index] + uniforms.rest1 * gradientAt(index);',
+);
+const adamSquare = adamElements(
+  'Square',
+  ['parameter', 'gradient', 'square', 'decay'],
+  `let g = gradientAt(index);
+   return uniforms.beta2 * square[index] + uniforms.rest2 * g * g;`,
+);
+const adamParameter = adamElements(
+  'Parameter',
+  ['parameter', 'mean', 'square', 'stepSize', 'inverseRoot', 'decay'],
+  `var kept = parameter[index];
+   if (uniforms.decoupled == 1) { kept = kept * decay[0]; }
+   return kept - stepSize[0] * mean[index] / (sqrt(square[index]) * inverseRoot[0] + uniforms.epsilon);`,
+);
+
+replaceKernel('OcelliAdamStep', 'webgpu', ({ inputs, attrs, backend }) => {
+  const typed = inputs as Record<AdamInput, tf.TensorInfo>;
+  const options = attrs as unknown as AdamStepOptions;
+  const mean = adamMean(typed, options, backend);
+  const square = adamSquare(typed, options, backend);
+  return [adamParameter({ ...typed, mean, square }, options, backend), mean, square];
 });
 
 /** One step of Adam or AdamW (torch's semantics): the new parameter and its two moments. */
