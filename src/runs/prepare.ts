@@ -58,6 +58,12 @@ export function dataReady({ splits, classes }: PreparedData): RunEventBody {
   };
 }
 
+/** What Transformers and our predictor decide by whether scores come from a softmax or one sigmoid per class. */
+function problemType({ model, data }: Recipe): { readonly problem_type?: string } {
+  if (model.task_type !== 'classification') return {};
+  return { problem_type: `${data?.multi_label ? 'multi' : 'single'}_label_classification` };
+}
+
 /** The recipe's model with a head for `classes`, and its processor as the recipe wants it. */
 export async function prepareModel(
   recipe: Recipe,
@@ -74,13 +80,14 @@ export async function prepareModel(
     ...(height && width ? { imageSize: { height, width } } : {}),
     ...(model.dropout > 0 ? { dropout: model.dropout } : {}),
   };
+  const overrides = { ...model.config, ...problemType(recipe) };
   const fresh = !model.pretrained && typeof model.config.model_type === 'string';
   const loaded = fresh
-    ? fromConfig(model.config as HfConfig, options)
+    ? fromConfig(overrides as HfConfig, options)
     : await fromPretrained(model.model_name, {
         ...options,
         pretrained: model.pretrained,
-        overrides: model.config,
+        overrides,
         signal,
       });
   freeze(loaded.model, model.freeze);
