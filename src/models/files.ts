@@ -28,7 +28,8 @@ export class ModelFiles {
     const at = typeof place === 'string' ? await openPlace(place) : place;
     const location = typeof place === 'string' ? place : `${at.volume.location}/${at.path}`;
     for (const folder of ['', 'model']) {
-      const files = new ModelFiles({ volume: at.volume, path: join(at.path, folder) }, location, signal);
+      const inside = { volume: at.volume, path: join(at.path, folder) };
+      const files = new ModelFiles(inside, join(location, folder), signal);
       if (await files.has('config.json')) return files;
     }
     if (typeof place === 'string' && isHubName(place)) {
@@ -76,12 +77,12 @@ export class ModelFiles {
   /** `model.safetensors`, or its shards. */
   async weights(): Promise<TensorFile> {
     if (await this.has('model.safetensors')) {
-      return openSafetensors(this.open('model.safetensors'), this.signal);
+      return openSafetensors(this.named('model.safetensors'), this.signal);
     }
     const index = 'model.safetensors.index.json';
     if (await this.has(index)) {
       const json = await this.json(index);
-      return openShards({ path: index, json }, (name) => this.open(name), this.signal);
+      return openShards({ path: index, json }, (name) => this.named(name), this.signal);
     }
     const pickled = await this.has('pytorch_model.bin');
     throw new CheckpointError({
@@ -97,6 +98,16 @@ export class ModelFiles {
   /** A file of the model by its path in the folder. */
   open(name: string): ByteSource {
     return this.place.volume.open(join(this.place.path, name));
+  }
+
+  /** The same file; messages about it say where it lies. */
+  private named(name: string): ByteSource {
+    const source = this.open(name);
+    return {
+      path: join(this.location, name),
+      size: () => source.size(),
+      read: (range, signal) => source.read(range, signal),
+    };
   }
 
   private broken(name: string, expected: string, received: string, cause?: unknown): CheckpointError {

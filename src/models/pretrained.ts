@@ -52,7 +52,7 @@ export async function fromPretrained(
   const { pretrained = true, seed = 0, signal } = options;
   const files = await ModelFiles.find(place, options);
   const stored = await files.json('config.json');
-  const family = familyOf(stored);
+  const family = familyOf(stored, `${files.location}/config.json`);
   const checkpoint = stored as HfConfig;
   const task = taskOf(family, checkpoint, options.task);
   const fromClasses = classesOf(checkpoint);

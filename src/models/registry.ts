@@ -25,16 +25,15 @@ export function families(): readonly Family[] {
   return [...registered.values()];
 }
 
-/** The family of a `config.json`. Throws a ConfigError that lists the known ones. */
-export function familyOf(config: Readonly<Record<string, unknown>>): Family {
+/** The family of a `config.json`, which lies in `where`. Throws a ConfigError that lists the known ones. */
+export function familyOf(config: Readonly<Record<string, unknown>>, where?: string): Family {
   const modelType = config.model_type;
   const family = typeof modelType === 'string' ? registered.get(modelType) : undefined;
   if (family) return family;
   throw new ConfigError({
     code: 'unknown_model_type',
     expected: `a model_type that is one of ${[...registered.keys()].sort().join(', ')}`,
-    received:
-      modelType === undefined ? 'a config.json without model_type' : `model_type=${String(modelType)}`,
+    received: `${modelType === undefined ? 'no model_type' : `model_type=${String(modelType)}`} in ${where ?? 'the config'}`,
     fix: 'choose a checkpoint of a known family, or register the family with registerFamily',
   });
 }

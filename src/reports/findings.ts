@@ -116,8 +116,8 @@ export function trainingFindings(history: History): string[] {
       findings.push('Validation loss was still falling at the end: more epochs may help.');
     }
   }
-  if (history.data && history.data.setAside > 0) {
-    findings.push(`${thousands(history.data.setAside)} images could not be read and were set aside.`);
+  if (history.setAside > 0) {
+    findings.push(`${thousands(history.setAside)} images could not be read and were set aside.`);
   }
   return findings;
 }

@@ -9,6 +9,8 @@ export interface History {
   readonly started: RunEventOf<'run_started'> | undefined;
   readonly data: RunEventOf<'data_ready'> | undefined;
   readonly model: RunEventOf<'model_ready'> | undefined;
+  /** Images that could not be used: known when the data was opened, and found while it was read. */
+  readonly setAside: number;
   readonly best: RunEventOf<'checkpoint'> | undefined;
   /** From the first event to the last. */
   readonly ms: number;
@@ -19,13 +21,20 @@ export function historyOf(events: readonly RunEvent[]): History {
     events.filter((event): event is RunEventOf<Type> => event.type === type);
   const first = events[0];
   const last = events.at(-1);
+  const data = of('data_ready').at(-1);
+  const warnings = of('warning');
+  // A run that was taken up again meets the same images again.
+  const aside = new Set(
+    warnings.filter(({ code }) => code === 'image_set_aside').map(({ message }) => message),
+  );
   return {
     steps: of('step'),
     evaluations: of('evaluation'),
     epochs: of('epoch'),
-    warnings: of('warning'),
+    warnings,
     started: of('run_started')[0],
-    data: of('data_ready').at(-1),
+    data,
+    setAside: (data?.setAside ?? 0) + aside.size,
     model: of('model_ready').at(-1),
     best: of('checkpoint')
       .filter((event) => event.kind === 'best')

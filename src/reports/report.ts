@@ -170,7 +170,7 @@ function dataSection(input: ReportInput, analysis: Analysis, history: History): 
             ]),
             { textColumns: [0, 3, 4] },
           )}
-          ${history.data.setAside > 0 && html`<p>${thousands(history.data.setAside)} images could not be read and were set aside.</p>`}`,
+          ${history.setAside > 0 && html`<p>${thousands(history.setAside)} images could not be read and were set aside.</p>`}`,
         ),
       history.model &&
         card(

@@ -57,10 +57,13 @@ async function runTrain(context: Context, options: TrainOptions, ...args: never[
   });
   const request = { recipe, out, device: context.askedDevice, resume: plan.resume, warnings };
   let run = '';
+  let setAside = 0;
   for await (const event of train(request, context.signal)) {
     display.show(event);
     if (event.type === 'run_started') run = event.run;
-    if (event.type === 'finished') showEnd(context, event, recipe.training.monitor_metric);
+    if (event.type === 'data_ready') setAside += event.setAside;
+    if (event.type === 'warning' && event.code === 'image_set_aside') setAside++;
+    if (event.type === 'finished') showEnd(context, event, recipe.training.monitor_metric, setAside);
     if (event.type === 'stopped' && event.reason === 'interrupted') {
       context.output.result(`Stopped after ${event.step} steps. Checkpoint: ${event.checkpoint}`);
       context.output.result(`Go on with: ocelli train --resume ${run}`);
@@ -103,9 +106,15 @@ function planOf(recipe: string | undefined, overrides: readonly string[], option
   return { recipe: chosen, overrides: words.filter((_, i) => i !== named), resume, folder };
 }
 
-function showEnd(context: Context, event: RunEvent & { readonly type: 'finished' }, monitor: string): void {
+function showEnd(
+  context: Context,
+  event: RunEvent & { readonly type: 'finished' },
+  monitor: string,
+  setAside: number,
+): void {
   const { output } = context;
   output.result(`Done in ${duration(event.ms)}: ${metricsText(event.metrics, monitor)}`);
+  if (setAside > 0) output.result(`Images set aside: ${setAside} (each is named in events.jsonl)`);
   output.result(`Run:    ${event.run}`);
   for (const [name, path] of [
     ['Report:', join(event.run, 'report', 'index.html')],
