@@ -9,6 +9,7 @@
  */
 import { defineOp, once } from '../op.ts';
 import * as tf from '../tf.ts';
+import { productWithTransposed } from './products.ts';
 import { softmaxGradient } from './softmax.ts';
 
 interface AttentionAttrs {
@@ -45,7 +46,7 @@ const maskRows = (mask: tf.Tensor, block: Block): tf.Tensor =>
   mask.shape[2] === 1 ? mask : queryRows(mask, block);
 
 function probabilities(q: tf.Tensor, k: tf.Tensor, scale: number, mask?: tf.Tensor): tf.Tensor {
-  const scores = tf.mul(tf.matMul(q, k, false, true), scale);
+  const scores = tf.mul(productWithTransposed(q, k), scale);
   return tf.softmax(mask ? tf.add(scores, mask) : scores);
 }
 
@@ -82,7 +83,7 @@ function backward(
       const qBlock = queryRows(q, block);
       const dyBlock = queryRows(dy, block);
       const p = probabilities(qBlock, k, scale, mask && maskRows(mask, block));
-      const ds = softmaxGradient(tf.matMul(dyBlock, v, false, true), p);
+      const ds = softmaxGradient(productWithTransposed(dyBlock, v), p);
       const scaled = tf.mul(ds, scale);
       return {
         dq: tf.matMul(scaled, k),

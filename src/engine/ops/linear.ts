@@ -5,14 +5,14 @@
 import { defineOp } from '../op.ts';
 import * as tf from '../tf.ts';
 import { sumRows } from './layer-norm.ts';
+import { productWithTransposed } from './products.ts';
 
 const rows = (x: tf.Tensor): tf.Tensor2D => {
   const width = x.shape[x.rank - 1]!;
   return tf.reshape(x, [x.size / width, width]);
 };
 
-const forward = (x: tf.Tensor, weight: tf.Tensor): tf.Tensor2D =>
-  tf.matMul(rows(x), weight as tf.Tensor2D, false, true);
+const forward = (x: tf.Tensor, weight: tf.Tensor): tf.Tensor => productWithTransposed(rows(x), weight);
 
 const backwardInput = (dy: tf.Tensor, weight: tf.Tensor, x: tf.Tensor): tf.Tensor =>
   tf.reshape(tf.matMul(rows(dy), weight as tf.Tensor2D), x.shape);

@@ -53,7 +53,7 @@ export async function runCase(opCase: OpCase): Promise<OpResult> {
   const y = opCase.run(...inputs);
   const projection = tf.tensor(projectionOf(opCase, y.size), y.shape);
   const gradients = tape.gradients(tf.sum(tf.mul(y, projection)), inputs);
-  const missing = gradients.findIndex((gradient) => gradient === undefined);
+  const missing = gradients.indexOf(undefined);
   if (missing >= 0) throw new Error(`${opCase.name} gives no gradient for its input ${missing}`);
   const read = async (tensor: tf.Tensor): Promise<Float32Array> => (await tensor.data()) as Float32Array;
   const result = {
