@@ -14,6 +14,14 @@ export interface OutputOptions {
   readonly quiet: boolean;
 }
 
+/** Keeps the process alive when the reader of a stream goes away; any other error of the stream is thrown. */
+export function onReaderGone(stream: NodeJS.WriteStream, then: () => void = () => {}): void {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    then();
+  });
+}
+
 export class Output {
   private readonly gone = new Set<NodeJS.WriteStream>();
   private progressShown = false;
@@ -25,12 +33,7 @@ export class Output {
     private readonly stdout: NodeJS.WriteStream = process.stdout,
     private readonly stderr: NodeJS.WriteStream = process.stderr,
   ) {
-    for (const stream of [stdout, stderr]) {
-      stream.on('error', (error: NodeJS.ErrnoException) => {
-        if (error.code !== 'EPIPE') throw error;
-        this.gone.add(stream);
-      });
-    }
+    for (const stream of [stdout, stderr]) onReaderGone(stream, () => this.gone.add(stream));
   }
 
   /** Whether a progress line can be rewritten in place. */

@@ -12,6 +12,7 @@ import { addInit } from './commands/init.ts';
 import { addPredict } from './commands/predict.ts';
 import { addPush } from './commands/push.ts';
 import { addTrain } from './commands/train.ts';
+import { onReaderGone } from './output.ts';
 import { packageInfo } from './package-info.ts';
 
 const verbs: readonly ((program: Command) => void)[] = [
@@ -27,6 +28,8 @@ const verbs: readonly ((program: Command) => void)[] = [
 ];
 
 export async function runProgram(args: readonly string[]): Promise<void> {
+  // Help is written before any command has an output of its own.
+  onReaderGone(process.stdout);
   const program = buildProgram();
   try {
     if (args.length === 0) program.help({ error: true });
