@@ -3,6 +3,7 @@
  * the detection's own area where the ground truth is a crowd. Boxes are continuous: no pixel is added.
  */
 import { areaOf, boxOf } from './runs.ts';
+import { sweep } from './sweep.ts';
 import type { Runs } from './types.ts';
 
 /**
@@ -57,34 +58,12 @@ export function iouOfRuns(
 
 function overlap(a: Runs, b: Runs, crowd: boolean): number {
   if (a.height !== b.height || a.width !== b.width) return -1;
-  let leftA = a.counts[0]!;
-  let leftB = b.counts[0]!;
-  let nextA = 1;
-  let nextB = 1;
-  let inA = false;
-  let inB = false;
   let intersection = 0;
   let union = 0;
-  for (let left = 1; left > 0; ) {
-    const step = Math.min(leftA, leftB);
-    if (inA || inB) {
-      union += step;
-      if (inA && inB) intersection += step;
-    }
-    left = 0;
-    leftA -= step;
-    if (leftA === 0 && nextA < a.counts.length) {
-      leftA = a.counts[nextA++]!;
-      inA = !inA;
-    }
-    left += leftA;
-    leftB -= step;
-    if (leftB === 0 && nextB < b.counts.length) {
-      leftB = b.counts[nextB++]!;
-      inB = !inB;
-    }
-    left += leftB;
-  }
+  sweep(a, b, (length, inA, inB) => {
+    if (inA || inB) union += length;
+    if (inA && inB) intersection += length;
+  });
   if (intersection === 0) return 0;
   return intersection / (crowd ? areaOf(a) : union);
 }

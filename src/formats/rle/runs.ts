@@ -6,6 +6,7 @@
  * the image is large. Semantics and order of tests are those of pycocotools' `maskApi.c`.
  */
 import { type BoxXywh, DataError, type Size } from '../../core/index.ts';
+import { sweep } from './sweep.ts';
 import type { Runs } from './types.ts';
 
 /** Run lengths of a mask given row by row, any non-zero value is set: `mask[y * width + x]`. */
@@ -118,36 +119,17 @@ function mergeTwo(a: Runs, b: Runs, intersect: boolean): Runs {
     });
   }
   const counts: number[] = [];
-  let leftA = a.counts[0] ?? 0;
-  let leftB = b.counts[0] ?? 0;
-  let nextA = 1;
-  let nextB = 1;
-  let inA = false;
-  let inB = false;
   let value = false;
   let count = 0;
-  for (let left = 1; left > 0; ) {
-    const step = Math.min(leftA, leftB);
-    count += step;
-    left = 0;
-    leftA -= step;
-    if (leftA === 0 && nextA < a.counts.length) {
-      leftA = a.counts[nextA++]!;
-      inA = !inA;
-    }
-    left += leftA;
-    leftB -= step;
-    if (leftB === 0 && nextB < b.counts.length) {
-      leftB = b.counts[nextB++]!;
-      inB = !inB;
-    }
-    left += leftB;
-    const before: boolean = value;
-    value = intersect ? inA && inB : inA || inB;
-    if (value !== before || left === 0) {
+  sweep(a, b, (length, inA, inB) => {
+    const now = intersect ? inA && inB : inA || inB;
+    if (now !== value) {
       counts.push(count);
+      value = now;
       count = 0;
     }
-  }
+    count += length;
+  });
+  counts.push(count);
   return { height: a.height, width: a.width, counts: Uint32Array.from(counts) };
 }
