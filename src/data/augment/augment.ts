@@ -7,7 +7,7 @@
 import { derive, type Random, type Raster } from '../../core/index.ts';
 import type { AnnotatedImage } from '../types.ts';
 import { type FlipPairs, transformAnnotations } from './annotations.ts';
-import { changeColors } from './color.ts';
+import { changeColors, channelSums } from './color.ts';
 import type { Augmentation, ColorRanges, Range } from './plan.ts';
 import { cropTo, flipHorizontally, flipVertically, resizeTo, rotateBy, type Transform } from './transform.ts';
 import { transformRaster } from './warp.ts';
@@ -120,20 +120,8 @@ function erase(image: Raster, { area, ratio }: { area: Range; ratio: Range }, ra
   const left = random.integer(image.width - width + 1);
   const data = image.data.slice();
   const line = new Uint8Array(width * 3);
-  const color = meanColor(data);
+  const color = channelSums(data).map((sum) => sum / (data.length / 3) + 0.5);
   for (let x = 0; x < width; x++) line.set(color, x * 3);
   for (let y = top; y < top + height; y++) data.set(line, (y * image.width + left) * 3);
   return { ...image, data };
-}
-
-function meanColor(data: Uint8Array): Uint8Array {
-  let red = 0;
-  let green = 0;
-  let blue = 0;
-  for (let i = 0; i < data.length; i += 3) {
-    red += data[i]!;
-    green += data[i + 1]!;
-    blue += data[i + 2]!;
-  }
-  return Uint8Array.from([red, green, blue], (sum) => sum / (data.length / 3) + 0.5);
 }

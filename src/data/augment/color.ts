@@ -21,13 +21,15 @@ const luma = (red: number, green: number, blue: number): number => 0.299 * red +
 export function changeColors(image: Raster, change: ColorChange): Raster {
   let { data } = image;
   if (change.brightness !== 1) data = scaled(data, change.brightness, 0);
-  if (change.contrast !== 1) data = scaled(data, change.contrast, meanLuma(data));
+  if (change.contrast !== 1)
+    data = scaled(data, change.contrast, luma(...channelSums(data)) / (data.length / 3));
   if (change.saturation !== 1) data = saturated(data, change.saturation);
   if (change.hue !== 0) data = turned(data, change.hue);
   return { ...image, data };
 }
 
-function meanLuma(data: Uint8Array): number {
+/** The sum of each channel over all pixels, [red, green, blue]. */
+export function channelSums(data: Uint8Array): [number, number, number] {
   let red = 0;
   let green = 0;
   let blue = 0;
@@ -36,7 +38,7 @@ function meanLuma(data: Uint8Array): number {
     green += data[i + 1]!;
     blue += data[i + 2]!;
   }
-  return luma(red, green, blue) / (data.length / 3);
+  return [red, green, blue];
 }
 
 /** Away from `center` by `factor`. */
