@@ -2,6 +2,7 @@
  * What the schema can't see because it depends on several keys. These checks read the plain tree, so that they
  * report beside the schema's own findings and a recipe shows all of its problems at once.
  */
+import type { TaskName } from '../core/index.ts';
 import { nearest } from './nearest.ts';
 import {
   canonicalTask,
@@ -9,7 +10,6 @@ import {
   isMonitorName,
   monitorNames,
   optimizerOptions,
-  type RecipeTask,
   schedulerOptions,
 } from './schema/index.ts';
 import { describe, isTree, type Path, type Source } from './source.ts';
@@ -58,7 +58,7 @@ const withoutEffectYet: readonly {
 
 type Warn = (path: Path, text: string) => void;
 
-function checkMonitor(source: Source, task: RecipeTask, warn: Warn): void {
+function checkMonitor(source: Source, task: TaskName, warn: Warn): void {
   const metric = source.get(['training', 'monitor_metric']);
   if (typeof metric !== 'string') return;
   if (!isMonitorName(task, metric)) {

@@ -3,8 +3,9 @@
  * that code, editor and page can't disagree; `npm run generate` writes the files and a test compares them.
  */
 import { z } from 'zod';
+import { taskNames } from '../core/index.ts';
 import { ignoredKeys, movedKeys } from './legacy.ts';
-import { monitorNames, recipeSchema, taskMetrics, taskNames } from './schema/index.ts';
+import { monitorNames, recipeSchema, taskMetrics } from './schema/index.ts';
 
 type Json = { [key: string]: unknown };
 

@@ -8,7 +8,8 @@
  *                       `config.json` is read, `config` overrides its fields, and weights are initialised
  */
 import { z } from 'zod';
-import { type RecipeTask, taskAliases, taskNames } from './tasks.ts';
+import { type TaskName, taskNames } from '../../core/index.ts';
+import { taskAliases } from './tasks.ts';
 
 const pixels = z.int().min(1).max(16_384);
 const share = z.number().min(0).lt(1);
@@ -38,7 +39,7 @@ export const modelSchema = z.strictObject({
     ),
   task_type: z
     .enum([...taskNames, ...Object.keys(taskAliases)] as [string, ...string[]])
-    .transform((name): RecipeTask => taskAliases[name] ?? (name as RecipeTask))
+    .transform((name): TaskName => taskAliases[name] ?? (name as TaskName))
     .describe(
       `What the model learns: ${taskNames.join(', ')} (universal_segmentation = panoptic_segmentation)`,
     ),

@@ -1,21 +1,12 @@
 /**
- * The tasks as a recipe names them, and the metric names that `training.monitor_metric` may take for each.
+ * Other names for the tasks, and the metric names that `training.monitor_metric` may take for each task.
  * This is plain data on purpose: a recipe is checked before any model or data is touched. A test holds the
  * lists and the tasks' own `metrics` together.
  */
-
-export const taskNames = [
-  'classification',
-  'detection',
-  'semantic_segmentation',
-  'instance_segmentation',
-  'panoptic_segmentation',
-  'keypoint_detection',
-] as const;
-export type RecipeTask = (typeof taskNames)[number];
+import { type TaskName, taskNames } from '../../core/index.ts';
 
 /** Other spellings that mean the same: the reference system's `universal_segmentation` and Hugging Face's tags. */
-export const taskAliases: Readonly<Record<string, RecipeTask>> = {
+export const taskAliases: Readonly<Record<string, TaskName>> = {
   universal_segmentation: 'panoptic_segmentation',
   'image-classification': 'classification',
   image_classification: 'classification',
@@ -24,9 +15,9 @@ export const taskAliases: Readonly<Record<string, RecipeTask>> = {
   'keypoint-detection': 'keypoint_detection',
 };
 
-export function canonicalTask(name: unknown): RecipeTask | undefined {
+export function canonicalTask(name: unknown): TaskName | undefined {
   if (typeof name !== 'string') return undefined;
-  return (taskNames as readonly string[]).includes(name) ? (name as RecipeTask) : taskAliases[name];
+  return (taskNames as readonly string[]).includes(name) ? (name as TaskName) : taskAliases[name];
 }
 
 /** Metric names without the split's prefix. A name that ends in `<id>` stands for one per category id. */
@@ -58,7 +49,7 @@ const cocoMetrics = [
 
 const quality = (name: string): string[] => [name, `${name}_things`, `${name}_stuff`, `${name}_class_<id>`];
 
-export const taskMetrics: Readonly<Record<RecipeTask, TaskMetrics>> = {
+export const taskMetrics: Readonly<Record<TaskName, TaskMetrics>> = {
   classification: {
     metrics: [
       'accuracy',
@@ -99,7 +90,7 @@ export const taskMetrics: Readonly<Record<RecipeTask, TaskMetrics>> = {
 };
 
 /** The names that `training.monitor_metric` may take; `<id>` stands for any category id. */
-export function monitorNames(task: RecipeTask): string[] {
+export function monitorNames(task: TaskName): string[] {
   const { metrics, lossParts } = taskMetrics[task];
   return [
     'train_loss',
@@ -114,7 +105,7 @@ export function defaultMode(metric: string): 'min' | 'max' {
   return /(^|_)(loss|error)(_|$)/.test(metric) ? 'min' : 'max';
 }
 
-export function isMonitorName(task: RecipeTask, metric: string): boolean {
+export function isMonitorName(task: TaskName, metric: string): boolean {
   return monitorNames(task).some((name) =>
     name.endsWith('<id>')
       ? metric.startsWith(name.slice(0, -4)) && /^\d+$/.test(metric.slice(name.length - 4))
