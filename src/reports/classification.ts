@@ -1,6 +1,5 @@
 /** The classification part of a report: curves, confusion, calibration, and the most confident mistakes. */
 import {
-  type ClassificationErrors,
   calibrationBins,
   calibrationError,
   classificationErrors,
@@ -11,7 +10,12 @@ import {
 } from '../metrics/index.ts';
 import { type Analysis, spread } from './analysis.ts';
 import { barChart, type LineSeries, lineChart, matrixChart } from './charts.ts';
-import { csv } from './csv.ts';
+import {
+  type ClassificationContext,
+  classificationJson,
+  classificationTables,
+  curveClasses,
+} from './classification-numbers.ts';
 import { classificationFindings } from './findings.ts';
 import { number, percent, thousands } from './format.ts';
 import { thinned } from './history.ts';
@@ -21,18 +25,11 @@ import { classPicture } from './pictures.ts';
 import type { ClassificationResults, ReportInput } from './types.ts';
 
 const mostCells = 30;
-const mostLines = 6;
 const mostBars = 24;
-
-interface Context {
-  readonly results: ClassificationResults;
-  readonly errors: ClassificationErrors;
-  name(label: number): string;
-}
 
 export function analyseClassification(input: ReportInput, results: ClassificationResults): Analysis {
   const names = input.classes.names;
-  const context: Context = {
+  const context: ClassificationContext = {
     results,
     errors: classificationErrors(results),
     name: (label) => names[label] ?? `class ${label}`,
@@ -59,8 +56,8 @@ export function analyseClassification(input: ReportInput, results: Classificatio
     findings: classificationFindings(errors, name),
     sections: [curveSection(context), classSection(context), errorSection(context)],
     support: errors.perClass.map((row) => ({ name: name(row.label), count: row.support })),
-    numbers: jsonOf(context),
-    tables: tablesOf(context),
+    numbers: classificationJson(context),
+    tables: classificationTables(context),
     samples: spread(results.images, 12),
     worst: errors.wrongImages.slice(0, 12).map((row) => results.images[row.row]!),
     picture: (image, picture) => {
@@ -79,17 +76,7 @@ export function analyseClassification(input: ReportInput, results: Classificatio
   };
 }
 
-/** The weakest classes by area under the ROC curve: where there is something to see. */
-function curveClasses({ errors }: Context): number[] {
-  return errors.perClass
-    .filter((row) => row.auc !== null)
-    .toSorted((a, b) => a.auc! - b.auc!)
-    .slice(0, mostLines)
-    .map((row) => row.label)
-    .sort((a, b) => a - b);
-}
-
-function curveSection(context: Context): Section {
+function curveSection(context: ClassificationContext): Section {
   const { results, errors, name } = context;
   const shown = curveClasses(context);
   const existing = errors.perClass.filter((row) => row.auc !== null).length;
@@ -156,7 +143,7 @@ function curveSection(context: Context): Section {
   };
 }
 
-function calibrationFigure({ results, errors }: Context) {
+function calibrationFigure({ results, errors }: ClassificationContext) {
   const labels = Int32Array.from({ length: results.scores.samples }, (_, row) => trueLabel(results, row));
   const bins = calibrationBins(results.scores, labels, 10);
   const points = bins.flatMap((bin) =>
@@ -199,7 +186,7 @@ function trueLabel({ truth }: ClassificationResults, row: number): number {
   return 0;
 }
 
-function classSection({ errors, name }: Context): Section {
+function classSection({ errors, name }: ClassificationContext): Section {
   const rows = errors.perClass.toSorted((a, b) => b.f1 - a.f1);
   const shown =
     rows.length <= mostBars ? rows : [...rows.slice(0, mostBars / 2), ...rows.slice(-mostBars / 2)];
@@ -239,7 +226,7 @@ function classSection({ errors, name }: Context): Section {
   };
 }
 
-function errorSection({ results, errors, name }: Context): Section {
+function errorSection({ results, errors, name }: ClassificationContext): Section {
   const classes = results.scores.classes;
   const wrongest = errors.perClass
     .map((row) => ({ label: row.label, errors: row.falsePositives + row.falseNegatives }))
@@ -297,117 +284,4 @@ function errorSection({ results, errors, name }: Context): Section {
         }),
     )}`,
   };
-}
-
-function jsonOf({ results, errors, name }: Context): Record<string, unknown> {
-  return {
-    per_class: errors.perClass.map((row) => ({
-      label: row.label,
-      name: name(row.label),
-      support: row.support,
-      precision: row.precision,
-      recall: row.recall,
-      f1: row.f1,
-      auc: row.auc,
-      average_precision: row.averagePrecision,
-    })),
-    error_analysis: {
-      right: errors.right,
-      wrong: errors.wrong,
-      avg_confidence_right: errors.confidenceRight,
-      avg_confidence_wrong: errors.confidenceWrong,
-      class_confusion: {
-        most_confused_pairs: errors.confusions
-          .slice(0, 10)
-          .map((pair) => ({ truth: name(pair.truth), predicted: name(pair.predicted), count: pair.count })),
-      },
-      worst_images: errors.wrongImages.slice(0, 20).map((row) => ({
-        image_id: results.images[row.row]!.id,
-        file_name: results.images[row.row]!.fileName,
-        truth: row.truth.map(name),
-        predicted: row.predicted.map(name),
-        confidence: row.confidence,
-      })),
-    },
-  };
-}
-
-function tablesOf(context: Context): Map<string, string> {
-  const { results, errors, name } = context;
-  const { classes, samples } = results.scores;
-  const matrix = errors.confusionMatrix;
-  const names = errors.perClass.map((row) => name(row.label));
-  const wrong = new Map(errors.wrongImages.map((row) => [row.row, row]));
-  const tables = new Map([
-    [
-      'per_class.csv',
-      csv(
-        ['label', 'name', 'support', 'precision', 'recall', 'f1', 'auc', 'average_precision'],
-        errors.perClass.map((row) => [
-          row.label,
-          name(row.label),
-          row.support,
-          row.precision,
-          row.recall,
-          row.f1,
-          row.auc,
-          row.averagePrecision,
-        ]),
-      ),
-    ],
-    [
-      'images.csv',
-      csv(
-        ['image_id', 'file_name', 'truth', 'predicted', 'score', 'right'],
-        Array.from({ length: samples }, (_, row) => {
-          const best = rankedClasses(results.scores, row)[0]!;
-          const truth = names.filter((_, label) => results.truth.data[row * classes + label] !== 0);
-          const predicted =
-            wrong.get(row)?.predicted.map(name) ?? (results.multiLabel ? truth : [name(best)]);
-          return [
-            results.images[row]!.id,
-            results.images[row]!.fileName,
-            truth.join('; '),
-            predicted.join('; '),
-            results.scores.data[row * classes + best]!,
-            wrong.has(row) ? 0 : 1,
-          ];
-        }),
-      ),
-    ],
-    ...curveTables(context),
-  ]);
-  if (matrix) {
-    tables.set(
-      'confusion_matrix.csv',
-      csv(
-        ['truth', ...names],
-        names.map((label, row) => [label, ...matrix.subarray(row * classes, (row + 1) * classes)]),
-      ),
-    );
-  }
-  return tables;
-}
-
-/** Points of the plotted curves, class by class. */
-function curveTables(context: Context): [string, string][] {
-  const { results, name } = context;
-  const roc: (string | number)[][] = [];
-  const precisionRecall: (string | number)[][] = [];
-  for (const label of curveClasses(context)) {
-    const scores = columnOf(results.scores, label);
-    const truth = columnOf(results.truth, label);
-    const curve = rocCurve(scores, truth);
-    curve.thresholds.forEach((threshold, i) => {
-      roc.push([name(label), threshold, curve.falsePositiveRate[i]!, curve.truePositiveRate[i]!]);
-    });
-    const { precision, recall, thresholds } = precisionRecallCurve(scores, truth);
-    thresholds.forEach((threshold, i) => {
-      precisionRecall.push([name(label), threshold, recall[i]!, precision[i]!]);
-    });
-  }
-  return [
-    ['roc_curve.csv', csv(['class', 'threshold', 'false_positive_rate', 'true_positive_rate'], roc)],
-    ['pr_curve.csv', csv(['class', 'threshold', 'recall', 'precision'], precisionRecall)],
-  ];
 }
