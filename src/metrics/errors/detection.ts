@@ -10,16 +10,8 @@
  *   both          overlaps an object of another class, not enough (0.1 ≤ IoU < 0.5)
  *   background    overlaps nothing (IoU < 0.1)
  */
-import { iouOfBoxes } from '../../formats/rle/index.ts';
 import { precisionRecallF1 } from '../classification/index.ts';
-import type { DetectionColumns, TruthColumns } from '../coco/index.ts';
-import { descendingOrder } from '../sort.ts';
-
-export interface DetectionImage {
-  readonly id: number | string;
-  readonly truth: TruthColumns;
-  readonly detections: DetectionColumns;
-}
+import { bestThreshold, type DetectionImage, type ImageMatch, matchImage } from './matching.ts';
 
 export const falsePositiveKinds = ['duplicate', 'confusion', 'localisation', 'both', 'background'] as const;
 export type FalsePositiveKind = (typeof falsePositiveKinds)[number];
@@ -103,44 +95,6 @@ export interface DetectionErrors {
   readonly images: readonly ImageErrors[];
 }
 
-/** The matches of one image: who found what. Crowds and what overlaps them do not count. */
-interface ImageAnalysis {
-  readonly image: DetectionImage;
-  /** Detections by descending score. */
-  readonly order: Uint32Array;
-  /** Per detection: the truth that it found, −1 none, −2 it lies on a crowd and does not count. */
-  readonly found: Int32Array;
-  /** [detections × truths]. */
-  readonly overlaps: Float64Array;
-}
-
-function matchImage(image: DetectionImage, iouThreshold = 0.5): ImageAnalysis {
-  const { truth, detections } = image;
-  const overlaps = iouOfBoxes(
-    Float64Array.from(detections.boxes ?? []),
-    Float64Array.from(truth.boxes ?? []),
-    truth.crowd,
-  );
-  const order = descendingOrder(detections.scores, detections.count);
-  const found = new Int32Array(detections.count).fill(-1);
-  const claimed = new Uint8Array(truth.count);
-  for (const d of order) {
-    let best = iouThreshold;
-    for (let g = 0; g < truth.count; g++) {
-      if (truth.categoryIds[g] !== detections.categoryIds[d]) continue;
-      const overlap = overlaps[d * truth.count + g]!;
-      if (truth.crowd[g]) {
-        if (found[d] === -1 && overlap >= iouThreshold) found[d] = -2;
-      } else if (!claimed[g] && overlap >= best) {
-        best = overlap;
-        found[d] = g;
-      }
-    }
-    if (found[d]! >= 0) claimed[found[d]!] = 1;
-  }
-  return { image, order, found, overlaps };
-}
-
 /** Analyses all images of a split. Categories are those that it has; detections of others are left out. */
 export function detectionErrors(
   images: readonly DetectionImage[],
@@ -171,36 +125,6 @@ function withoutUnknown(image: DetectionImage, known: ReadonlySet<number>): Dete
       boxes: kept.flatMap((i) => [0, 1, 2, 3].map((side) => detections.boxes![4 * i + side]!)),
     },
   };
-}
-
-/** The score at which F1 over all detections is largest; 0.5 where nothing was found. */
-function bestThreshold(analyses: readonly ImageAnalysis[]): number {
-  const scores: number[] = [];
-  const hits: boolean[] = [];
-  let truths = 0;
-  for (const { image, found } of analyses) {
-    for (let g = 0; g < image.truth.count; g++) if (!image.truth.crowd[g]) truths++;
-    for (let d = 0; d < image.detections.count; d++) {
-      if (found[d] === -2) continue;
-      scores.push(image.detections.scores[d]!);
-      hits.push(found[d]! >= 0);
-    }
-  }
-  let best = 0;
-  let threshold = 0.5;
-  let truePositives = 0;
-  const order = descendingOrder(scores);
-  order.forEach((entry, i) => {
-    if (hits[entry]) truePositives++;
-    // A threshold can't part equal scores.
-    if (i + 1 < order.length && scores[order[i + 1]!] === scores[entry]) return;
-    const f1 = (2 * truePositives) / (i + 1 + truths);
-    if (f1 > best) {
-      best = f1;
-      threshold = scores[entry]!;
-    }
-  });
-  return threshold;
 }
 
 function sizeOf(area: number): ObjectSize {
@@ -246,7 +170,7 @@ class Tally {
     this.counts = categoryIds.map(() => ({ truths: 0, hits: 0, falses: 0, misses: 0 }));
   }
 
-  add(analysis: ImageAnalysis, scoreThreshold: number): void {
+  add(analysis: ImageMatch, scoreThreshold: number): void {
     const { image, order, found, overlaps } = analysis;
     const { truth, detections } = image;
     const finder = new Int32Array(truth.count).fill(-1);
@@ -279,7 +203,7 @@ class Tally {
   }
 
   /** Returns the truths that a detection of another class stands on. */
-  private addFalse(analysis: ImageAnalysis, kept: Uint32Array, finder: Int32Array): Set<number> {
+  private addFalse(analysis: ImageMatch, kept: Uint32Array, finder: Int32Array): Set<number> {
     const { image, found, overlaps } = analysis;
     const { truth, detections } = image;
     const confused = new Set<number>();
@@ -320,7 +244,7 @@ class Tally {
   }
 
   private addMissed(
-    { image, overlaps }: ImageAnalysis,
+    { image, overlaps }: ImageMatch,
     kept: Uint32Array,
     finder: Int32Array,
     confused: ReadonlySet<number>,

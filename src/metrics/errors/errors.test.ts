@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { derive, permutation } from '../../core/index.ts';
 import { classificationErrors } from './classification.ts';
-import { type DetectionImage, detectionErrors } from './detection.ts';
+import { detectionErrors } from './detection.ts';
+import type { DetectionImage } from './matching.ts';
 
 /** Rows of [category, left, top, width, height] and for detections a score in front. */
 function image(

@@ -9,7 +9,6 @@ export {
   type ClassErrors,
   type DetectionErrorOptions,
   type DetectionErrors,
-  type DetectionImage,
   detectionErrors,
   type FalsePositiveKind,
   falsePositiveKinds,
@@ -17,3 +16,4 @@ export {
   type ObjectSize,
   objectSizes,
 } from './detection.ts';
+export type { DetectionImage } from './matching.ts';
