@@ -1,3 +1,3 @@
-export * from '../types.ts';
 export type { OnnxArray, OnnxDevice, OnnxPort, OnnxSession } from '../onnx-session.ts';
+export * from '../types.ts';
 export { openOnnxSession } from './onnx.ts';
