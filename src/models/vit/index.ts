@@ -6,6 +6,7 @@ import { ViTForImageClassification } from './model.ts';
 import { gridOf, resizePositions } from './patches.ts';
 
 export { encoderFields } from './config.ts';
+export { ViTEncoder } from './encoder.ts';
 export { ViTAttention, ViTLayer } from './layer.ts';
 export { type Grid, gridOf, PatchEmbeddings, resizePositions } from './patches.ts';
 

@@ -19,6 +19,7 @@ import {
 import { labelCount } from '../config.ts';
 import { type HfConfig, type ModelInputs, type ModelOutputs, VisionModel } from '../types.ts';
 import { readViTConfig, type ViTConfig } from './config.ts';
+import { ViTEncoder } from './encoder.ts';
 import { ViTLayer } from './layer.ts';
 import { gridOf, PatchEmbeddings, resizePositions } from './patches.ts';
 
@@ -48,19 +49,6 @@ class ViTEmbeddings extends Module {
   }
 }
 
-class ViTEncoder extends Module {
-  readonly layer: readonly ViTLayer[];
-
-  constructor(config: ViTConfig, init: Initializer) {
-    super();
-    const count = config.num_hidden_layers;
-    this.layer = this.list(
-      'layer',
-      Array.from({ length: count }, () => new ViTLayer(config, init)),
-    );
-  }
-}
-
 class ViTModel extends Module {
   readonly embeddings: ViTEmbeddings;
   readonly encoder: ViTEncoder;
@@ -69,7 +57,10 @@ class ViTModel extends Module {
   constructor(config: ViTConfig, init: Initializer) {
     super();
     this.embeddings = this.child('embeddings', new ViTEmbeddings(config, init));
-    this.encoder = this.child('encoder', new ViTEncoder(config, init));
+    this.encoder = this.child(
+      'encoder',
+      new ViTEncoder(config.num_hidden_layers, () => new ViTLayer(config, init)),
+    );
     this.layernorm = this.child('layernorm', new LayerNorm(config.hidden_size, config.layer_norm_eps));
   }
 }
@@ -93,15 +84,8 @@ export class ViTForImageClassification extends VisionModel {
 
   /** `logits` [batch, labels]. At another size than the trained one the position embeddings are interpolated. */
   forward({ pixel_values: pixelValues }: ModelInputs, context: ForwardContext): ModelOutputs {
-    const states: Record<string, tf.Tensor> = {};
-    let hidden = tf.tidy(() => this.vit.embeddings.forward(pixelValues, context));
-    this.vit.encoder.layer.forEach((layer, i) => {
-      if (context.outputHiddenStates) states[`hidden_states.${i}`] = hidden;
-      const next = layer.forward(hidden, context);
-      if (!context.outputHiddenStates) hidden.dispose();
-      hidden = next;
-    });
-    if (context.outputHiddenStates) states[`hidden_states.${this.vit.encoder.layer.length}`] = hidden;
+    const embedded = tf.tidy(() => this.vit.embeddings.forward(pixelValues, context));
+    const { hidden, states } = this.vit.encoder.forward(embedded, context);
     const [batch, , width] = hidden.shape as [number, number, number];
     const normalised = this.vit.layernorm.forward(hidden);
     const classToken = tf.reshape(tf.slice(normalised, [0, 0, 0], [batch, 1, width]), [batch, width]);

@@ -17,7 +17,7 @@ import {
   toChannelsLast,
   toTokens,
 } from '../../nn/index.ts';
-import { type Grid, ViTAttention } from '../vit/index.ts';
+import { type Grid, ViTAttention, ViTEncoder } from '../vit/index.ts';
 import { type BackboneConfig, patchPadding } from './config.ts';
 
 class VitPosePatchEmbeddings extends Module {
@@ -118,22 +118,9 @@ class VitPoseLayer extends Module {
   }
 }
 
-class VitPoseEncoder extends Module {
-  readonly layer: readonly VitPoseLayer[];
-
-  constructor(config: BackboneConfig, init: Initializer) {
-    super();
-    const count = config.num_hidden_layers;
-    this.layer = this.list(
-      'layer',
-      Array.from({ length: count }, () => new VitPoseLayer(config, init)),
-    );
-  }
-}
-
 export class VitPoseBackbone extends Module {
   private readonly embeddings: VitPoseEmbeddings;
-  private readonly encoder: VitPoseEncoder;
+  private readonly encoder: ViTEncoder;
   private readonly layernorm: LayerNorm;
 
   constructor(
@@ -143,7 +130,10 @@ export class VitPoseBackbone extends Module {
   ) {
     super();
     this.embeddings = this.child('embeddings', new VitPoseEmbeddings(config, grid, init));
-    this.encoder = this.child('encoder', new VitPoseEncoder(config, init));
+    this.encoder = this.child(
+      'encoder',
+      new ViTEncoder(config.num_hidden_layers, () => new VitPoseLayer(config, init)),
+    );
     this.layernorm = this.child('layernorm', new LayerNorm(config.hidden_size, config.layer_norm_eps));
   }
 
@@ -155,15 +145,8 @@ export class VitPoseBackbone extends Module {
     pixelValues: tf.Tensor,
     context: ForwardContext,
   ): { features: tf.Tensor; states: Record<string, tf.Tensor> } {
-    const states: Record<string, tf.Tensor> = {};
-    let hidden = tf.tidy(() => this.embeddings.forward(pixelValues, context));
-    this.encoder.layer.forEach((layer, i) => {
-      if (context.outputHiddenStates) states[`hidden_states.${i}`] = hidden;
-      const next = layer.forward(hidden, context);
-      if (!context.outputHiddenStates) hidden.dispose();
-      hidden = next;
-    });
-    if (context.outputHiddenStates) states[`hidden_states.${this.encoder.layer.length}`] = hidden;
+    const embedded = tf.tidy(() => this.embeddings.forward(pixelValues, context));
+    const { hidden, states } = this.encoder.forward(embedded, context);
     const [batch, , width] = hidden.shape as [number, number, number];
     const features = tf.reshape(this.layernorm.forward(hidden), [batch, ...this.grid, width]);
     return { features, states };
