@@ -117,6 +117,27 @@ describe('wrong use ends with 2', () => {
       problems: expect.arrayContaining([expect.stringContaining('bad.yaml:3:3')]) as string[],
     });
   });
+
+  it('and with the exit code once the run has begun', async () => {
+    const { code, stdout } = await ocelli(
+      ...[
+        'train',
+        'quickstart',
+        'data.val_data_path=nowhere',
+        '--out',
+        'failed',
+        '--device',
+        'cpu',
+        '--json',
+      ],
+    );
+    expect(code).toBe(3);
+    expect(JSON.parse(stdout.trim().split('\n').at(-1)!)).toMatchObject({
+      type: 'failed',
+      code: 'file_missing',
+      exit_code: 3,
+    });
+  });
 });
 
 describe('init', () => {

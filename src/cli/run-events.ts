@@ -119,11 +119,17 @@ function modelSentence(event: RunEventOf<'model_ready'>): string {
   return lines.join('\n');
 }
 
-/** The deciding metric first, then the others; per-class values are in the report. */
+/**
+ * The deciding metric first (of the test split its counterpart), then loss and metrics; the parts of a loss and
+ * values per class are in the report.
+ */
 export function metricsText(metrics: Metrics, monitor?: string): string {
-  const names = Object.keys(metrics).filter((name) => !name.includes('_class_') && name !== monitor);
-  const ordered = monitor !== undefined && monitor in metrics ? [monitor, ...names] : names;
-  return ordered
+  const names = Object.keys(metrics).filter(
+    (name) => name === monitor || !/_class_|_loss_|_cardinality_error/.test(name),
+  );
+  const deciding = monitor?.replace(/^[^_]+_/, '');
+  const first = names.filter((name) => name.replace(/^[^_]+_/, '') === deciding);
+  return [...first, ...names.filter((name) => !first.includes(name))]
     .slice(0, 8)
     .map((name) => `${name} ${compact(metrics[name]!)}`)
     .join(', ');

@@ -111,6 +111,9 @@ export type RunEventBody =
       readonly code: string;
       readonly message: string;
       readonly hint: string;
+      /** One line for each, where several things are wrong at once. */
+      readonly problems?: readonly string[];
+      readonly exit_code: number;
     } & Partial<Position>);
 
 /** An event as listeners get it: `time` is ISO 8601 in UTC. */

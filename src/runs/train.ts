@@ -8,6 +8,7 @@
 import { files } from '#platform';
 import { type Recipe, resolvedYaml } from '../config/index.ts';
 import {
+  exitCodeOf,
   InterruptedError,
   type Metrics,
   OcelliError,
@@ -286,9 +287,15 @@ async function* endings({ stream, folder }: OpenRun, failure: unknown): AsyncGen
 }
 
 function failedEvent(error: unknown): RunEventBody {
-  const message = error instanceof Error ? error.message : String(error);
-  if (error instanceof OcelliError) return { type: 'failed', code: error.code, message, hint: error.hint };
-  return { type: 'failed', code: 'internal_error', message, hint: 'report this with the stack trace' };
+  const known = error instanceof OcelliError ? error : undefined;
+  return {
+    type: 'failed',
+    code: known?.code ?? 'internal_error',
+    message: error instanceof Error ? error.message : String(error),
+    hint: known?.hint ?? 'report this with the stack trace',
+    ...(known?.problems.length ? { problems: known.problems } : {}),
+    exit_code: exitCodeOf(error),
+  };
 }
 
 function optional<Key extends string, Value>(key: Key, value: Value | undefined): { [K in Key]?: Value } {

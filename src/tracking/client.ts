@@ -130,7 +130,19 @@ export class MlflowClient {
     } catch {
       // Unknown routes and 401 answer in HTML, which helps nobody.
     }
-    throw new MlflowError(response.status, errorCode, message.slice(0, 500), retryAfter(response), this.host);
+    throw new MlflowError(
+      response.status,
+      errorCode,
+      this.withoutSecrets(message).slice(0, 500),
+      retryAfter(response),
+      this.host,
+    );
+  }
+
+  /** Proxies repeat a request's headers in their errors, and errors are stored in the run folder and its report. */
+  private withoutSecrets(message: string): string {
+    const credentials = this.endpoint.headers.Authorization?.replace(/^\S+ /, '');
+    return credentials ? message.replaceAll(credentials, '…') : message;
   }
 }
 

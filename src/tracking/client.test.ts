@@ -1,0 +1,36 @@
+/** Against a real HTTP server that repeats what it was sent, as debugging proxies do. */
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { MlflowClient } from './client.ts';
+import { resolveEndpoint } from './endpoint.ts';
+
+let server: Server;
+let port: number;
+beforeEach(async () => {
+  server = createServer((request, response) => {
+    response.writeHead(503, { 'Content-Type': 'application/json' });
+    response.end(JSON.stringify({ error_code: 'ECHO', message: `got ${request.headers.authorization}` }));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  port = (server.address() as AddressInfo).port;
+});
+afterEach(() => new Promise((resolve) => server.close(resolve)));
+
+it.each([
+  { MLFLOW_TRACKING_TOKEN: 'very-secret' },
+  { MLFLOW_TRACKING_USERNAME: 'me', MLFLOW_TRACKING_PASSWORD: 'very-secret' },
+])('keeps a token out of the message when a server repeats it: %o', async (environment) => {
+  const endpoint = resolveEndpoint(
+    `http://127.0.0.1:${port}`,
+    (name) => (environment as Readonly<Record<string, string>>)[name],
+  );
+  const error = await new MlflowClient(endpoint)
+    .call('GET', 'experiments/get')
+    .catch((cause) => cause as Error);
+  expect(error).toBeInstanceOf(Error);
+  const { message } = error as Error;
+  expect(message).toMatch(/503 ECHO got (Bearer|Basic) …/);
+  expect(message).not.toContain('very-secret');
+  expect(message).not.toContain(btoa('me:very-secret'));
+});
