@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { recipeLearningRates, type ScheduleSettings } from './index.ts';
+import { createSchedule, recipeLearningRates, type ScheduleSettings } from './index.ts';
 
 const run = { stepsPerEpoch: 10, totalSteps: 100 };
 const rates = (settings: Omit<ScheduleSettings, 'learning_rate'>) =>
@@ -52,5 +52,15 @@ describe('learning rates of a recipe', () => {
 
   it('refuses a scheduler that it does not know', () => {
     expect(() => rates({ scheduler: 'cosin' })).toThrow(/one of the schedulers/);
+  });
+});
+
+describe("torch's one-cycle policy", () => {
+  it('takes its length in steps, or in epochs of so many steps', () => {
+    const whole = createSchedule('torch.OneCycleLR', { max_lr: 0.2, total_steps: 40 });
+    const parts = createSchedule('torch.OneCycleLR', { max_lr: 0.2, epochs: 4, steps_per_epoch: 10 });
+    for (const step of [0, 11, 12, 39]) expect(parts(step, 1)).toBe(whole(step, 1));
+    expect(whole(11, 1)).toBeCloseTo(0.2, 12);
+    expect(() => createSchedule('torch.OneCycleLR', { max_lr: 0.2, epochs: 4 })).toThrow(/total_steps/);
   });
 });

@@ -2,6 +2,7 @@
  * The schedulers of `torch.optim.lr_scheduler` in closed form (torch's own recursions differ only by
  * rounding). Arguments keep torch's names and defaults; "step" is how often `scheduler.step()` was called.
  */
+import { ConfigError } from '../../core/index.ts';
 import { lambda, type Schedule } from './schedule.ts';
 
 export function stepLR(args: { step_size: number; gamma?: number }): Schedule {
@@ -63,17 +64,31 @@ export function cosineAnnealingWarmRestarts(args: {
   };
 }
 
-/** Smith's one-cycle policy. The rates come from `max_lr`; the base rate plays no part, as in torch. */
+/**
+ * Smith's one-cycle policy. The rates come from `max_lr`; the base rate plays no part, as in torch. Its length is
+ * `total_steps`, or `epochs` times `steps_per_epoch`.
+ */
 export function oneCycleLR(args: {
   max_lr: number;
-  total_steps: number;
+  total_steps?: number | null;
+  epochs?: number | null;
+  steps_per_epoch?: number | null;
   pct_start?: number;
   anneal_strategy?: 'cos' | 'linear';
   div_factor?: number;
   final_div_factor?: number;
   three_phase?: boolean;
 }): Schedule {
-  const { max_lr, total_steps, pct_start = 0.3, anneal_strategy = 'cos' } = args;
+  const { max_lr, pct_start = 0.3, anneal_strategy = 'cos' } = args;
+  const total_steps = args.total_steps ?? (args.epochs ?? Number.NaN) * (args.steps_per_epoch ?? Number.NaN);
+  if (!(total_steps > 0)) {
+    throw new ConfigError({
+      code: 'scheduler_length_missing',
+      expected: 'OneCycleLR with total_steps, or with epochs and steps_per_epoch',
+      received: JSON.stringify(args),
+      fix: 'give its length',
+    });
+  }
   const { div_factor = 25, final_div_factor = 1e4, three_phase = false } = args;
   const initial = max_lr / div_factor;
   const lowest = initial / final_div_factor;
