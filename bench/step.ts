@@ -139,15 +139,20 @@ function ourStep(stepCase: StepCase, device: Device): { step: Step; dispose(): v
     weightDecay: 0,
     noDecayNormBias: false,
   });
+  // Time in which at least one read is awaited: several may be under way at once.
   let waitedMs = 0;
+  let reads = 0;
+  let waitingSince = 0;
   const watched = {
     check: device.check,
     memory: device.memory,
     async read(tensor: tf.Tensor) {
-      const start = performance.now();
-      const values = await device.read(tensor);
-      waitedMs += performance.now() - start;
-      return values;
+      if (reads++ === 0) waitingSince = performance.now();
+      try {
+        return await device.read(tensor);
+      } finally {
+        if (--reads === 0) waitedMs += performance.now() - waitingSince;
+      }
     },
   };
   const optimizer = new Optimizer(createAlgorithm('adamw', {}), groups);
