@@ -139,7 +139,7 @@ function escapes(root: string, path: string): DataError {
   return new DataError({
     code: 'path_outside_root',
     expected: `a path that stays inside ${root}`,
-    received: path,
+    received: `${path}, which leads outside of it`,
     fix: 'name the file relative to that folder, without .. or links that lead outside',
   });
 }
