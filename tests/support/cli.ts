@@ -54,6 +54,9 @@ export async function startOcelli(args: readonly string[], options: CliOptions):
     cwd: options.cwd,
     env: { ...cleanEnvironment(options.cwd), ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],
+    // What hangs fails its test instead of the whole run.
+    timeout: 150_000,
+    killSignal: 'SIGKILL',
   });
   let stdout = '';
   let stderr = '';

@@ -57,6 +57,8 @@ export function topKAccuracy(
   for (let row = 0; row < samples; row++) {
     const target = truth[row]!;
     const score = data[row * classes + target]!;
+    // Nothing is greater than NaN, yet a model that computes NaN is never right.
+    if (Number.isNaN(score)) continue;
     let better = 0;
     for (let c = 0; c < classes; c++) {
       const other = data[row * classes + c]!;
