@@ -96,7 +96,7 @@ export function eventsOf(stdout: string): RunEvent[] {
 }
 
 /** Nothing of this machine's accounts or caches. */
-function cleanEnvironment(cwd: string): NodeJS.ProcessEnv {
+export function cleanEnvironment(cwd: string): NodeJS.ProcessEnv {
   const kept = Object.entries(process.env).filter(
     ([name]) => !/^(HF_|HUGGING|MLFLOW_|DATABRICKS_|AWS_|AZURE_|UC_|VITEST|NODE_ENV|DEBUG$)/.test(name),
   );
