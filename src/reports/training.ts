@@ -124,7 +124,9 @@ export function trainingSection(history: History): Section | undefined {
 /** The metrics between 0 and 1 over the run: the main ones, not one per class. */
 function metricFigure(history: History) {
   const names = evaluatedNames(history)
-    .filter((name) => !/_class_|loss|_micro$|_weighted$|mar_|_small$|_medium$|_large$/.test(name))
+    .filter(
+      (name) => !/_class_|loss|cardinality_error|_micro$|_weighted$|mar_|_small$|_medium$|_large$/.test(name),
+    )
     .filter((name) => metricPoints(history, name).length > 1)
     .slice(0, 5);
   if (names.length === 0) return undefined;

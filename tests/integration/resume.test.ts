@@ -4,6 +4,7 @@
  * augmented by threads; everything else is the real thing.
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -106,6 +107,11 @@ function start(
   return { child, ended, events };
 }
 
+/** A process that was killed before it had made a run left nothing to resume: it is started again. */
+function goingOn(out: string): string[] {
+  return existsSync(join(out, 'recipe.yaml')) ? ['resume'] : [];
+}
+
 /** What was computed, out of the log in the run folder: losses, norms, rates, metrics. */
 async function logged(out: string): Promise<unknown[]> {
   const lines = (await readFile(join(out, 'events.jsonl'), 'utf8')).trimEnd().split('\n');
@@ -163,7 +169,7 @@ describe.each(Object.keys(models))('a run of %s', (model) => {
     const out = join(folder, `${model}-killed`);
     const moments: number[] = [];
     for (let kills = 0; kills < 4; kills++) {
-      const run = start(model, out, ...(kills === 0 ? [] : ['resume']));
+      const run = start(model, out, ...goingOn(out));
       const moment = Math.random() * duration;
       moments.push(moment);
       const timer = setTimeout(() => run.child.kill('SIGKILL'), moment);
@@ -171,7 +177,7 @@ describe.each(Object.keys(models))('a run of %s', (model) => {
       clearTimeout(timer);
       if (code === 0) break;
     }
-    const { code, stderr } = await start(model, out, 'resume').ended;
+    const { code, stderr } = await start(model, out, ...goingOn(out)).ended;
     expect(stderr, `killed after ${moments.join(', ')} ms`).toBe('');
     expect(code).toBe(0);
     // The last evaluation is told again when a run is resumed after it.
