@@ -12,7 +12,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { encodeImage } from '#platform';
 import { derive, type RunEvent } from '../../src/core/index.ts';
 import { generateSampleDataset } from '../../src/data/index.ts';
@@ -21,6 +21,9 @@ import { fromConfig, saveModel } from '../../src/models/index.ts';
 import { builtCli, type Ended, eventsOf, ocelli, startOcelli } from '../support/cli.ts';
 import { HubServer } from '../support/hub.ts';
 import { tinyRecipe } from '../support/recipes.ts';
+
+// Each test starts a process or two; a machine may be busy.
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 let folder: string;
 beforeAll(async () => {

@@ -34,7 +34,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await server?.dispose();
   await rm(folder, { recursive: true, force: true });
-});
+}, 60_000);
 
 interface Run {
   info: { run_id: string; status: string; run_name: string; experiment_id: string };
