@@ -82,22 +82,21 @@ export function modelCard(card: ModelCard, facts: CardFacts): string {
     .concat('\n');
 }
 
+/** One result per split that was evaluated: metrics are named after theirs. */
 function modelIndex(card: ModelCard, facts: CardFacts): unknown {
-  const dataset = { name: card.data?.source ?? 'custom', type: 'custom' };
-  return [
-    {
-      name: card.name,
-      results: [
-        {
-          task: { type: pipelineTags[facts.task] },
-          dataset,
-          metrics: Object.entries(card.metrics ?? {})
-            .filter(([name]) => !name.includes('_class_'))
-            .map(([name, value]) => ({ type: name, name, value })),
-        },
-      ],
-    },
-  ];
+  const metrics = Object.entries(card.metrics ?? {}).filter(([name]) => !name.includes('_class_'));
+  const results = ['val', 'test'].flatMap((split) => {
+    const own = metrics.filter(([name]) => name.startsWith(`${split}_`));
+    if (own.length === 0) return [];
+    return [
+      {
+        task: { type: pipelineTags[facts.task] },
+        dataset: { name: card.data?.source ?? 'custom', type: 'custom', split },
+        metrics: own.map(([name, value]) => ({ type: name, name, value })),
+      },
+    ];
+  });
+  return [{ name: card.name, results }];
 }
 
 function introduction(card: ModelCard, facts: CardFacts): string {

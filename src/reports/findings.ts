@@ -108,7 +108,8 @@ export function trainingFindings(history: History): string[] {
   if (losses.length >= 3) {
     const best = losses.reduce((low, point) => (point[1] < low[1] ? point : low));
     const last = losses.at(-1)!;
-    if (last[1] > 1.05 * best[1] && best[0] < last[0]) {
+    // Smaller rises are the noise of a loss that has settled.
+    if (last[1] > 1.2 * best[1] && best[0] < last[0]) {
       findings.push(
         `Validation loss was lowest at step ${thousands(best[0])} (${number(best[1])}) and ended at ${number(last[1])}: the model began to overfit.`,
       );

@@ -2,7 +2,8 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Command, Option } from 'commander';
-import { ConfigError, type SplitName } from '../../core/index.ts';
+import { ConfigError, DataError, type SplitName } from '../../core/index.ts';
+import { isHubName } from '../../storage/index.ts';
 import { type CommonOptions, type Context, finish } from '../command.ts';
 import { columns, compact, grouped } from '../format.ts';
 import { loadRecipe } from '../recipe-file.ts';
@@ -75,6 +76,14 @@ async function runEval(context: Context, options: EvalOptions, ...args: never[])
 function ownRecipe(model: string): string {
   const path = join(model, 'recipe.yaml');
   if (existsSync(path)) return path;
+  if (!existsSync(model) && !isHubName(model)) {
+    throw new DataError({
+      code: 'model_missing',
+      expected: 'a run folder, a Hugging Face folder or a hub id (organisation/name)',
+      received: `${model}, where nothing is`,
+      fix: 'check the path',
+    });
+  }
   throw new ConfigError({
     code: 'data_missing',
     expected: '--data, the recipe whose data the model is evaluated on',
