@@ -2,6 +2,7 @@
  * Other formats to COCO: VOC, YOLO and class folders become one annotation file, which stays true where the
  * source is. Class folders give an annotation per picture that covers it whole.
  */
+import { DataError } from '../core/index.ts';
 import { openPlace } from '../storage/index.ts';
 import { mapLimited, orSetAside, readPictureSize } from './picture-sizes.ts';
 import type { RawDataset, RawImage } from './raw.ts';
@@ -32,6 +33,14 @@ export async function convertDataset(options: ConvertOptions): Promise<Converted
   const { from, format, annotationFile, signal } = options;
   const raw = await readRawDataset({ place: from, format, annotationFile, needsBoxes: false, signal });
   const { images, setAside } = await withSizes(raw, signal);
+  if (images.length === 0) {
+    throw new DataError({
+      code: 'nothing_to_convert',
+      expected: `pictures of a data set in ${from}`,
+      received: setAside.length > 0 ? `${setAside.length} that can't be read, and no other` : 'none',
+      fix: 'name the folder above the class folders, or the root of a VOC or YOLO data set',
+    });
+  }
   const coco = toCoco({ categories: raw.categories, images });
   const { volume, path } = await openPlace(options.out);
   await volume.write(path, JSON.stringify(coco), { contentType: 'application/json' });

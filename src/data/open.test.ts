@@ -375,6 +375,23 @@ test('VOC, YOLO and class folders convert to COCO', async () => {
   ]);
 });
 
+test('a folder without pictures that can be read converts to an error, not to an empty file', async () => {
+  await mkdir(join(root, 'empty'));
+  await put('broken/cat/1.png', 'no picture');
+  const out = join(root, 'out.json');
+  for (const [from, received] of [
+    ['empty', 'none'],
+    ['broken', "1 that can't be read, and no other"],
+  ] as const) {
+    await expect(convertDataset({ from: join(root, from), out })).rejects.toMatchObject({
+      code: 'nothing_to_convert',
+      received,
+      exitCode: 3,
+    });
+  }
+  await expect((await import('#platform')).files.read(out)).rejects.toThrow();
+});
+
 test("a model's classes map a data set by name", async () => {
   await putSplit('train');
   const classes = ClassMap.fromId2Label({ '0': 'dog', '1': 'bird', '2': 'cat' });
