@@ -118,6 +118,12 @@ describe('wrong use ends with 2', () => {
     });
   });
 
+  it('and names a model folder that is not there', async () => {
+    const { code, stderr } = await ocelli('eval', join(folder, 'no-such-run'));
+    expect(code).toBe(3);
+    expect(stderr).toMatch(/Received: .*no-such-run, where nothing is/);
+  });
+
   it('and with the exit code once the run has begun', async () => {
     const { code, stdout } = await ocelli(
       ...[
