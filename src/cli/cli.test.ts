@@ -189,6 +189,27 @@ describe('data', () => {
     expect(readFileSync(join(folder, 'described/index.html'), 'utf8')).toContain('<svg');
   });
 
+  it('is described as the run would choose it: `data.fraction` by the seed', async () => {
+    const digests = [1, 2].map(async (seed) => {
+      const { stdout } = await ocelli(
+        ...['data', 'stats', 'quickstart', 'data.train_data_path=sample:shapes?images=40&seed=1'],
+        ...[
+          'data.fraction=0.2',
+          `training.seed=${seed}`,
+          '--samples',
+          '1',
+          '--out',
+          `stats-${seed}`,
+          '--json',
+        ],
+      );
+      const { split, images, digest } = JSON.parse(stdout.split('\n')[0]!);
+      expect([split, images]).toEqual(['train', 8]);
+      return digest as string;
+    });
+    expect(new Set(await Promise.all(digests)).size).toBe(2);
+  });
+
   it('has its problems told at once, with exit code 3', async () => {
     const same = 'data.val_data_path=sample:shapes?images=12';
     const { code, stdout } = await ocelli(

@@ -100,7 +100,9 @@ async function runStats(context: Context, options: StatsOptions, ...args: never[
   ]);
   const task = recipe.model.task_type;
   const splits: DataReportSplit[] = [];
-  for (const [split, dataset] of Object.entries(await openSplits(settings, { task, signal }))) {
+  for (const [split, dataset] of Object.entries(
+    await openSplits(settings, { task, seed: recipe.training.seed, signal }),
+  )) {
     output.progress(split);
     const statistics = await datasetStatistics(dataset, { measure: true, signal });
     splits.push({
