@@ -95,6 +95,17 @@ describe('wrong use ends with 2', () => {
     expect(code).toBe(2);
   });
 
+  it('and is an object for programs', async () => {
+    const { code, stdout } = await ocelli('train', 'quickstart', '--bogus', '--json');
+    expect(code).toBe(2);
+    expect(JSON.parse(stdout)).toMatchObject({
+      type: 'failed',
+      code: 'wrong_usage',
+      message: expect.stringContaining("unknown option '--bogus'") as string,
+      exit_code: 2,
+    });
+  });
+
   it('and tells every problem of a recipe at once, with lines', async () => {
     writeFileSync(
       join(folder, 'bad.yaml'),

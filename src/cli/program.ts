@@ -37,7 +37,20 @@ export async function runProgram(args: readonly string[]): Promise<void> {
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     process.exitCode = error.exitCode === 0 ? 0 : 2;
+    if (process.exitCode === 2 && args.includes('--json')) console.log(JSON.stringify(usageFailure(error)));
   }
+}
+
+/** For programs, what people have read on stderr: no command has an output of its own yet. */
+function usageFailure(error: CommanderError): Readonly<Record<string, unknown>> {
+  return {
+    type: 'failed',
+    time: new Date().toISOString(),
+    code: 'wrong_usage',
+    message: error.message,
+    hint: '--help shows what is known, with examples',
+    exit_code: 2,
+  };
 }
 
 export function buildProgram(): Command {
