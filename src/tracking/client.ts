@@ -111,7 +111,10 @@ export class MlflowClient {
     let response: Response;
     try {
       // A redirect could carry the token to another host.
-      response = await this.fetcher(url, { ...init, redirect: 'error' });
+      // A new connection each time: the server closes an idle one after seconds, and while a step computes
+      // nobody here would notice before writing to it.
+      const headers = { ...init.headers, Connection: 'close' };
+      response = await this.fetcher(url, { ...init, headers, redirect: 'error' });
     } catch (cause) {
       const reason =
         cause instanceof Error
