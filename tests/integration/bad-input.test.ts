@@ -346,6 +346,22 @@ describe('a run that can not go on', () => {
   });
 });
 
+describe('a place that can not be written', () => {
+  it('is named, with the reason: 1', async () => {
+    writeFileSync(join(folder, 'file'), '');
+    for (const args of [
+      ['train', 'quickstart', '--device', 'wasm', '--out', 'file/run'],
+      ['init', '--out', 'file/recipe.yaml'],
+      ['data', 'sample', 'file/shapes'],
+    ]) {
+      const { code, stdout, stderr } = await ocelli([...args, '--json'], { cwd: folder });
+      expect(stderr).toMatch(/Expected to write file\/\S+ Received: a file where a folder should be/);
+      expect(eventsOf(stdout).at(-1)).toMatchObject({ type: 'failed', code: 'file_inaccessible' });
+      expect(code).toBe(1);
+    }
+  });
+});
+
 describe('Ctrl-C', () => {
   it('twice ends the run at once, with 130', async () => {
     writeFileSync(

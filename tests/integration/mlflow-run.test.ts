@@ -98,7 +98,10 @@ async function recipe(name: string, ...[options]: Parameters<typeof tinyRecipe>)
   return `${name}.yaml`;
 }
 
-describe.each(['classification', 'detection'] as const)('a tracked run of %s', (task) => {
+describe.each([
+  ['classification', 'best'],
+  ['detection', 'all'],
+] as const)('a tracked run of %s (log_model: %s)', (task, logModel) => {
   let events: RunEvent[];
   let run: Run;
 
@@ -110,7 +113,7 @@ describe.each(['classification', 'detection'] as const)('a tracked run of %s', (
         experiment_name: `whole-${task}`,
         run_name: `tiny ${task}`,
         registered_model_name: `shapes-${task}`,
-        log_model: 'best',
+        log_model: logModel,
         tags: { team: 'blue', size: 3 },
       },
     });
@@ -173,7 +176,7 @@ describe.each(['classification', 'detection'] as const)('a tracked run of %s', (
     }
   });
 
-  it('keeps recipe, events, report, predictions and the best checkpoint as artifacts', async () => {
+  it('keeps recipe, events, report, predictions and checkpoints as artifacts', async () => {
     const paths = await artifactPaths(run.info.run_id);
     expect(paths).toEqual(
       expect.arrayContaining([
@@ -186,7 +189,8 @@ describe.each(['classification', 'detection'] as const)('a tracked run of %s', (
         'checkpoints/best/state.json',
       ]),
     );
-    expect(paths.filter((path) => /checkpoints\/(last|step)/.test(path))).toEqual([]);
+    const others = new Set(paths.map((path) => /checkpoints\/(last|step)/.exec(path)?.[1] ?? ''));
+    expect([...others].sort()).toEqual(logModel === 'all' ? ['', 'last', 'step'] : ['']);
     for (const path of ['checkpoints/best/model.safetensors', 'events.jsonl']) {
       const { experiment_id, run_id } = run.info;
       const stored = `${server.uri}/api/2.0/mlflow-artifacts/artifacts/${experiment_id}/${run_id}/artifacts/${path}`;

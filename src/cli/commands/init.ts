@@ -1,7 +1,8 @@
 /** `ocelli init`: writes a commented recipe to start from. */
-import { existsSync, fstatSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, fstatSync } from 'node:fs';
 import { dirname, join, relative, resolve, sep } from 'node:path';
 import { Argument, type Command } from 'commander';
+import { files } from '#platform';
 import { recipeTemplate, type TemplateTask, templateTasks } from '../../config/index.ts';
 import { ConfigError } from '../../core/index.ts';
 import { type CommonOptions, type Context, finish } from '../command.ts';
@@ -60,8 +61,7 @@ async function runInit(context: Context, options: InitOptions, ...args: never[])
       fix: 'choose another name with --out, or replace it with --force',
     });
   }
-  mkdirSync(dirname(resolve(out)), { recursive: true });
-  writeFileSync(out, text);
+  await files.write(out, text);
   context.output.json({ type: 'recipe', task, path: out });
   context.output.result(`Wrote ${out}.`);
   context.output.say(`Fill in the data paths, then: ocelli data check ${out} && ocelli train ${out}`);

@@ -225,7 +225,8 @@ async function explain(error: unknown, path: string, action: string): Promise<un
       cause: error,
     });
   }
-  if (isMissing(error)) return missing(path, error);
+  // To write below a file is no question of a typing mistake.
+  if (isMissing(error) && !(code === 'ENOTDIR' && action === 'write')) return missing(path, error);
   if (code === 'ELOOP') {
     return new DataError({
       code: 'file_is_link',
@@ -241,6 +242,7 @@ async function explain(error: unknown, path: string, action: string): Promise<un
     EROFS: 'a file system that is read-only',
     EISDIR: 'a folder where a file should be',
     EEXIST: 'a file where a folder should be',
+    ENOTDIR: 'a file where a folder should be',
     EIO: 'an error of the disk',
     EMFILE: 'too many open files',
   };
