@@ -1,8 +1,8 @@
 /** The built command line as users meet it: help, exit codes, streams. */
 import { type ChildProcessWithoutNullStreams, execFile, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { parseRecipe } from '../config/index.ts';
@@ -49,6 +49,7 @@ function ended(child: ChildProcessWithoutNullStreams): Promise<Ended> {
 beforeAll(async () => {
   // Builds `src/cli/main.ts` as it ships; the lock keeps two test runs from writing the same files at once.
   const lock = join(root, '.cache/cli-build.lock');
+  mkdirSync(dirname(lock), { recursive: true });
   const run = ['flock', lock, process.execPath, 'scripts/run.mjs', 'src/cli/main.ts', '--version'] as const;
   await promisify(execFile)(run[0], run.slice(1), { cwd: root });
 }, 120_000);
