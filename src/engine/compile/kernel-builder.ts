@@ -1,0 +1,212 @@
+/**
+ * Writes one WGSL module: collects the buffers that the code touches as bindings, hands out names, and stores
+ * results. What a value is in this kernel (a load, or an expression computed in place) is asked of `ValueSource`,
+ * which the planner provides.
+ */
+import type { Lowering, Scope } from './lowering.ts';
+import type { Position } from './position.ts';
+import type { PlanBinding, PlanValue } from './types.ts';
+
+/** The planner's answers while a kernel is written. */
+export interface ValueSource {
+  /** How the value lies in memory, if it does (decided before any kernel that reads it is written). */
+  inMemory(value: number): PlanValue | undefined;
+  /** For a value that is not in memory: how to compute it, and which output of that node it is. */
+  lowering(value: number): { readonly lowering: Lowering; readonly output: number };
+  /** What is to be written when the kernel has an element of `value`: the value itself and what follows it. */
+  storesOf(value: number): readonly number[];
+}
+
+interface Binding extends PlanBinding {
+  readonly name: string;
+  readonly vectors: boolean;
+}
+
+export class KernelBuilder {
+  private readonly bindings: Binding[] = [];
+  private readonly declarations: string[] = [];
+  private readonly features = new Set<string>();
+  private names = 0;
+  private readonly body: BlockScope;
+
+  constructor(private readonly source: ValueSource) {
+    this.body = this.block();
+  }
+
+  /** The body of `main`. There are `group` (workgroup_id), `local` (local_invocation_id), `lane` (its index) and `invocation` (global id), all vec3<u32> but `lane` (u32). */
+  get main(): Scope {
+    return this.body;
+  }
+
+  /** A block of its own (the inside of a loop): its text is to be placed by the caller. Names of `outer` stay known. */
+  block(outer?: Scope): BlockScope {
+    return new BlockScope(this, outer as BlockScope | undefined);
+  }
+
+  name(prefix = 'v'): string {
+    return `${prefix}${this.names++}`;
+  }
+
+  /** Module-scope text: workgroup memory, constants, functions. */
+  declare(text: string): void {
+    this.declarations.push(text);
+  }
+
+  /** A module-scope function of i32 parameters; returns its name. */
+  fn(parameters: readonly string[], result: string, write: (scope: Scope) => string): string {
+    const name = this.name('f');
+    const scope = this.block();
+    const value = write(scope);
+    this.declare(
+      `fn ${name}(${parameters.map((parameter) => `${parameter}: i32`).join(', ')}) -> ${result} {\n${scope.text()}return ${value};\n}`,
+    );
+    return name;
+  }
+
+  enable(feature: string): void {
+    this.features.add(feature);
+  }
+
+  /** The array of a value in memory: `name[offset]` in its storage type. Undefined when it is not in memory. */
+  buffer(value: number, access: PlanBinding['access'] = 'read'): string | undefined {
+    const stored = this.source.inMemory(value);
+    if (!stored) return undefined;
+    if (stored.storage === 'f16') this.enable('f16');
+    return this.bind(value, access, false);
+  }
+
+  /**
+   * The array of a value in memory as vectors of four (`array<vec4<f32>>`, or vec4<f16>), when its size is a
+   * multiple of four; the caller sees to it that what it reads starts at a multiple of four. Undefined otherwise.
+   */
+  vectors(value: number, access: PlanBinding['access'] = 'read'): string | undefined {
+    const stored = this.source.inMemory(value);
+    if (!stored || (stored.storage !== 'f32' && stored.storage !== 'f16')) return undefined;
+    if (stored.shape.reduce((product, dimension) => product * dimension, 1) % 4 !== 0) return undefined;
+    if (stored.storage === 'f16') this.enable('f16');
+    return this.bind(value, access, true);
+  }
+
+  /** Stores an element and, where `value` has an epilogue, what follows it. `at` is a position in `value`. */
+  store(scope: Scope, value: number, at: Position, expression: string): void {
+    const block = scope as BlockScope;
+    block.define(value, at, block.let(expression));
+    for (const stored of this.source.storesOf(value)) {
+      const shape = this.source.inMemory(stored)!.shape;
+      const there = stored === value ? at : at.reshaped(shape);
+      this.write(block, stored, there, block.element(stored, there, true));
+    }
+  }
+
+  /** Stores an element of this very value and nothing else. */
+  write(scope: Scope, value: number, at: Position, expression: string): void {
+    const { storage } = this.source.inMemory(value)!;
+    const name = this.buffer(value, 'write')!;
+    const converted =
+      storage === 'u32'
+        ? `select(0u, 1u, ${expression})`
+        : storage === 'f16'
+          ? `f16(${expression})`
+          : expression;
+    scope.line(`${name}[${at.offset}] = ${converted};`);
+  }
+
+  /** @internal The value's element as an expression. `own`: computed here even though it lies in memory. */
+  resolve(scope: BlockScope, value: number, at: Position, own: boolean): string {
+    const stored = own ? undefined : this.source.inMemory(value);
+    if (stored) {
+      const loaded = `${this.buffer(value)!}[${at.offset}]`;
+      if (stored.storage === 'u32') return `(${loaded} != 0u)`;
+      return stored.storage === 'f16' ? `f32(${loaded})` : loaded;
+    }
+    const { lowering, output } = this.source.lowering(value);
+    if (lowering.kind !== 'element') throw new Error(`value ${value} must be in memory: it is no expression`);
+    return lowering.element(scope, at, output);
+  }
+
+  finish(workgroupSize: readonly [number, number, number]): {
+    wgsl: string;
+    bindings: PlanBinding[];
+    features: string[];
+  } {
+    const arrays = this.bindings.map(({ value, access, name, vectors }, i) => {
+      const { storage } = this.source.inMemory(value)!;
+      const type = vectors ? `vec4<${storage}>` : storage;
+      const mode = access === 'write' ? 'read_write' : 'read';
+      return `@group(0) @binding(${i}) var<storage, ${mode}> ${name}: array<${type}>;`;
+    });
+    const wgsl = [
+      ...[...this.features].map((feature) => `enable ${feature};`),
+      ...arrays,
+      ...this.declarations,
+      `@compute @workgroup_size(${workgroupSize.join(', ')})`,
+      'fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) local: vec3<u32>,',
+      '  @builtin(local_invocation_index) lane: u32, @builtin(global_invocation_id) invocation: vec3<u32>) {',
+      `${this.body.text()}}`,
+    ].join('\n');
+    return {
+      wgsl,
+      bindings: this.bindings.map(({ value, access }) => ({ value, access })),
+      features: [...this.features],
+    };
+  }
+
+  private bind(value: number, access: PlanBinding['access'], vectors: boolean): string {
+    const at = this.bindings.findIndex((binding) => binding.value === value && binding.vectors === vectors);
+    const known = this.bindings[at];
+    if (known) {
+      if (access === 'write' && known.access === 'read') this.bindings[at] = { ...known, access };
+      return known.name;
+    }
+    // The same names for the same code: equal kernels share a pipeline.
+    const name = `b${this.bindings.length}`;
+    this.bindings.push({ value, access, name, vectors });
+    return name;
+  }
+}
+
+export class BlockScope implements Scope {
+  private readonly lines: string[] = [];
+  private readonly known = new Map<string, string>();
+
+  constructor(
+    private readonly kernel: KernelBuilder,
+    private readonly outer?: BlockScope,
+  ) {}
+
+  element(value: number, at: Position, own = false): string {
+    const key = keyOf(value, at);
+    const found = this.find(key);
+    if (found !== undefined) return found;
+    const name = this.let(this.kernel.resolve(this, value, at, own));
+    this.known.set(key, name);
+    return name;
+  }
+
+  /** This value's element at this position has a name already. */
+  define(value: number, at: Position, name: string): void {
+    this.known.set(keyOf(value, at), name);
+  }
+
+  let(expression: string): string {
+    // Names and literals need no further name.
+    if (/^[\w.]+$/.test(expression)) return expression;
+    const name = this.kernel.name();
+    this.line(`let ${name} = ${expression};`);
+    return name;
+  }
+
+  line(statement: string): void {
+    this.lines.push(statement);
+  }
+
+  text(): string {
+    return this.lines.map((line) => `${line}\n`).join('');
+  }
+
+  private find(key: string): string | undefined {
+    return this.known.get(key) ?? this.outer?.find(key);
+  }
+}
+
+const keyOf = (value: number, at: Position): string => `${value}@${at.offset}`;

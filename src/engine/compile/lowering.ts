@@ -1,0 +1,130 @@
+/**
+ * How kernels of a recorded graph become WGSL. A lowering is one of three things:
+ *
+ *  - `element`: each output element is an expression of input elements at some position (arithmetic, broadcasts,
+ *    and views such as transpose, slice, pad, concat, gather). The planner writes it into whatever kernel
+ *    needs it, so chains of them cost one dispatch or none.
+ *  - `reduce`: elements of one input are combined along axes.
+ *  - `template`: a kernel with a structure of its own (matrix product, convolution, attention). It reads its
+ *    inputs through the same expressions and hands each result to `store`, where the planner appends what
+ *    follows element by element.
+ *
+ * One file of `lowerings/` per group of kernels registers them here by kernel name.
+ */
+import type { Graph, GraphAttribute, GraphDtype, GraphNode } from '../graph/index.ts';
+import type { KernelBuilder } from './kernel-builder.ts';
+import type { Position } from './position.ts';
+import type { PlanKernel } from './types.ts';
+
+/** A node with its surroundings, as a lowering sees it. */
+export interface LoweringNode<Attrs = Readonly<Record<string, GraphAttribute>>> {
+  readonly graph: Graph;
+  readonly node: GraphNode;
+  readonly attrs: Attrs;
+  /** Id of an input by TensorFlow.js' name for it (`a`, `x`, `filter`; `0`, `1`, … in lists). */
+  input(name: string): number;
+  shapeOf(value: number): readonly number[];
+  dtypeOf(value: number): GraphDtype;
+  /** The numbers of a constant, when the value is one: for axes, indices that are known. */
+  constantOf(value: number): ArrayLike<number> | undefined;
+  /** Id of an output (0). */
+  output(index?: number): number;
+}
+
+/** WGSL under construction: a block of statements, and what values are called in it. */
+export interface Scope {
+  /**
+   * An expression for an element of a graph value: f32, i32 or bool by its dtype. It loads from memory, or computes
+   * in place what the planner did not put into memory.
+   */
+  element(value: number, at: Position): string;
+  /** Gives an expression a name, so that it is computed once. */
+  let(expression: string): string;
+  line(statement: string): void;
+  /** The statements so far. */
+  text(): string;
+}
+
+export interface ElementLowering {
+  readonly kind: 'element';
+  /** 0: a view, nothing is computed. 1: cheap. 8: exp, tanh, pow, erf. The planner weighs recomputing against memory. */
+  readonly cost: number;
+  element(scope: Scope, at: Position, output: number): string;
+}
+
+export type Combine = 'sum' | 'prod' | 'max' | 'min' | 'any' | 'all';
+
+export interface ReduceLowering {
+  readonly kind: 'reduce';
+  readonly combine: Combine;
+  readonly input: number;
+  readonly axes: readonly number[];
+  /** What is combined, when that is not the input's element itself (squares, say). */
+  element?(scope: Scope, at: Position): string;
+  /** After combining: the mean's division. */
+  finish?(scope: Scope, total: string): string;
+}
+
+export interface TemplateLowering {
+  readonly kind: 'template';
+  /**
+   * Inputs that must lie in memory in their own order, rather than be reached through views: those that are read
+   * many times or by vectors. Others are read through views; arithmetic before them is always in memory.
+   */
+  readonly inMemory?: readonly number[];
+  /** Whether `store` of the first output may take what follows: false where an element is stored in several steps. */
+  readonly epilogue: boolean;
+  /** Writes the kernels, in order. */
+  build(writer: TemplateWriter): void;
+}
+
+export type Lowering = ElementLowering | ReduceLowering | TemplateLowering;
+
+export interface TemplateWriter {
+  readonly features: ReadonlySet<string>;
+  readonly limits: Readonly<Record<string, number>>;
+  /** Memory between the kernels of this template. */
+  temporary(shape: readonly number[], dtype?: GraphDtype): number;
+  /** A kernel that is written by `write` and appended to the plan. */
+  kernel(options: KernelOptions, write: (kernel: KernelBuilder) => void): void;
+}
+
+export interface KernelOptions {
+  readonly label: string;
+  readonly workgroupSize: readonly [number, number, number];
+  readonly workgroups: PlanKernel['workgroups'];
+  readonly flops?: number;
+  readonly bytes?: number;
+}
+
+/** Undefined: this node can't be lowered in this form (an odd attribute); the plan then says so. */
+type MakeLowering = (node: LoweringNode) => Lowering | undefined;
+
+const registry = new Map<string, MakeLowering>();
+
+export function registerLowering(kernels: string | readonly string[], make: MakeLowering): void {
+  for (const kernel of typeof kernels === 'string' ? [kernels] : kernels) registry.set(kernel, make);
+}
+
+export const hasLowering = (kernel: string): boolean => registry.has(kernel);
+
+export function lowerNode(graph: Graph, node: GraphNode): Lowering | undefined {
+  return registry.get(node.kernel)?.(describe(graph, node));
+}
+
+function describe(graph: Graph, node: GraphNode): LoweringNode {
+  return {
+    graph,
+    node,
+    attrs: node.attrs,
+    input(name) {
+      const id = node.inputs[name];
+      if (id === undefined) throw new Error(`${node.kernel} has no input ${name}`);
+      return id;
+    },
+    shapeOf: (value) => graph.values[value]!.shape,
+    dtypeOf: (value) => graph.values[value]!.dtype,
+    constantOf: (value) => graph.constants.get(value),
+    output: (index = 0) => node.outputs[index]!,
+  };
+}
