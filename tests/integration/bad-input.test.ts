@@ -360,6 +360,22 @@ describe('a place that can not be written', () => {
       expect(code).toBe(1);
     }
   });
+
+  it.skipIf(process.platform !== 'linux')('ends, where the file system takes no new folders: 1', async () => {
+    for (const args of [
+      ['train', 'quickstart', '--device', 'wasm', '--out', '/proc/nope/run'],
+      ['data', 'sample', '/proc/nope/shapes'],
+      ['init', '--out', '/proc/nope/recipe.yaml'],
+    ]) {
+      const env = { XDG_CACHE_HOME: '/proc/nope/cache' };
+      const { code, stdout, stderr } = await ocelli([...args, '--json'], { cwd: folder, env });
+      expect(stderr).toMatch(
+        /\/proc\/nope\/\S+ Received: a file system that takes no new folders \(ENOENT\)/,
+      );
+      expect(eventsOf(stdout).at(-1)).toMatchObject({ type: 'failed', code: 'file_inaccessible' });
+      expect(code).toBe(1);
+    }
+  });
 });
 
 describe('Ctrl-C', () => {

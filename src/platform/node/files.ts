@@ -12,7 +12,6 @@ import {
   appendFile,
   copyFile,
   link,
-  mkdir,
   open,
   readdir,
   realpath,
@@ -25,6 +24,7 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { DataError, RunError } from '../../core/index.ts';
 import type { DirectoryEntry, Files } from '../types.ts';
+import { makeFolder } from './make-folder.ts';
 
 /** Half-written files carry this ending, so that listings leave them out and a later clean-up finds them. */
 const unfinished = '.ocelli-unfinished';
@@ -48,7 +48,7 @@ export const files: Files = {
   async write(path, bytes) {
     const beside = besideOf(path);
     await explained(path, 'write', async () => {
-      await mkdir(dirname(path), { recursive: true });
+      await makeFolder(dirname(path));
       try {
         const handle = await open(beside, 'wx');
         try {
@@ -68,7 +68,7 @@ export const files: Files = {
 
   async append(path, bytes) {
     await explained(path, 'append to', async () => {
-      await mkdir(dirname(path), { recursive: true });
+      await makeFolder(dirname(path));
       await appendFile(path, bytes);
     });
   },
@@ -91,7 +91,7 @@ export const files: Files = {
 
   async rename(from, to) {
     await explained(to, 'rename to', async () => {
-      await mkdir(dirname(to), { recursive: true });
+      await makeFolder(dirname(to));
       const target = await entryOf(to);
       // A folder with content can't be replaced in one step: the old one steps aside first.
       const aside = target?.isDirectory ? `${to}.${randomBytes(4).toString('hex')}${unfinished}` : undefined;
@@ -111,7 +111,7 @@ export const files: Files = {
     const beside = besideOf(to);
     await explained(to, 'write', async () => {
       if (!(await entryOf(from))) throw await missing(from);
-      await mkdir(dirname(to), { recursive: true });
+      await makeFolder(dirname(to));
       try {
         // Some file systems have no hard links.
         await link(from, beside).catch(() => copyFile(from, beside));
@@ -127,9 +127,7 @@ export const files: Files = {
   },
 
   async makeDirectory(path) {
-    await explained(path, 'make', async () => {
-      await mkdir(path, { recursive: true });
-    });
+    await explained(path, 'make', () => makeFolder(path));
   },
 
   async realPath(path) {
@@ -225,8 +223,11 @@ async function explain(error: unknown, path: string, action: string): Promise<un
       cause: error,
     });
   }
-  // To write below a file is no question of a typing mistake.
-  if (isMissing(error) && !(code === 'ENOTDIR' && action === 'write')) return missing(path, error);
+  // To write below a file, or where no folder can be made, is no question of a typing mistake.
+  const makesFolder = error instanceof Error && 'syscall' in error && error.syscall === 'mkdir';
+  if (isMissing(error) && !makesFolder && !(code === 'ENOTDIR' && action === 'write')) {
+    return missing(path, error);
+  }
   if (code === 'ELOOP') {
     return new DataError({
       code: 'file_is_link',
@@ -237,6 +238,7 @@ async function explain(error: unknown, path: string, action: string): Promise<un
     });
   }
   const reason: Readonly<Record<string, string>> = {
+    ENOENT: 'a file system that takes no new folders',
     EACCES: 'no permission',
     EPERM: 'no permission',
     EROFS: 'a file system that is read-only',
@@ -251,7 +253,7 @@ async function explain(error: unknown, path: string, action: string): Promise<un
     code: 'file_inaccessible',
     expected: `to ${action} ${path}`,
     received: `${reason[code] ?? 'an error of the file system'} (${code})`,
-    fix: 'check the path, its permissions and the disk',
+    fix: makesFolder ? 'choose another folder' : 'check the path, its permissions and the disk',
     cause: error,
   });
 }

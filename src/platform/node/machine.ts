@@ -3,11 +3,12 @@
  * change only with the hardware or the versions. They live under `$XDG_CACHE_HOME/ocelli` (`~/.cache/ocelli`);
  * a folder that cannot be written costs the second again and nothing else.
  */
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { readFile, rename, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { cpus, homedir, release, type as systemType } from 'node:os';
 import { join } from 'node:path';
 import type { Machine, MachineNotes } from '../types.ts';
+import { makeFolder } from './make-folder.ts';
 
 const require = createRequire(import.meta.url);
 
@@ -53,7 +54,7 @@ export const machineNotes: MachineNotes = {
   },
   async write(name, value) {
     try {
-      await mkdir(folder(), { recursive: true });
+      await makeFolder(folder());
       const path = join(folder(), `${name}.json`);
       await writeFile(`${path}.${process.pid}`, JSON.stringify(value, null, 1));
       await rename(`${path}.${process.pid}`, path);
