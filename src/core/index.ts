@@ -1,4 +1,5 @@
 export * from './class-map.ts';
+export * from './counted.ts';
 export * from './errors.ts';
 export * from './events.ts';
 export * from './geometry.ts';

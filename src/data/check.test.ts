@@ -1,5 +1,5 @@
 /** `checkDataset` finds everything at once; `datasetStatistics` counts what is there. */
-import { cp, mkdtemp, readFile, rm, unlink, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, rm, unlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -100,6 +100,80 @@ test('finds everything at once', async () => {
   );
   const quick = await checkDataset(data, { task: 'detection', annotationsOnly: true });
   expect(quick.problems.map(({ code }) => code)).not.toContain('file_missing');
+});
+
+test('a wrong field hides neither the rest of its file nor its pictures', async () => {
+  await edit('train', ({ annotations }) => {
+    annotations[0]!.bbox = [1, 2, 3];
+    annotations[1]!.bbox = [1, 1, 0, 5];
+    annotations[2]!.bbox = [20, 20, 30, 5];
+    annotations[3]!.category_id = 'x';
+    delete annotations[4]!.bbox;
+    delete annotations[4]!.segmentation;
+  });
+  await writeFile(join(root, 'train/000006.png'), 'broken');
+  await cp(join(root, 'train/000001.png'), join(root, 'val/000002.png'));
+  const found = await codes();
+  expect(found.filter((line) => !line.includes('class'))).toEqual([
+    'error coco_invalid train annotations[0].bbox',
+    'error coco_invalid train annotations[3].category_id',
+    'warning box_without_area train annotations[1].bbox',
+    'warning box_outside_image train annotations[2].bbox',
+    'error box_missing train annotations[4]',
+    'error image_unreadable train 000006.png',
+    'error split_leakage val 000002.png',
+  ]);
+  // A class needs no box.
+  expect((await codes('classification')).join()).not.toMatch(/box_missing/);
+});
+
+test('VOC and YOLO: wrong lines hide neither odd boxes nor broken pictures', async () => {
+  const place = (name: string): DataSettings => ({
+    train_data_path: join(root, name),
+    val_data_path: join(root, 'val'),
+    val_annotation_file: join(root, 'val/annotations.json'),
+  });
+  const lines = async (name: string): Promise<string[]> => {
+    const { problems } = await checkDataset(place(name), { task: 'detection' });
+    const own = problems.filter(({ split, code }) => split === 'train' && !code.startsWith('class'));
+    return own.map(({ code, where, message }) => `${code} ${where}: ${message}`);
+  };
+  await mkdir(join(root, 'yolo'));
+  await cp(join(root, 'train/000001.png'), join(root, 'yolo/a.png'));
+  await cp(join(root, 'train/000002.png'), join(root, 'yolo/b.png'));
+  await writeFile(join(root, 'yolo/c.png'), 'broken');
+  await writeFile(join(root, 'yolo/classes.txt'), 'square\n');
+  await writeFile(join(root, 'yolo/a.txt'), '0 0.5 0.5\n0 0.5 0.5 0 0.2\n');
+  await writeFile(join(root, 'yolo/b.txt'), '0 0.9 0.5 0.5 0.2\n3 0.5 0.5 0.1 0.1\n');
+  expect(await lines('yolo')).toEqual([
+    'yolo_invalid a.png: line 1: expected a class number and 4 or at least 6 shares, received "0 0.5 0.5"',
+    expect.stringMatching(/^yolo_invalid b\.png: class 3, but .*classes\.txt names 1/),
+    'box_without_area a.png: the box [16, 12.8, 0, 6.4] has no area',
+    'box_outside_image b.png: the box [20.8, 12.8, 16, 6.4] reaches outside its image of 32 × 32',
+    expect.stringMatching(/^image_unreadable c\.png/),
+  ]);
+
+  const voc = (box: string): string =>
+    `<annotation><size><width>32</width><height>32</height></size><object><name>square</name><bndbox>${box}</bndbox></object></annotation>`;
+  await mkdir(join(root, 'voc'));
+  for (const name of ['a', 'b', 'c']) await cp(join(root, 'train/000001.png'), join(root, `voc/${name}.png`));
+  await writeFile(join(root, 'voc/a.xml'), voc('<xmin>1</xmin><ymin>1</ymin><xmax>9</xmax>'));
+  await writeFile(join(root, 'voc/b.xml'), '<annotation>');
+  await writeFile(join(root, 'voc/c.xml'), voc('<xmin>9</xmin><ymin>1</ymin><xmax>50</xmax><ymax>9</ymax>'));
+  expect(await lines('voc')).toEqual([
+    'voc_invalid a.xml: object[0].bndbox.ymax: expected a number, received nothing',
+    expect.stringMatching(/^voc_invalid b\.xml: line 1/),
+    'box_outside_image c.png: the box [8, 0, 42, 9] reaches outside its image of 32 × 32',
+  ]);
+});
+
+test('class folders have images and classes, and no annotations to count', async () => {
+  const out = join(root, 'folders');
+  await generateSampleDataset({ out, images: { train: 5, val: 1 }, size: 16, classes: 2, layout: 'folder' });
+  const folders = { train_data_path: join(out, 'train'), val_data_path: join(out, 'val') };
+  const text = formatDataReport(await checkDataset(folders, { task: 'classification' }));
+  expect(text).toMatch(/^train: 5 images, 2 classes \(folder, /);
+  expect(text).toMatch(/^val: 1 image, 1 class \(folder, /m);
 });
 
 test('files that cannot be read at all are problems, and the other splits are still checked', async () => {

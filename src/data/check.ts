@@ -4,7 +4,8 @@
  * that training and validation share makes the validation worth less than it says.
  */
 import { decodeImage } from '#platform';
-import { OcelliError, type SplitName, type TaskName } from '../core/index.ts';
+import { counted, OcelliError, type SplitName, type TaskName } from '../core/index.ts';
+import { boxProblem } from '../formats/coco/index.ts';
 import { sha256 } from './digest.ts';
 import { mapLimited, orSetAside } from './picture-sizes.ts';
 import type { RawDataset, RawImage } from './raw.ts';
@@ -27,7 +28,8 @@ export interface CheckedSplit {
   readonly source: string;
   readonly format: string;
   readonly images: number;
-  readonly annotations: number;
+  /** Missing for class folders: the folder is what an image has. */
+  readonly annotations?: number;
   readonly classes: number;
 }
 
@@ -62,10 +64,14 @@ export async function checkDataset(data: DataSettings, options: CheckOptions): P
       source: raw.source,
       format: raw.format,
       images: raw.images.length,
-      annotations: raw.images.reduce((sum, { annotations }) => sum + annotations.length, 0),
+      ...(raw.hasBoxes && {
+        annotations: raw.images.reduce((sum, { annotations }) => sum + annotations.length, 0),
+      }),
       classes: raw.categories.length,
     });
     if (split === 'train') train = raw;
+    // Those of COCO files are told with their JSON paths while they are read.
+    if (raw.format !== 'coco') problems.push(...boxProblems(split, raw));
     problems.push(...classProblems(split, raw, split === 'train' ? undefined : train));
     if (options.task === 'classification') {
       problems.push(...labelProblems(split, raw, data.multi_label ?? false));
@@ -81,10 +87,14 @@ export async function checkDataset(data: DataSettings, options: CheckOptions): P
 
 /** The report as text: a line per problem, grouped by kind, at most `most` of each. */
 export function formatDataReport(report: DataReport, most = 10): string {
-  const lines = report.splits.map(
-    ({ split, source, format, images, annotations, classes }) =>
-      `${split}: ${images} images, ${annotations} annotations, ${classes} classes (${format}, ${source})`,
-  );
+  const lines = report.splits.map(({ split, source, format, images, annotations, classes }) => {
+    const counts = [
+      counted(images, 'image'),
+      ...(annotations === undefined ? [] : [counted(annotations, 'annotation')]),
+      counted(classes, 'class', 'classes'),
+    ];
+    return `${split}: ${counts.join(', ')} (${format}, ${source})`;
+  });
   const groups = new Map<string, DataProblem[]>();
   for (const problem of report.problems) {
     const key = `${problem.severity} ${problem.code}`;
@@ -99,7 +109,9 @@ export function formatDataReport(report: DataReport, most = 10): string {
     if (group.length > most) lines.push(`  … and ${group.length - most} more`);
   }
   lines.push(
-    report.problems.length === 0 ? 'no problems' : `${report.errors} errors, ${report.warnings} warnings`,
+    report.problems.length === 0
+      ? 'no problems'
+      : `${counted(report.errors, 'error')}, ${counted(report.warnings, 'warning')}`,
   );
   return lines.join('\n');
 }
@@ -182,6 +194,15 @@ function usedNames(raw: RawDataset): Set<string> {
     for (const { categoryId } of annotations) add(categoryId);
   }
   return used;
+}
+
+function* boxProblems(split: SplitName, raw: RawDataset): Iterable<DataProblem> {
+  for (const image of raw.images) {
+    for (const { bbox } of image.annotations) {
+      const odd = boxProblem(bbox, image);
+      if (odd) yield { severity: 'warning', split, where: image.fileName, ...odd };
+    }
+  }
 }
 
 function* labelProblems(split: SplitName, raw: RawDataset, multiLabel: boolean): Iterable<DataProblem> {

@@ -6,6 +6,16 @@ import type { Category } from '../core/index.ts';
 import type { ByteSource } from '../storage/index.ts';
 import type { Annotation, DatasetFormat } from './types.ts';
 
+/** Something wrong or odd that a reader met, where someone wants to hear of all of it (`ocelli data check`). */
+export interface ReadProblem {
+  readonly severity: 'error' | 'warning';
+  /** Stable: `dangling_image_id`, `yolo_invalid`, … */
+  readonly code: string;
+  /** JSON path in the annotation file, or the file's name. */
+  readonly path: string;
+  readonly message: string;
+}
+
 export interface RawImage {
   readonly id: number | string;
   readonly fileName: string;

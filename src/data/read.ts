@@ -3,8 +3,7 @@
  * about tasks and classes.
  */
 import { ConfigError } from '../core/index.ts';
-import type { CocoProblem } from '../formats/coco/index.ts';
-import type { RawDataset } from './raw.ts';
+import type { RawDataset, ReadProblem } from './raw.ts';
 import { readClassFolders } from './readers/class-folders.ts';
 import { readCocoDataset } from './readers/coco.ts';
 import { type Folder, isPicture, nameOf, openFolder, parentPlace, placeExists } from './readers/folder-of.ts';
@@ -22,8 +21,8 @@ export interface ReadRequest {
   /** Whether objects must have boxes. */
   readonly needsBoxes?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** Told what is odd in a COCO file, which is then read as far as it goes. */
-  readonly onProblem?: ((problem: CocoProblem) => void) | undefined;
+  /** Told what is wrong or odd in the annotations, which are then read as far as they go. */
+  readonly onProblem?: ((problem: ReadProblem) => void) | undefined;
 }
 
 /** What lies at a place, before classes are mapped. */
@@ -51,9 +50,9 @@ export async function readRawDataset(request: ReadRequest): Promise<RawDataset> 
     case 'folder':
       return readClassFolders(folder, signal);
     case 'voc':
-      return readVocDataset(folder, annotationFile, signal);
+      return readVocDataset(folder, { ...request, annotationFile });
     case 'yolo':
-      return readYoloDataset(folder, annotationFile, signal);
+      return readYoloDataset(folder, { ...request, annotationFile });
   }
 }
 

@@ -1,13 +1,14 @@
 /** COCO annotation files as data sets. */
-import { DataError } from '../../core/index.ts';
+import { counted, DataError } from '../../core/index.ts';
 import {
   type CocoFile,
   type CocoId,
-  type CocoProblem,
   findCocoProblems,
+  findReadingProblems,
   parseCoco,
+  readCoco,
 } from '../../formats/coco/index.ts';
-import type { RawDataset, RawImage } from '../raw.ts';
+import type { RawDataset, RawImage, ReadProblem } from '../raw.ts';
 import type { Annotation } from '../types.ts';
 import { type Folder, nameOf, readPlace } from './folder-of.ts';
 
@@ -18,15 +19,13 @@ export interface CocoRequest {
   /** Whether objects must have boxes; for classification the category is enough. */
   readonly needsBoxes: boolean;
   readonly signal?: AbortSignal | undefined;
-  /** Told everything that is odd, where contradictions are not to be refused (`ocelli data check`). */
-  readonly onProblem?: ((problem: CocoProblem) => void) | undefined;
+  /** Told everything that is wrong, where it is not to be refused (`ocelli data check`). */
+  readonly onProblem?: ((problem: ReadProblem) => void) | undefined;
 }
 
 export async function readCocoDataset(request: CocoRequest): Promise<RawDataset> {
-  const { folder, annotationFile } = request;
-  const file = parseCoco(await readPlace(annotationFile, request.signal), annotationFile);
-  if (request.onProblem) for (const problem of findCocoProblems(file)) request.onProblem(problem);
-  else refuseContradictions(file, request);
+  const { folder } = request;
+  const file = await readFile(request);
   const subfolder = await findImages(file, folder);
   return {
     source: folder.place,
@@ -40,6 +39,22 @@ export async function readCocoDataset(request: CocoRequest): Promise<RawDataset>
     hasBoxes: true,
     open: (fileName) => folder.open(subfolder + fileName),
   };
+}
+
+/** The file, when it is right; with someone to tell the problems to, what is right of it. */
+async function readFile(request: CocoRequest): Promise<CocoFile> {
+  const { annotationFile, signal, onProblem, needsBoxes } = request;
+  const bytes = await readPlace(annotationFile, signal);
+  if (!onProblem) {
+    const file = parseCoco(bytes, annotationFile);
+    refuseContradictions(file, request);
+    return file;
+  }
+  const reading = readCoco(bytes, annotationFile);
+  for (const problem of findReadingProblems(reading)) {
+    if (needsBoxes || problem.code !== 'box_missing') onProblem(problem);
+  }
+  return reading.file;
 }
 
 /** Images with their objects, in the order of the file. */
@@ -74,19 +89,14 @@ function refuseContradictions(file: CocoFile, { annotationFile, needsBoxes }: Co
   const note = (text: string): void => {
     if (count++ < 20) problems.push(text);
   };
-  for (const { severity, path, message } of findCocoProblems(file)) {
-    if (severity === 'error') note(`${path}: ${message}`);
-  }
-  if (needsBoxes) {
-    for (const [position, { bbox }] of file.annotations.entries()) {
-      if (!bbox) note(`annotations[${position}]: no bbox and no segmentation to take it from`);
-    }
+  for (const { code, severity, path, message } of findCocoProblems(file)) {
+    if (severity === 'error' && (needsBoxes || code !== 'box_missing')) note(`${path}: ${message}`);
   }
   if (count === 0) return;
   throw new DataError({
     code: 'coco_inconsistent',
     expected: `annotations in ${annotationFile} that fit together`,
-    received: `${count} ${count === 1 ? 'contradiction' : 'contradictions'}`,
+    received: counted(count, 'contradiction'),
     fix: 'correct the file; `ocelli data check` lists everything that is wrong with a data set',
     problems: count > problems.length ? [...problems, `… and ${count - problems.length} more`] : problems,
   });

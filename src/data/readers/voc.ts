@@ -3,17 +3,22 @@
  * such as `ImageSets/Main/train.txt` chooses the images. Classes are the names that occur, in ascending
  * order, numbered from 1. Objects marked as difficult become crowds, as VOC's evaluation leaves them out.
  */
-import { DataError } from '../../core/index.ts';
+import { counted, DataError } from '../../core/index.ts';
 import { parseVoc, type VocAnnotation } from '../../formats/voc/index.ts';
 import { mapLimited } from '../picture-sizes.ts';
-import type { RawDataset } from '../raw.ts';
+import type { RawDataset, ReadProblem } from '../raw.ts';
 import { type Folder, isPicture, readPlace } from './folder-of.ts';
 
-export async function readVocDataset(
-  folder: Folder,
-  listFile: string | undefined,
-  signal?: AbortSignal,
-): Promise<RawDataset> {
+interface VocRequest {
+  /** A list of image ids. */
+  readonly annotationFile?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** Told of each broken file, which is then left out instead of refused. */
+  readonly onProblem?: ((problem: ReadProblem) => void) | undefined;
+}
+
+export async function readVocDataset(folder: Folder, request: VocRequest): Promise<RawDataset> {
+  const { annotationFile: listFile, signal, onProblem } = request;
   const pictures = new Map<string, string>();
   let xmlFiles: string[] = [];
   for await (const { path } of folder.list(signal)) {
@@ -26,17 +31,25 @@ export async function readVocDataset(
     const wanted = new Set(text.split(/\r?\n/).map((line) => line.trim().split(/\s+/)[0]!));
     xmlFiles = xmlFiles.filter((path) => wanted.has(stemOf(path)));
   }
-  const read = await mapLimited(xmlFiles, 16, async (path): Promise<VocAnnotation | DataError> => {
-    try {
-      return parseVoc(await folder.open(path).read(undefined, signal), path);
-    } catch (error) {
-      if (error instanceof DataError) return error;
-      throw error;
-    }
-  });
-  const broken = read.filter((item) => item instanceof DataError);
-  if (broken.length > 0) throw brokenFiles(folder.place, broken);
-  const files = read.flatMap((item) => (item instanceof DataError ? [] : [item]));
+  const broken: { readonly path: string; readonly message: string }[] = [];
+  const read = await mapLimited(
+    xmlFiles,
+    16,
+    async (path): Promise<(VocAnnotation & { readonly path: string }) | undefined> => {
+      try {
+        return { path, ...parseVoc(await folder.open(path).read(undefined, signal), path) };
+      } catch (error) {
+        if (!(error instanceof DataError)) throw error;
+        broken.push(...error.problems.map((message) => ({ path, message })));
+        return undefined;
+      }
+    },
+  );
+  broken.sort((a, b) => (a.path < b.path ? -1 : 1));
+  if (onProblem) {
+    for (const problem of broken) onProblem({ severity: 'error', code: 'voc_invalid', ...problem });
+  } else if (broken.length > 0) throw brokenFiles(folder.place, broken);
+  const files = read.filter((item) => item !== undefined);
   const names = [...new Set(files.flatMap(({ objects }) => objects.map(({ name }) => name)))].sort();
   const ids = new Map(names.map((name, position) => [name, position + 1]));
   let nextId = 1;
@@ -46,7 +59,7 @@ export async function readVocDataset(
     categories: names.map((name, position) => ({ id: position + 1, name })),
     images: files.map((file, position) => ({
       id: position + 1,
-      fileName: pictures.get(stemOf(xmlFiles[position]!)) ?? file.fileName,
+      fileName: pictures.get(stemOf(file.path)) ?? file.fileName,
       height: file.height,
       width: file.width,
       annotations: file.objects.map(({ name, bbox, difficult }) => ({
@@ -68,15 +81,16 @@ function stemOf(path: string): string {
   return path.slice(path.lastIndexOf('/') + 1).replace(/\.[^.]*$/, '');
 }
 
-function brokenFiles(place: string, errors: readonly DataError[]): DataError {
-  const lines = errors.map(
-    (error) => `${error.expected.replace(/^.* in /, '')}: ${error.problems.join('; ')}`,
-  );
+function brokenFiles(
+  place: string,
+  broken: readonly { readonly path: string; readonly message: string }[],
+): DataError {
+  const lines = broken.map(({ path, message }) => `${path}: ${message}`);
   return new DataError({
     code: 'voc_invalid',
     expected: `PASCAL VOC annotations below ${place}`,
-    received: `${errors.length} files that can't be read as such`,
-    fix: 'correct these files',
+    received: `${counted(new Set(broken.map(({ path }) => path)).size, 'file')} that can't be read as such`,
+    fix: 'correct what is named',
     problems: lines.length > 20 ? [...lines.slice(0, 20), `… and ${lines.length - 20} more`] : lines,
   });
 }

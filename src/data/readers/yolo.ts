@@ -3,19 +3,24 @@
  * picture) and class names in `data.yaml` or `classes.txt`. Category ids are YOLO's class numbers, from 0.
  * Boxes are shares of the picture, so the header of every picture is read for its size.
  */
-import { DataError, type Size } from '../../core/index.ts';
+import { counted, DataError, type Size } from '../../core/index.ts';
 import { parseYoloClasses, parseYoloLabels } from '../../formats/yolo/index.ts';
 import { openPlace } from '../../storage/index.ts';
 import { mapLimited, readPictureSize } from '../picture-sizes.ts';
-import type { RawDataset, RawImage } from '../raw.ts';
+import type { RawDataset, RawImage, ReadProblem } from '../raw.ts';
 import { type Folder, isPicture, parentPlace, placeExists, readPlace } from './folder-of.ts';
 
-export async function readYoloDataset(
-  folder: Folder,
-  classFile: string | undefined,
-  signal?: AbortSignal,
-): Promise<RawDataset> {
-  const namesFile = classFile ?? (await findYoloClasses(folder.place));
+interface YoloRequest {
+  /** The file with the class names. */
+  readonly annotationFile?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** Told of each wrong line, which is then left out instead of refused. */
+  readonly onProblem?: ((problem: ReadProblem) => void) | undefined;
+}
+
+export async function readYoloDataset(folder: Folder, request: YoloRequest): Promise<RawDataset> {
+  const { annotationFile, signal, onProblem } = request;
+  const namesFile = annotationFile ?? (await findYoloClasses(folder.place));
   if (namesFile === undefined) {
     throw new DataError({
       code: 'yolo_classes_missing',
@@ -27,22 +32,17 @@ export async function readYoloDataset(
   const names = parseYoloClasses(new TextDecoder().decode(await readPlace(namesFile, signal)), namesFile);
   const pictures: string[] = [];
   for await (const { path } of folder.list(signal)) if (isPicture(path)) pictures.push(path);
-  const problems: string[] = [];
+  const problems: { readonly path: string; readonly message: string }[] = [];
   let nextId = 1;
   const read = await mapLimited(pictures, 16, (path) => readLabels(folder, path, signal));
   const images: RawImage[] = read.map(({ size, text }, position) => {
     const fileName = pictures[position]!;
-    let objects: ReturnType<typeof parseYoloLabels> = [];
-    try {
-      // The size is 0 for a picture that can't be read: the loader sets it aside and counts it.
-      objects = parseYoloLabels(text, size, fileName);
-    } catch (error) {
-      if (!(error instanceof DataError)) throw error;
-      problems.push(...error.problems.map((problem) => `${fileName}: ${problem}`));
-    }
+    // The size is 0 for a picture that can't be read: the loader sets it aside and counts it.
+    const objects = parseYoloLabels(text, size, (message) => problems.push({ path: fileName, message }));
     const unknown = objects.find(({ classIndex }) => classIndex >= names.length);
     if (unknown) {
-      problems.push(`${fileName}: class ${unknown.classIndex}, but ${namesFile} names ${names.length}`);
+      const message = `class ${unknown.classIndex}, but ${namesFile} names ${names.length}`;
+      problems.push({ path: fileName, message });
     }
     return {
       id: position + 1,
@@ -59,7 +59,9 @@ export async function readYoloDataset(
       categoryIds: [],
     };
   });
-  if (problems.length > 0) throw wrongLabels(folder.place, problems);
+  if (onProblem) {
+    for (const problem of problems) onProblem({ severity: 'error', code: 'yolo_invalid', ...problem });
+  } else if (problems.length > 0) throw wrongLabels(folder.place, problems);
   return {
     source: folder.place,
     format: 'yolo',
@@ -109,13 +111,16 @@ function labelPlaces(root: string, path: string): string[] {
   return [parts.join('/'), text];
 }
 
-function wrongLabels(place: string, problems: readonly string[]): DataError {
+function wrongLabels(
+  place: string,
+  problems: readonly { readonly path: string; readonly message: string }[],
+): DataError {
+  const lines = problems.map(({ path, message }) => `${path}: ${message}`);
   return new DataError({
     code: 'yolo_invalid',
     expected: `YOLO labels for ${place}`,
-    received: `${problems.length} problems`,
+    received: counted(lines.length, 'problem'),
     fix: 'correct the lines that are named',
-    problems:
-      problems.length > 20 ? [...problems.slice(0, 20), `… and ${problems.length - 20} more`] : problems,
+    problems: lines.length > 20 ? [...lines.slice(0, 20), `… and ${lines.length - 20} more`] : lines,
   });
 }

@@ -1,7 +1,7 @@
 /** COCO files: what is read, what is refused with which words, and how fast. */
 import { expect, test } from 'vitest';
 import { DataError } from '../../core/index.ts';
-import { type CocoFile, findCocoProblems, parseCoco } from './index.ts';
+import { type CocoFile, findCocoProblems, findReadingProblems, parseCoco, readCoco } from './index.ts';
 
 const parse = (file: unknown): CocoFile => parseCoco(JSON.stringify(file), 'test.json');
 const image = { id: 1, file_name: 'a.jpg', width: 20, height: 10 };
@@ -106,7 +106,7 @@ test('names every wrong field by its path, all at once', () => {
 test('lists the first problems and counts the rest', () => {
   const { problems } = refused({ images: Array.from({ length: 100 }, () => ({})), annotations: [] });
   expect(problems).toHaveLength(21);
-  expect(problems.at(-1)).toBe('… and 80 more');
+  expect(problems.at(-1)).toBe('… and 180 more');
 });
 
 test.each([
@@ -154,6 +154,41 @@ test('finds what does not fit together', () => {
     'box_outside_image annotations[5].bbox',
     'mask_of_other_size annotations[7].segmentation.size',
   ]);
+});
+
+test('a wrong field hides nothing: the rest is judged at its place in the file', () => {
+  const text = JSON.stringify({
+    images: [{ id: 5 }, image, { id: 6, file_name: 'b.jpg', width: 'wide', height: 9 }],
+    categories: [category, { id: 4 }],
+    annotations: [
+      { ...box, bbox: [1, 2, 3], area: 'large' },
+      { ...box, image_id: null },
+      { ...box, id: 8, bbox: [1, 1, 0, 4] },
+      { ...box, id: 9, image_id: 5, category_id: 4 },
+      { ...box, id: 9, image_id: 77 },
+      { image_id: 6, category_id: 3 },
+    ],
+  });
+  const reading = readCoco(text, 'test.json');
+  const found = [...findReadingProblems(reading)].map(({ code, path }) => `${code} ${path}`);
+  expect(found).toEqual([
+    'coco_invalid images[0].file_name',
+    'coco_invalid images[2].width',
+    'coco_invalid annotations[0].bbox',
+    'coco_invalid annotations[0].area',
+    'coco_invalid annotations[1].image_id',
+    'coco_invalid categories[1].name',
+    // Not that annotations[0] has no box, annotations[3] no image and images[2] no size: told above.
+    'box_without_area annotations[2].bbox',
+    'duplicate_annotation_id annotations[4].id',
+    'dangling_image_id annotations[4].image_id',
+    'box_missing annotations[5]',
+  ]);
+  expect(reading.file.images.map(({ id, width }) => [id, width])).toEqual([
+    [1, 20],
+    [6, 0],
+  ]);
+  expect(reading.file.annotations.map(({ id }) => id)).toEqual([7, 8, 9, 9, 10]);
 });
 
 test('200,000 annotations take a few times as long as JSON.parse', () => {

@@ -4,6 +4,6 @@
  *     const file = parseCoco(bytes, 'instances_train2017.json');
  *     const problems = [...findCocoProblems(file)];
  */
-export { parseCoco } from './parse.ts';
-export { type CocoProblem, findCocoProblems } from './problems.ts';
+export { parseCoco, readCoco } from './parse.ts';
+export { boxProblem, type CocoProblem, findCocoProblems, findReadingProblems } from './problems.ts';
 export type * from './types.ts';

@@ -5,9 +5,9 @@
  * Plain loops and no schema library: a training set of COCO has 860,000 annotations, and this takes little
  * more time than `JSON.parse` itself.
  */
-import { DataError } from '../../core/index.ts';
+import { counted, DataError } from '../../core/index.ts';
 import { areaOf, boxOf, type Rle, rleToRuns, type Segmentation } from '../rle/index.ts';
-import type { CocoCategory, CocoFile, CocoId, CocoImage, CocoObject } from './types.ts';
+import type { CocoCategory, CocoFile, CocoId, CocoImage, CocoObject, CocoReading } from './types.ts';
 
 type Json = unknown;
 type JsonObject = Readonly<Record<string, Json>>;
@@ -22,21 +22,44 @@ const listed = 20;
  * @throws DataError `coco_invalid` with every complaint
  */
 export function parseCoco(bytes: Uint8Array | string, source: string): CocoFile {
+  const { file, complaints } = readCoco(bytes, source);
+  if (complaints.length === 0) return file;
+  const more = complaints.length - listed;
+  const lines = complaints.slice(0, listed).map(({ path, message }) => `${path}: ${message}`);
+  throw invalid(source, more > 0 ? [...lines, `… and ${more} more`] : lines);
+}
+
+/**
+ * Reads what can be read and complains of the rest. A wrong field is left out; what has no identity without it
+ * (an annotation without its image) is left out whole.
+ *
+ * @throws DataError for text that is no JSON, or no object
+ */
+export function readCoco(bytes: Uint8Array | string, source: string): CocoReading {
   const root = parseJson(bytes, source);
-  const complaints = new Complaints();
   if (!isObject(root)) {
     throw invalid(source, [
       `$: expected an object with images, annotations and categories, received ${show(root)}`,
     ]);
   }
-  const file: CocoFile = {
-    images: readList(root, 'images', complaints, readImage),
-    annotations:
-      root.annotations === undefined ? [] : readList(root, 'annotations', complaints, readAnnotation),
-    categories: root.categories === undefined ? [] : readList(root, 'categories', complaints, readCategory),
+  const complaints = new Complaints();
+  const images = readList(root, 'images', complaints, readImage);
+  const none = { items: [], positions: [] };
+  const annotations =
+    root.annotations === undefined ? none : readList(root, 'annotations', complaints, readAnnotation);
+  const categories =
+    root.categories === undefined ? none : readList(root, 'categories', complaints, readCategory);
+  return {
+    file: withIds({ images: images.items, annotations: annotations.items, categories: categories.items }),
+    positions: {
+      images: images.positions,
+      annotations: annotations.positions,
+      categories: categories.positions,
+    },
+    complaints: complaints.list,
+    lostImages: complaints.lostImages,
+    lostCategories: complaints.lostCategories,
   };
-  complaints.throwIfAny(source);
-  return withIds(file);
 }
 
 function parseJson(bytes: Uint8Array | string, source: string): Json {
@@ -60,71 +83,75 @@ function parseJson(bytes: Uint8Array | string, source: string): Json {
 
 type ReadItem<Item> = (item: JsonObject, path: () => string, complaints: Complaints) => Item | undefined;
 
-function readList<Item>(root: JsonObject, key: string, complaints: Complaints, read: ReadItem<Item>): Item[] {
+/** The items that could be read, and where each stands in the file. */
+interface ReadItems<Item> {
+  readonly items: Item[];
+  readonly positions: number[];
+}
+
+function readList<Item>(
+  root: JsonObject,
+  key: string,
+  complaints: Complaints,
+  read: ReadItem<Item>,
+): ReadItems<Item> {
   const list = root[key];
-  if (!Array.isArray(list)) {
-    complaints.add(() => `${key}: expected a list, received ${show(list)}`);
-    return [];
-  }
   const items: Item[] = [];
+  const positions: number[] = [];
+  if (!Array.isArray(list)) {
+    complaints.add(key, `expected a list, received ${show(list)}`);
+    return { items, positions };
+  }
   for (let i = 0; i < list.length; i++) {
     const item: Json = list[i];
-    const path = (): string => `${key}[${i}]`;
     if (!isObject(item)) {
-      complaints.add(() => `${path()}: expected an object, received ${show(item)}`);
+      complaints.add(`${key}[${i}]`, `expected an object, received ${show(item)}`);
       continue;
     }
-    const value = read(item, path, complaints);
-    if (value !== undefined) items.push(value);
+    const value = read(item, () => `${key}[${i}]`, complaints);
+    if (value === undefined) continue;
+    items.push(value);
+    positions.push(i);
   }
-  return items;
+  return { items, positions };
 }
 
 const readImage: ReadItem<CocoImage> = (item, path, complaints) => {
   const { id, file_name, width = 0, height = 0 } = item;
-  const good =
-    complaints.check(isId(id), path, 'id', 'a whole number or a text', id) &&
-    complaints.check(isText(file_name), path, 'file_name', 'a file name', file_name) &&
-    complaints.check(isLength(width), path, 'width', 'a number of pixels', width) &&
-    complaints.check(isLength(height), path, 'height', 'a number of pixels', height);
-  if (!good) return undefined;
+  const known = complaints.check(isId(id), path, 'id', 'a whole number or a text', id);
+  const named = complaints.check(isText(file_name), path, 'file_name', 'a file name', file_name);
+  const wide = complaints.check(isLength(width), path, 'width', 'a number of pixels', width);
+  const high = complaints.check(isLength(height), path, 'height', 'a number of pixels', height);
+  if (!known || !named) {
+    if (known) complaints.lostImages.add(id as CocoId);
+    return undefined;
+  }
   return {
     id: id as CocoId,
     file_name: file_name as string,
-    width: width as number,
-    height: height as number,
+    width: wide && high ? (width as number) : 0,
+    height: wide && high ? (height as number) : 0,
   };
 };
 
 const readAnnotation: ReadItem<CocoObject> = (item, path, complaints) => {
   const { id = Number.NaN, image_id, category_id, bbox, area, iscrowd = 0, keypoints } = item;
-  const good =
-    complaints.check(Number.isNaN(id) || isInteger(id), path, 'id', 'a whole number', id) &&
-    complaints.check(isId(image_id), path, 'image_id', "an image's id", image_id) &&
-    complaints.check(isInteger(category_id), path, 'category_id', "a category's id", category_id) &&
-    complaints.check(
-      isMissing(bbox) || isBox(bbox),
-      path,
-      'bbox',
-      'x, y, width, height as four numbers',
-      bbox,
-    ) &&
-    complaints.check(isMissing(area) || isNumber(area), path, 'area', 'a number', area) &&
-    complaints.check(isFlag(iscrowd), path, 'iscrowd', '0 or 1', iscrowd) &&
-    complaints.check(
-      isMissing(keypoints) || isKeypoints(keypoints),
-      path,
-      'keypoints',
-      'x, y, visibility, repeated, as numbers',
-      keypoints,
-    );
-  if (!good) return undefined;
+  const numbered = Number.isNaN(id) || isInteger(id);
+  complaints.check(numbered, path, 'id', 'a whole number', id);
+  const placed = complaints.check(isId(image_id), path, 'image_id', "an image's id", image_id);
+  const named = complaints.check(isInteger(category_id), path, 'category_id', "a category's id", category_id);
+  const boxes = 'x, y, width, height as four numbers';
+  complaints.check(isMissing(bbox) || isBox(bbox), path, 'bbox', boxes, bbox);
+  complaints.check(isMissing(area) || isNumber(area), path, 'area', 'a number', area);
+  complaints.check(isFlag(iscrowd), path, 'iscrowd', '0 or 1', iscrowd);
+  const points = 'x, y, visibility, repeated, as numbers';
+  complaints.check(isMissing(keypoints) || isKeypoints(keypoints), path, 'keypoints', points, keypoints);
   const segmentation = readSegmentation(item.segmentation, path, complaints);
-  if (segmentation === 'wrong') return undefined;
+  if (!placed || !named) return undefined;
   const box = isBox(bbox) ? bbox : segmentation && boundsOf(segmentation);
   const size = isNumber(area) ? area : segmentation ? surfaceOf(segmentation) : box && box[2] * box[3];
   return {
-    id: id as number,
+    id: numbered ? (id as number) : Number.NaN,
     image_id: image_id as CocoId,
     category_id: category_id as number,
     iscrowd: iscrowd === 1 || iscrowd === true,
@@ -137,10 +164,12 @@ const readAnnotation: ReadItem<CocoObject> = (item, path, complaints) => {
 
 const readCategory: ReadItem<CocoCategory> = (item, path, complaints) => {
   const { id, name, supercategory, keypoints, skeleton } = item;
-  const good =
-    complaints.check(isInteger(id), path, 'id', 'a whole number', id) &&
-    complaints.check(isText(name), path, 'name', 'a text', name);
-  if (!good) return undefined;
+  const known = complaints.check(isInteger(id), path, 'id', 'a whole number', id);
+  const named = complaints.check(isText(name), path, 'name', 'a text', name);
+  if (!known || !named) {
+    if (known) complaints.lostCategories.add(id as number);
+    return undefined;
+  }
   return {
     id: id as number,
     name: name as string,
@@ -151,39 +180,26 @@ const readCategory: ReadItem<CocoCategory> = (item, path, complaints) => {
 };
 
 /** Polygons or RLE; nothing for an empty list, which some tools write for boxes without a mask. */
-function readSegmentation(
-  value: Json,
-  path: () => string,
-  complaints: Complaints,
-): Segmentation | undefined | 'wrong' {
+function readSegmentation(value: Json, path: () => string, complaints: Complaints): Segmentation | undefined {
   if (isMissing(value)) return undefined;
   if (Array.isArray(value)) {
     const parts: readonly Json[] = value;
     const polygons = parts.filter((part) => !(Array.isArray(part) && part.length === 0));
-    if (polygons.length === 0) return undefined;
     const bad = polygons.findIndex((part) => !isPolygon(part));
     const expected = 'polygons of x, y pairs with at least three corners';
-    if (!complaints.check(bad < 0, path, `segmentation[${bad}]`, expected, polygons[bad])) return 'wrong';
-    return polygons as number[][];
+    complaints.check(bad < 0, path, `segmentation[${bad}]`, expected, polygons[bad]);
+    return bad < 0 && polygons.length > 0 ? (polygons as number[][]) : undefined;
   }
-  const good = complaints.check(
-    isRle(value),
-    path,
-    'segmentation',
-    'polygons, or RLE with size and counts',
-    value,
-  );
-  if (!good) return 'wrong';
+  const expected = 'polygons, or RLE with size and counts';
+  if (!complaints.check(isRle(value), path, 'segmentation', expected, value)) return undefined;
   try {
     const rle = value as Rle;
     rleToRuns(rle);
     return { size: rle.size, counts: rle.counts };
   } catch (error) {
     const reason = error instanceof DataError ? error.received : String(error);
-    complaints.add(
-      () => `${path()}.segmentation.counts: expected runs that cover its size, received ${reason}`,
-    );
-    return 'wrong';
+    complaints.add(`${path()}.segmentation.counts`, `expected runs that cover its size, received ${reason}`);
+    return undefined;
   }
 }
 
@@ -254,23 +270,17 @@ const isRle = (value: Json): boolean =>
 
 /** Collects what is wrong; texts are made only when needed, because most files are right. */
 class Complaints {
-  private readonly texts: string[] = [];
-  private count = 0;
+  readonly list: { readonly path: string; readonly message: string }[] = [];
+  readonly lostImages = new Set<CocoId>();
+  readonly lostCategories = new Set<number>();
 
-  add(text: () => string): void {
-    this.count++;
-    if (this.texts.length < listed) this.texts.push(text());
+  add(path: string, message: string): void {
+    this.list.push({ path, message });
   }
 
-  check<Value>(good: boolean, path: () => string, field: string, expected: string, received: Value): boolean {
-    if (!good) this.add(() => `${path()}.${field}: expected ${expected}, received ${show(received)}`);
+  check(good: boolean, path: () => string, field: string, expected: string, received: Json): boolean {
+    if (!good) this.add(`${path()}.${field}`, `expected ${expected}, received ${show(received)}`);
     return good;
-  }
-
-  throwIfAny(source: string): void {
-    if (this.count === 0) return;
-    const more = this.count - this.texts.length;
-    throw invalid(source, more > 0 ? [...this.texts, `… and ${more} more`] : this.texts);
   }
 }
 
@@ -278,7 +288,7 @@ function invalid(source: string, problems: readonly string[]): DataError {
   return new DataError({
     code: 'coco_invalid',
     expected: `a COCO annotation file in ${source}`,
-    received: problems.length === 1 ? 'one problem' : `${problems.length} problems`,
+    received: counted(problems.length, 'problem'),
     fix: 'correct the fields that are named',
     problems,
   });

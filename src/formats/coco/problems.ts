@@ -3,10 +3,12 @@
  * that the file doesn't have, boxes without area or outside their image. Everything that is found is returned;
  * the caller decides what it can live with.
  */
-import type { CocoFile, CocoId, CocoImage, CocoObject } from './types.ts';
+import type { BoxXywh, Size } from '../../core/index.ts';
+import type { CocoFile, CocoId, CocoImage, CocoObject, CocoReading } from './types.ts';
 
 export interface CocoProblem {
   readonly code:
+    | 'coco_invalid'
     | 'duplicate_image_id'
     | 'duplicate_annotation_id'
     | 'duplicate_category_id'
@@ -15,6 +17,7 @@ export interface CocoProblem {
     | 'dangling_image_id'
     | 'dangling_category_id'
     | 'image_without_size'
+    | 'box_missing'
     | 'box_without_area'
     | 'box_outside_image'
     | 'mask_of_other_size';
@@ -29,11 +32,38 @@ export interface CocoProblem {
 /** A box may reach this far over the edge: tools round. In pixels. */
 const edgeTolerance = 1;
 
-export function* findCocoProblems(file: CocoFile): Iterable<CocoProblem> {
+/** What a file says wrongly, and what does not fit together in the rest of it. */
+export function* findReadingProblems(reading: CocoReading): Iterable<CocoProblem> {
+  const wrong = new Set<string>();
+  for (const { path, message } of reading.complaints) {
+    wrong.add(itemOf(path));
+    yield { code: 'coco_invalid', severity: 'error', path, message };
+  }
+  for (const problem of findCocoProblems(reading.file, reading)) {
+    // What follows from a field that was left out has been told.
+    const follows = problem.code === 'image_without_size' || problem.code === 'box_missing';
+    if (!(follows && wrong.has(itemOf(problem.path)))) yield problem;
+  }
+}
+
+/** `annotations[17].bbox` → `annotations[17]` */
+function itemOf(path: string): string {
+  return path.slice(0, path.indexOf(']') + 1);
+}
+
+type Context = Pick<CocoReading, 'positions' | 'lostImages' | 'lostCategories'>;
+
+/**
+ * What does not fit together in a file.
+ *
+ * @param context where the items stood, and which ids were there too, when some could not be read
+ */
+export function* findCocoProblems(file: CocoFile, context?: Context): Iterable<CocoProblem> {
+  const pathOf = (list: keyof CocoFile, i: number): string => `${list}[${context?.positions[list][i] ?? i}]`;
   const images = new Map<CocoId, CocoImage>();
   const names = new Set<string>();
   for (const [position, image] of file.images.entries()) {
-    const at = { path: `images[${position}]`, imageId: image.id };
+    const at = { path: pathOf('images', position), imageId: image.id };
     if (images.has(image.id)) {
       yield { code: 'duplicate_image_id', severity: 'error', message: `image id ${image.id} again`, ...at };
     }
@@ -48,10 +78,10 @@ export function* findCocoProblems(file: CocoFile): Iterable<CocoProblem> {
     images.set(image.id, image);
     names.add(image.file_name);
   }
-  const categories = yield* categoryProblems(file);
+  const categories = yield* categoryProblems(file, pathOf);
   const ids = new Set<number>();
   for (const [position, annotation] of file.annotations.entries()) {
-    const path = `annotations[${position}]`;
+    const path = pathOf('annotations', position);
     const image = images.get(annotation.image_id);
     const at = { severity: 'error', imageId: annotation.image_id } as const;
     if (ids.has(annotation.id)) {
@@ -59,23 +89,31 @@ export function* findCocoProblems(file: CocoFile): Iterable<CocoProblem> {
       yield { code: 'duplicate_annotation_id', path: `${path}.id`, message, ...at };
     }
     ids.add(annotation.id);
-    if (!image) {
+    if (!image && !context?.lostImages.has(annotation.image_id)) {
       const message = `no image has the id ${annotation.image_id}`;
       yield { code: 'dangling_image_id', path: `${path}.image_id`, message, ...at };
     }
-    if (!categories.has(annotation.category_id)) {
-      const message = `no category has the id ${annotation.category_id}`;
+    const { category_id } = annotation;
+    if (!categories.has(category_id) && !context?.lostCategories.has(category_id)) {
+      const message = `no category has the id ${category_id}`;
       yield { code: 'dangling_category_id', path: `${path}.category_id`, message, ...at };
+    }
+    if (!annotation.bbox) {
+      const message = 'no bbox, and no segmentation to take it from';
+      yield { code: 'box_missing', path, message, ...at };
     }
     if (image) yield* shapeProblems(annotation, image, path);
   }
 }
 
-function* categoryProblems(file: CocoFile): Generator<CocoProblem, ReadonlySet<number>> {
+function* categoryProblems(
+  file: CocoFile,
+  pathOf: (list: keyof CocoFile, i: number) => string,
+): Generator<CocoProblem, ReadonlySet<number>> {
   const ids = new Set<number>();
   const names = new Set<string>();
   for (const [position, { id, name }] of file.categories.entries()) {
-    const at = { severity: 'error', path: `categories[${position}]` } as const;
+    const at = { severity: 'error', path: pathOf('categories', position) } as const;
     if (ids.has(id)) yield { code: 'duplicate_category_id', message: `category id ${id} again`, ...at };
     if (names.has(name)) {
       yield { code: 'duplicate_category_name', message: `a category is called ${name} again`, ...at };
@@ -89,24 +127,8 @@ function* categoryProblems(file: CocoFile): Generator<CocoProblem, ReadonlySet<n
 function* shapeProblems(annotation: CocoObject, image: CocoImage, path: string): Iterable<CocoProblem> {
   const at = { severity: 'warning', imageId: image.id } as const;
   const { bbox, segmentation } = annotation;
-  if (bbox) {
-    const [x, y, width, height] = bbox;
-    const shown = `[${bbox.join(', ')}]`;
-    if (width <= 0 || height <= 0) {
-      const message = `the box ${shown} has no area`;
-      yield { code: 'box_without_area', path: `${path}.bbox`, message, ...at };
-    } else if (
-      image.width > 0 &&
-      image.height > 0 &&
-      (x < -edgeTolerance ||
-        y < -edgeTolerance ||
-        x + width > image.width + edgeTolerance ||
-        y + height > image.height + edgeTolerance)
-    ) {
-      const message = `the box ${shown} reaches outside its image of ${image.width} × ${image.height}`;
-      yield { code: 'box_outside_image', path: `${path}.bbox`, message, ...at };
-    }
-  }
+  const odd = bbox && boxProblem(bbox, image);
+  if (odd) yield { path: `${path}.bbox`, ...odd, ...at };
   if (segmentation && 'size' in segmentation && image.width > 0) {
     const [height, width] = segmentation.size;
     if (height !== image.height || width !== image.width) {
@@ -120,4 +142,24 @@ function* shapeProblems(annotation: CocoObject, image: CocoImage, path: string):
       };
     }
   }
+}
+
+/** What is odd about a box in an image; a side of 0 means that the image's size is not known. */
+export function boxProblem(
+  bbox: BoxXywh,
+  image: Size,
+): { readonly code: 'box_without_area' | 'box_outside_image'; readonly message: string } | undefined {
+  const [x, y, width, height] = bbox;
+  const shown = `[${bbox.map((value) => Number(value.toFixed(2))).join(', ')}]`;
+  if (width <= 0 || height <= 0) {
+    return { code: 'box_without_area', message: `the box ${shown} has no area` };
+  }
+  const outside =
+    x < -edgeTolerance ||
+    y < -edgeTolerance ||
+    x + width > image.width + edgeTolerance ||
+    y + height > image.height + edgeTolerance;
+  if (!outside || image.width === 0 || image.height === 0) return undefined;
+  const message = `the box ${shown} reaches outside its image of ${image.width} × ${image.height}`;
+  return { code: 'box_outside_image', message };
 }

@@ -39,3 +39,17 @@ export interface CocoFile {
   readonly annotations: readonly CocoObject[];
   readonly categories: readonly CocoCategory[];
 }
+
+/** A file as far as it can be read, and what could not. */
+export interface CocoReading {
+  readonly file: CocoFile;
+  /** Where each item of `file` stands in the file as it was written. */
+  readonly positions: CocoPositions;
+  /** Wrong fields by JSON path (`annotations[17].bbox`). */
+  readonly complaints: readonly { readonly path: string; readonly message: string }[];
+  /** Ids of images and categories that are there, but not readable: who names them is not wrong. */
+  readonly lostImages: ReadonlySet<CocoId>;
+  readonly lostCategories: ReadonlySet<number>;
+}
+
+export type CocoPositions = Readonly<Record<keyof CocoFile, readonly number[]>>;

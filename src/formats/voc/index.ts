@@ -3,7 +3,7 @@
  * [xmin, ymin, xmax, ymax] covers xmin − 1 … xmax of the continuous axis, as the VOC devkit counts.
  */
 import { XMLParser, XMLValidator } from 'fast-xml-parser';
-import { type BoxXywh, DataError } from '../../core/index.ts';
+import { type BoxXywh, counted, DataError } from '../../core/index.ts';
 
 export interface VocObject {
   readonly name: string;
@@ -87,7 +87,7 @@ function invalid(source: string, problems: readonly string[]): DataError {
   return new DataError({
     code: 'voc_invalid',
     expected: `a PASCAL VOC annotation in ${source}`,
-    received: problems.length === 1 ? 'one problem' : `${problems.length} problems`,
+    received: counted(problems.length, 'problem'),
     fix: 'correct the elements that are named',
     problems,
   });

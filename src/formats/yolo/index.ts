@@ -4,7 +4,7 @@
  * names stand in `data.yaml` (`names:` as a list or as a map) or, one per line, in `classes.txt`.
  */
 import { parse as parseYaml } from 'yaml';
-import { type BoxXywh, DataError, type Size } from '../../core/index.ts';
+import { type BoxXywh, counted, DataError, type Size } from '../../core/index.ts';
 
 export interface YoloObject {
   readonly classIndex: number;
@@ -13,9 +13,12 @@ export interface YoloObject {
   readonly polygon?: readonly number[];
 }
 
-/** Throws a DataError `yolo_invalid` that names every wrong line. */
-export function parseYoloLabels(text: string, { height, width }: Size, source: string): YoloObject[] {
-  const problems: string[] = [];
+/** The objects of the right lines; `onProblem` is told of each of the others (`line 3: expected …`). */
+export function parseYoloLabels(
+  text: string,
+  { height, width }: Size,
+  onProblem: (message: string) => void,
+): YoloObject[] {
   const objects: YoloObject[] = [];
   for (const [row, line] of text.split(/\r?\n/).entries()) {
     if (line.trim() === '') continue;
@@ -26,9 +29,7 @@ export function parseYoloLabels(text: string, { height, width }: Size, source: s
       values.every(Number.isFinite) &&
       (values.length === 4 || (values.length >= 6 && values.length % 2 === 0));
     if (!good) {
-      problems.push(
-        `line ${row + 1}: expected a class number and 4 or at least 6 shares, received "${line}"`,
-      );
+      onProblem(`line ${row + 1}: expected a class number and 4 or at least 6 shares, received "${line}"`);
     } else if (values.length === 4) {
       const [x, y, w, h] = values as [number, number, number, number];
       objects.push({ classIndex, bbox: [(x - w / 2) * width, (y - h / 2) * height, w * width, h * height] });
@@ -37,7 +38,6 @@ export function parseYoloLabels(text: string, { height, width }: Size, source: s
       objects.push({ classIndex, bbox: boundsOf(polygon), polygon });
     }
   }
-  if (problems.length > 0) throw invalid(source, 'labels', problems);
   return objects;
 }
 
@@ -78,7 +78,7 @@ function invalid(source: string, what: string, problems: readonly string[]): Dat
   return new DataError({
     code: 'yolo_invalid',
     expected: `YOLO ${what} in ${source}`,
-    received: problems.length === 1 ? 'one problem' : `${problems.length} problems`,
+    received: counted(problems.length, 'problem'),
     fix: 'correct what is named',
     problems,
   });
