@@ -7,8 +7,9 @@ import { type GpuAccess, machineNotes, openGpu, readMachine } from '#platform';
 import { DeviceError } from '../core/index.ts';
 import type { DeviceChoice, OpenBackend } from './backends/backend.ts';
 import { openCpu } from './backends/cpu.ts';
+import { adapterName, findAdapter, isSoftware } from './backends/gpu.ts';
 import { openWasm } from './backends/wasm.ts';
-import { adapterName, findAdapter, isSoftware, openWebgpu } from './backends/webgpu.ts';
+import { openWebgpu } from './backends/webgpu.ts';
 import { timeTrainingWork } from './probe.ts';
 
 export interface Choice {

@@ -7,8 +7,8 @@
  */
 import type { DeviceError } from '../core/index.ts';
 import type { BackendName, DeviceChoice, OpenBackend } from './backends/backend.ts';
+import type { Gpu } from './backends/gpu.ts';
 import { chooseBackend } from './choose.ts';
-import { asDeviceError } from './device-errors.ts';
 import * as tf from './tf.ts';
 
 export interface DeviceOptions {
@@ -18,6 +18,8 @@ export interface DeviceOptions {
 
 export interface Device {
   readonly backend: BackendName;
+  /** What compiled steps run on; undefined on wasm and cpu. */
+  readonly gpu: Gpu | undefined;
   /** For people: `webgpu on NVIDIA H200 (Dawn)`. */
   readonly description: string;
   /** Why this one, in one sentence. */
@@ -70,28 +72,7 @@ export async function openDevice(
 
 function makeDevice(opened: OpenBackend, reason: string, onDispose: () => void): Device {
   let open = true;
-  const check = (): void => {
-    const failure = opened.failure();
-    if (failure) throw failure;
-  };
-  const guard = async <T>(work: Promise<T>): Promise<T> => {
-    // Whatever becomes of it, its rejection is not one that nobody saw.
-    work.catch(() => {});
-    check();
-    try {
-      const result = await Promise.race([
-        work,
-        opened.failed.then((error): never => {
-          throw error;
-        }),
-      ]);
-      check();
-      return result;
-    } catch (error) {
-      // What a lost device makes of pending work is a symptom; the cause is more use.
-      throw opened.failure() ?? asDeviceError(error);
-    }
-  };
+  const { failures } = opened;
   const dispose = async (): Promise<void> => {
     if (!open) return;
     open = false;
@@ -100,17 +81,18 @@ function makeDevice(opened: OpenBackend, reason: string, onDispose: () => void):
   };
   return {
     backend: opened.backend,
+    gpu: opened.gpu,
     description: `${opened.backend} on ${opened.name}`,
     reason,
     software: opened.software,
     features: opened.features,
     limits: opened.limits,
     memory: () => ({ bytes: opened.allocatedBytes(), tensors: tf.memory().numTensors }),
-    lost: opened.failed,
-    check,
-    guard,
-    read: (tensor) => guard(tensor.data() as Promise<Float32Array | Int32Array | Uint8Array>),
-    synchronize: () => guard(opened.synchronize()),
+    lost: failures.failed,
+    check: () => failures.check(),
+    guard: (work) => failures.guard(work),
+    read: (tensor) => failures.guard(tensor.data() as Promise<Float32Array | Int32Array | Uint8Array>),
+    synchronize: () => failures.guard(opened.synchronize()),
     trim: opened.trim,
     dispose,
     [Symbol.asyncDispose]: dispose,

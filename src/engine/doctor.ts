@@ -1,7 +1,7 @@
 /** What this machine offers for tensor work, for `ocelli doctor`: adapter, features, limits, speed, what is missing. */
 import { readMachine } from '#platform';
 import type { BackendName } from './backends/backend.ts';
-import { adapterName, isSoftware } from './backends/webgpu.ts';
+import { adapterName, isSoftware } from './backends/gpu.ts';
 import { findGpu } from './choose.ts';
 import { openDevice } from './device.ts';
 import { measureMatmul } from './probe.ts';

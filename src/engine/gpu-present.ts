@@ -1,5 +1,5 @@
 /** Whether a GPU is there, for those who bring their own runtime; nothing is opened. */
-import { isSoftware } from './backends/webgpu.ts';
+import { isSoftware } from './backends/gpu.ts';
 import { findGpu } from './choose.ts';
 
 export interface GpuPresence {

@@ -1,6 +1,7 @@
 /** What the three backends have in common, as `openDevice` sees them. */
-import type { DeviceError } from '../../core/index.ts';
 import type { backendNames } from '../op.ts';
+import { Failures } from './failures.ts';
+import type { Gpu } from './gpu.ts';
 
 export type BackendName = (typeof backendNames)[number];
 export type DeviceChoice = 'auto' | BackendName;
@@ -16,9 +17,10 @@ export interface OpenBackend {
   readonly limits: Readonly<Record<string, number>>;
   /** Bytes that the backend holds on the device now, free buffers included. */
   allocatedBytes(): number;
-  /** The first failure that the device reported on its own: lost, out of memory, invalid work. */
-  readonly failed: Promise<DeviceError>;
-  failure(): DeviceError | undefined;
+  /** What the device reports on its own: lost, out of memory, invalid work. */
+  readonly failures: Failures;
+  /** The WebGPU device, where it is one. */
+  readonly gpu?: Gpu;
   /** Waits until all submitted work is done. */
   synchronize(): Promise<void>;
   /** Gives back memory that is kept for reuse. */
@@ -27,9 +29,8 @@ export interface OpenBackend {
 }
 
 /** For backends that run in the process itself and fail by throwing. */
-export const neverFails: Pick<OpenBackend, 'failed' | 'failure' | 'synchronize' | 'trim'> = {
-  failed: new Promise<DeviceError>(() => {}),
-  failure: () => undefined,
+export const neverFails: Pick<OpenBackend, 'failures' | 'synchronize' | 'trim'> = {
+  failures: new Failures(),
   synchronize: async () => {},
   trim: () => {},
 };

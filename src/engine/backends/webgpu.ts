@@ -1,22 +1,14 @@
 /**
- * WebGPU through TensorFlow.js' backend, on a device that we ask for ourselves: all of the adapter's limits and
- * the features that our kernels can use. WebGPU reports failures long after the call that caused them, as
- * events; they are kept here and surface at the next `check()`. What can be known before is refused at once: a
- * buffer above the adapter's limits would otherwise only poison everything computed from it.
+ * WebGPU through TensorFlow.js' backend, on a device that we ask for ourselves (gpu.ts). WebGPU reports failures
+ * long after the call that caused them; they surface at the next `check()`. What can be known before is refused
+ * at once: a buffer above the adapter's limits would otherwise only poison everything computed from it.
  */
 import { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
 import type { GpuAccess } from '#platform';
-import type { DeviceError } from '../../core/index.ts';
-import { deviceLost, deviceRejected, outOfMemory } from '../device-errors.ts';
+import { outOfMemory } from '../device-errors.ts';
 import * as tf from '../tf.ts';
 import type { OpenBackend } from './backend.ts';
-
-const wantedFeatures = [
-  'shader-f16',
-  'subgroups',
-  'timestamp-query',
-  'chromium-experimental-subgroup-matrix',
-] as const;
+import { openGpuDevice } from './gpu.ts';
 
 /** The members of TensorFlow.js' buffer manager that are used here; the version is pinned because of them. */
 interface BufferManager {
@@ -27,53 +19,9 @@ interface BufferManager {
   dispose(): void;
 }
 
-/** The adapter for heavy work, or undefined when WebGPU has none. */
-export async function findAdapter(access: GpuAccess): Promise<GPUAdapter | undefined> {
-  return (await access.gpu.requestAdapter({ powerPreference: 'high-performance' })) ?? undefined;
-}
-
-/** True for lavapipe, SwiftShader, WARP: an adapter that computes on the processor. */
-export function isSoftware(adapter: GPUAdapter): boolean {
-  const { info } = adapter;
-  const named = /llvmpipe|lavapipe|swiftshader|microsoft basic render/i;
-  return info.isFallbackAdapter || info.architecture === 'software' || named.test(info.description);
-}
-
-export function adapterName(adapter: GPUAdapter): string {
-  const { description, device, vendor, architecture } = adapter.info;
-  return description || device || [vendor, architecture].filter(Boolean).join(' ') || 'an unnamed adapter';
-}
-
 export async function openWebgpu(access: GpuAccess, adapter: GPUAdapter): Promise<OpenBackend> {
-  const features = wantedFeatures.filter((feature) => adapter.features.has(feature));
-  const limits = numericLimits(adapter.limits);
-  const device = await adapter.requestDevice({
-    label: 'ocelli',
-    requiredFeatures: features as GPUFeatureName[],
-    requiredLimits: limits,
-  });
-  let failure: DeviceError | undefined;
-  let closing = false;
-  let reportFailure: (error: DeviceError) => void = () => {};
-  const failed = new Promise<DeviceError>((resolve) => {
-    reportFailure = resolve;
-  });
-  const fail = (error: DeviceError): void => {
-    if (closing || failure) return;
-    failure = error;
-    reportFailure(error);
-  };
-  device.addEventListener('uncapturederror', (event) => {
-    event.preventDefault();
-    const { error } = event as GPUUncapturedErrorEvent;
-    fail(
-      error instanceof GPUOutOfMemoryError
-        ? outOfMemory(`the device ran out of memory (${error.message.trim()})`)
-        : deviceRejected(error.message),
-    );
-  });
-  void device.lost.then((info) => fail(deviceLost(info.message || info.reason)));
-
+  const gpu = await openGpuDevice(access, adapter);
+  const { device } = gpu;
   const backend = new WebGPUBackend(device, adapter.info);
   const buffers = backend.bufferManager as unknown as BufferManager;
   refuseTooLarge(buffers, device);
@@ -84,33 +32,22 @@ export async function openWebgpu(access: GpuAccess, adapter: GPUAdapter): Promis
   await tf.ready();
   return {
     backend: 'webgpu',
-    name: `${adapterName(adapter)} (${access.provider})`,
-    software: isSoftware(adapter),
-    features,
-    limits,
-    allocatedBytes: () => buffers.numBytesAllocated,
-    failed,
-    failure: () => failure,
+    name: `${gpu.name} (${access.provider})`,
+    software: gpu.software,
+    features: gpu.features,
+    limits: gpu.limits,
+    allocatedBytes: () => buffers.numBytesAllocated + gpu.memory.bytes,
+    failures: gpu.failures,
+    gpu,
     synchronize: () => device.queue.onSubmittedWorkDone().then(() => {}),
     trim: () => trim(buffers),
     close() {
-      closing = true;
       // Destroying the buffers of a device that is gone would reject reads that nobody awaits any more.
-      if (failure) buffers.dispose = () => {};
+      if (gpu.failures.failure) buffers.dispose = () => {};
       tf.removeBackend('webgpu');
-      device.destroy();
-      access.close();
+      gpu.close();
     },
   };
-}
-
-function numericLimits(limits: GPUSupportedLimits): Record<string, number> {
-  const found: Record<string, number> = {};
-  for (const name in limits) {
-    const value = (limits as unknown as Record<string, unknown>)[name];
-    if (typeof value === 'number') found[name] = value;
-  }
-  return found;
 }
 
 function refuseTooLarge(buffers: BufferManager, device: GPUDevice): void {
