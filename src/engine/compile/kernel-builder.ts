@@ -25,6 +25,7 @@ interface Binding extends PlanBinding {
 export class KernelBuilder {
   private readonly bindings: Binding[] = [];
   private readonly declarations: string[] = [];
+  private readonly helpers = new Set<string>();
   private readonly features = new Set<string>();
   private names = 0;
   private readonly body: BlockScope;
@@ -50,6 +51,13 @@ export class KernelBuilder {
   /** Module-scope text: workgroup memory, constants, functions. */
   declare(text: string): void {
     this.declarations.push(text);
+  }
+
+  /** Module-scope text under a name of its own (`erf`): written once, however often it is asked for. */
+  helper(name: string, text: string): void {
+    if (this.helpers.has(name)) return;
+    this.helpers.add(name);
+    this.declare(text);
   }
 
   /** A module-scope function of i32 parameters; returns its name. */
@@ -109,6 +117,12 @@ export class KernelBuilder {
           ? `f16(${expression})`
           : expression;
     scope.line(`${name}[${at.offset}] = ${converted};`);
+  }
+
+  /** The element of a value that lies in memory, computed here. */
+  compute(scope: Scope, value: number, at: Position): string {
+    const block = scope as BlockScope;
+    return block.element(value, at, true);
   }
 
   /** @internal The value's element as an expression. `own`: computed here even though it lies in memory. */
@@ -194,6 +208,10 @@ export class BlockScope implements Scope {
     const name = this.kernel.name();
     this.line(`let ${name} = ${expression};`);
     return name;
+  }
+
+  helper(name: string, text: string): void {
+    this.kernel.helper(name, text);
   }
 
   line(statement: string): void {

@@ -41,6 +41,8 @@ export interface Scope {
   /** Gives an expression a name, so that it is computed once. */
   let(expression: string): string;
   line(statement: string): void;
+  /** Module-scope text under a name of its own, a function (`erf`): written once per kernel. */
+  helper(name: string, text: string): void;
   /** The statements so far. */
   text(): string;
 }
@@ -49,6 +51,12 @@ export interface ElementLowering {
   readonly kind: 'element';
   /** 0: a view, nothing is computed. 1: cheap. 8: exp, tanh, pow, erf. The planner weighs recomputing against memory. */
   readonly cost: number;
+  /**
+   * Which elements of the inputs an output element is made of. `broadcast`: those at the same place, where inputs
+   * are spread over the output as NumPy does. `order`: the one at the same row-major offset (a reshape). Left
+   * out: anything.
+   */
+  readonly access?: 'broadcast' | 'order';
   element(scope: Scope, at: Position, output: number): string;
 }
 

@@ -40,6 +40,11 @@ export class Position {
     return this.knownOffset !== undefined;
   }
 
+  /** True when coordinates are at hand: else asking for them divides. */
+  get hasAxes(): boolean {
+    return this.knownAxes !== undefined;
+  }
+
   /** Row-major offset. */
   get offset(): string {
     if (this.knownOffset === undefined) {

@@ -1,0 +1,61 @@
+/**
+ * A recorded graph with what planning asks of it: who makes a value, who reads it, and how each node is lowered.
+ */
+
+import type { Graph, GraphNode } from '../graph/index.ts';
+import { EngineError } from './engine-error.ts';
+import { type Lowering, lowerNode } from './lowering.ts';
+import type { PlanValue, StorageType } from './types.ts';
+
+export interface Producer {
+  /** Position in `Graph.nodes`. */
+  readonly node: number;
+  /** Which output of it. */
+  readonly output: number;
+}
+
+export interface Analysis {
+  readonly graph: Graph;
+  readonly lowerings: readonly Lowering[];
+  /** Absent for inputs, parameters and constants. */
+  readonly producers: ReadonlyMap<number, Producer>;
+  /** Positions of the nodes that read a value, once each. */
+  readonly readers: ReadonlyMap<number, readonly number[]>;
+  /** Values that must be in memory when the plan has run. */
+  readonly kept: ReadonlySet<number>;
+}
+
+/** Throws an EngineError that lists the kernels without a lowering. */
+export function analyse(graph: Graph): Analysis {
+  const missing = new Map<string, number>();
+  const lowerings: Lowering[] = [];
+  const producers = new Map<number, Producer>();
+  const readers = new Map<number, number[]>();
+  graph.nodes.forEach((node, position) => {
+    const lowering = lowerNode(graph, node);
+    if (lowering) lowerings[position] = lowering;
+    else missing.set(node.kernel, (missing.get(node.kernel) ?? 0) + 1);
+    node.outputs.forEach((value, output) => {
+      producers.set(value, { node: position, output });
+    });
+    for (const value of new Set(Object.values(node.inputs))) {
+      const known = readers.get(value);
+      if (known) known.push(position);
+      else readers.set(value, [position]);
+    }
+  });
+  if (missing.size > 0) throw new EngineError([...missing.keys()]);
+  const kept = new Set([...Object.values(graph.outputs), ...Object.values(graph.updates)]);
+  return { graph, lowerings, producers, readers, kept };
+}
+
+const storages: Readonly<Record<PlanValue['dtype'], StorageType>> = {
+  float32: 'f32',
+  int32: 'i32',
+  bool: 'u32',
+};
+
+export const storageOf = (dtype: PlanValue['dtype']): StorageType => storages[dtype];
+
+/** The graph values that a node reads, once each. */
+export const inputsOf = (node: GraphNode): number[] => [...new Set(Object.values(node.inputs))];
