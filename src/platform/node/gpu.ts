@@ -1,15 +1,19 @@
 /**
  * WebGPU in Node: Dawn, Chrome's implementation, from the npm package `webgpu`.
  *
- * Two toggles are needed: `allow_unsafe_apis` opens timestamps and experimental features, and
- * `vulkan_enable_f16_on_nvidia` gives f16 back, which Dawn turns off on NVIDIA's Vulkan driver. TensorFlow.js
+ * Toggles: `allow_unsafe_apis` opens timestamps and experimental features, `vulkan_enable_f16_on_nvidia` gives f16
+ * back, which Dawn turns off on NVIDIA's Vulkan driver, and without `timestamp_quantization` timestamps are exact
+ * rather than multiples of 65 µs (a guard for web pages, which can't read each other here). TensorFlow.js
  * looks for `globalThis.navigator.gpu` and the `GPU*` globals as a browser has them; Node 20 has no `navigator`
  * at all and Node 21+ has one that cannot be assigned, hence `defineProperty`. While Dawn's `GPU` object is
  * reachable its threads keep the process alive, so closing takes all of this back.
  */
 import type { OpenGpu } from '../types.ts';
 
-const toggles = 'enable-dawn-features=allow_unsafe_apis,vulkan_enable_f16_on_nvidia';
+const toggles = [
+  'enable-dawn-features=allow_unsafe_apis,vulkan_enable_f16_on_nvidia',
+  'disable-dawn-features=timestamp_quantization',
+];
 
 export const openGpu: OpenGpu = async () => {
   let dawn: typeof import('webgpu');
@@ -21,7 +25,7 @@ export const openGpu: OpenGpu = async () => {
   for (const [name, value] of Object.entries(dawn.globals)) {
     if (!(name in globalThis)) Object.defineProperty(globalThis, name, { value, configurable: true });
   }
-  const gpu = dawn.create([toggles]);
+  const gpu = dawn.create(toggles);
   const restore = lendToNavigator(gpu);
   return { access: { gpu, provider: 'Dawn', close: restore } };
 };
