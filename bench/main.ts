@@ -7,7 +7,7 @@
  * per line; with --json each is an object {"case","metric","value","unit","peer","ratio"} and people's text goes
  * to stderr. A case that fails is said and makes the exit code 1; the others still run.
  */
-import { parseArgs } from 'node:util';
+import { readArguments, wrongUse } from '../scripts/arguments.ts';
 import { type BenchCase, BenchReport, type BenchRow } from './case.ts';
 
 const cases: Readonly<Record<string, () => Promise<BenchCase>>> = {
@@ -18,24 +18,38 @@ const cases: Readonly<Record<string, () => Promise<BenchCase>>> = {
   images: async () => (await import('./images.ts')).images,
 };
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: { json: { type: 'boolean', default: false }, child: { type: 'boolean', default: false } },
-});
+const tool = 'npm run bench';
+const page = `Usage: npm run bench -- [case …] [--json]
+
+Measures Ocelli beside its peers on this machine: the same work, in turn, medians. Without a case, all of them.
+
+Cases:
+${Object.keys(cases)
+  .map((name) => `  ${name}`)
+  .join('\n')}
+  (step: all of step/…; how each measures stands in the head of its file in bench/)
+
+Options:
+  --json   one object a row on stdout: case, metric, value, unit, peer, ratio (above 1: Ocelli is better)
+  --help   this page
+
+Examples:
+  npm run bench -- images
+  npm run bench -- step/vit coco-eval --json`;
+
+const { values, positionals } = readArguments(
+  tool,
+  { json: { type: 'boolean', default: false }, child: { type: 'boolean', default: false } },
+  page,
+);
 
 function select(wanted: readonly string[]): string[] {
   const names = Object.keys(cases);
   if (wanted.length === 0) return names;
-  const unknown = wanted.filter(
-    (word) => !names.some((name) => name === word || name.startsWith(`${word}/`)),
-  );
-  if (unknown.length > 0) {
-    console.error(
-      `Expected cases of ${names.join(', ')}. Received: ${unknown.join(', ')}. Fix: npm run bench -- ${names[0]}`,
-    );
-    process.exit(2);
-  }
-  return names.filter((name) => wanted.some((word) => name === word || name.startsWith(`${word}/`)));
+  const matches = (name: string, word: string): boolean => name === word || name.startsWith(`${word}/`);
+  const unknown = wanted.filter((word) => !names.some((name) => matches(name, word)));
+  if (unknown.length > 0) wrongUse(tool, `cases of ${names.join(', ')}`, unknown.join(', '));
+  return names.filter((name) => wanted.some((word) => matches(name, word)));
 }
 
 function line(row: BenchRow): string {

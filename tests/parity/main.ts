@@ -7,9 +7,10 @@
  * `--quiet` only of those that failed). It exits with 1 if a check
  * fails, if a case's kind is unknown or if there is no case at all.
  */
+import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
-import { parseArgs } from 'node:util';
+import { readArguments, wrongUse } from '../../scripts/arguments.ts';
 import { type CheckResult, type ParityCase, Reporter } from './case.ts';
 import { kinds } from './kinds/index.ts';
 
@@ -34,17 +35,39 @@ function line(result: CheckResult): string {
   return `${verdict} ${result.case} ${result.check}${ratio}${result.note ? ` (${result.note})` : ''}`;
 }
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
+const tool = 'npm run parity';
+const page = `Usage: npm run parity -- <folder> [<folder> …] [options]
+
+Holds Ocelli against the reference cases below the folders, one line per check. Exit code 1 when one fails.
+
+Options:
+  --device webgpu|wasm|cpu   where tensors live (wasm)
+  --compiled | --eager       how training steps run (eager)
+  --json                     one object per check
+  --quiet                    only checks that failed
+  --help                     this page
+
+Examples:
+  npm run parity -- ../shared/reference/models/vit
+  npm run parity -- ../shared/reference/metrics --quiet`;
+
+const { values, positionals } = readArguments(
+  tool,
+  {
     device: { type: 'string', default: 'wasm' },
     compiled: { type: 'boolean', default: false },
     eager: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
     quiet: { type: 'boolean', default: false },
   },
-});
-const device = values.device as 'webgpu' | 'wasm' | 'cpu';
+  page,
+);
+const devices = ['webgpu', 'wasm', 'cpu'] as const;
+const device = devices.find((name) => name === values.device);
+if (!device) wrongUse(tool, `--device ${devices.join('|')}`, String(values.device));
+const missing = positionals.filter((folder) => !existsSync(folder));
+// Like a folder without a case: 1, so that nobody takes a wrong path for a pass.
+if (missing.length > 0) wrongUse(tool, 'folders with reference cases', `${missing.join(', ')}, not there`, 1);
 let checks = 0;
 let failures = 0;
 let worst: CheckResult | undefined;
