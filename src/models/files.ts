@@ -2,7 +2,7 @@
  * Where a model's files are: an HF folder, a run folder (its `model/`), a folder in any volume, or a repository
  * of the hub. All of them are a volume and a prefix in it.
  */
-import { CheckpointError } from '../core/index.ts';
+import { CheckpointError, RemoteError } from '../core/index.ts';
 import { openSafetensors, openShards, type TensorFile } from '../formats/safetensors/index.ts';
 import { type ByteSource, isHubName, openHub, openPlace, type Place } from '../storage/index.ts';
 
@@ -37,6 +37,8 @@ export class ModelFiles {
         ...(revision ? { revision } : {}),
         ...(signal ? { signal } : {}),
         ...(onProgress ? { onProgress } : {}),
+      }).catch((error: unknown) => {
+        throw error instanceof RemoteError ? neitherHereNorThere(place, error) : error;
       });
       return new ModelFiles({ volume, path: '' }, place, signal);
     }
@@ -119,6 +121,18 @@ export class ModelFiles {
       cause,
     });
   }
+}
+
+/** A folder's name that was mistyped reads like a hub id: both places are told. */
+function neitherHereNorThere(place: string, error: RemoteError): RemoteError {
+  const { code, expected, received, hint, cause } = error;
+  return new RemoteError({
+    code,
+    expected: `a folder with a model at ${place}, or ${expected}`,
+    received: `no such folder, and from the hub ${received}`,
+    fix: `check the path; or, if a hub id is meant, ${hint}`,
+    cause,
+  });
 }
 
 const join = (folder: string, name: string): string => [folder, name].filter(Boolean).join('/');

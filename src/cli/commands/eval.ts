@@ -1,6 +1,6 @@
 /** `ocelli eval`: metrics and a report of a run, a Hugging Face folder or a hub id on a split of a recipe's data. */
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { type Command, Option } from 'commander';
 import { ConfigError, DataError, type SplitName } from '../../core/index.ts';
 import { isHubName } from '../../storage/index.ts';
@@ -73,21 +73,33 @@ async function runEval(context: Context, options: EvalOptions, ...args: never[])
   }
 }
 
+/** The recipe of a run folder, when the model is one. */
 function ownRecipe(model: string): string {
   const path = join(model, 'recipe.yaml');
   if (existsSync(path)) return path;
-  if (!existsSync(model) && !isHubName(model)) {
+  const expected = 'a run folder, or --data <recipe> for a model that has no data of its own';
+  if (existsSync(model)) {
+    throw new ConfigError({
+      code: 'data_missing',
+      expected,
+      received: `${model}, which has no recipe.yaml`,
+      fix: 'add --data <recipe>',
+    });
+  }
+  // organisation/name may be meant as a hub id, unless the organisation is a folder here.
+  const couldBeHubId = model.includes('/') && isHubName(model) && !existsSync(dirname(model));
+  if (!couldBeHubId) {
     throw new DataError({
       code: 'model_missing',
-      expected: 'a run folder, a Hugging Face folder or a hub id (organisation/name)',
-      received: `${model}, where nothing is`,
-      fix: 'check the path',
+      expected,
+      received: `${model}, and no such folder is here`,
+      fix: 'check the path; for a Hugging Face folder or a hub id (organisation/name) add --data <recipe>',
     });
   }
   throw new ConfigError({
     code: 'data_missing',
-    expected: '--data, the recipe whose data the model is evaluated on',
-    received: `none, and ${model} is no run folder with a recipe of its own`,
-    fix: 'add --data <recipe>',
+    expected,
+    received: `${model}: no such folder is here, and for a hub id --data is missing`,
+    fix: 'check the path, or add --data <recipe> for the hub id',
   });
 }

@@ -1,12 +1,12 @@
 /** `ocelli predict`: what a model sees in pictures, as COCO-style results and as pictures with overlays. */
 import { existsSync } from 'node:fs';
-import { basename, extname, join } from 'node:path';
+import { basename, join } from 'node:path';
 import { type Command, Option } from 'commander';
 import { encodeImage, files } from '#platform';
-import { DataError } from '../../core/index.ts';
+import { counted, DataError } from '../../core/index.ts';
 import type { Predictor, ResultRow } from '../../inference/index.ts';
 import { type CommonOptions, type Context, finish, share, wholeNumber } from '../command.ts';
-import { grouped } from '../format.ts';
+import { overlayNames } from '../overlay-names.ts';
 import { loadRecipe } from '../recipe-file.ts';
 
 interface PredictOptions extends CommonOptions {
@@ -25,10 +25,10 @@ export function addPredict(program: Command): void {
     .description('what a model sees in pictures: COCO-style JSON and overlays')
     .argument('<model>', 'a run folder, a Hugging Face folder or a hub id')
     .argument('<pictures...>', 'files, folders and globs')
-    .option('--out <dir>', 'where predictions.json and the overlays go', 'predictions')
+    .option('--out <dir>', 'where predictions.json, images.json and the overlays go', 'predictions')
     .option('--threshold <score>', "lowest score of a detection (default: the run's, or 0.5)", share)
     .option('--batch-size <n>', 'pictures at once', wholeNumber(1), 8)
-    .option('--no-overlays', 'write predictions.json alone')
+    .option('--no-overlays', 'draw no pictures')
     .option(
       '--max-bad-fraction <share>',
       'above this share of unreadable pictures the exit code is 3',
@@ -53,6 +53,16 @@ export function addPredict(program: Command): void {
   );
 }
 
+/** A row of predictions.json: COCO's result, with the picture's path and the overlay's in the output folder. */
+type PredictionRow = ResultRow & { readonly overlay?: string };
+
+/** A row of images.json, which has the pictures without any result too. */
+interface PredictedImage {
+  readonly id: number;
+  readonly file_name: string;
+  readonly overlay?: string;
+}
+
 interface RunDefaults {
   readonly threshold: number;
   readonly maxDetections: number;
@@ -66,7 +76,9 @@ async function runPredict(context: Context, options: PredictOptions, ...args: ne
   const { createPredictor, findPictures, predictFiles, resultRows, drawPrediction } = await import(
     '../../inference/index.ts'
   );
-  const total = (await findPictures(pictures)).length;
+  const paths = await findPictures(pictures);
+  const total = paths.length;
+  const overlays = options.overlays ? overlayNames(paths) : new Map<string, string>();
   const predictor: Predictor = await createPredictor(model, {
     device: context.device,
     engine: options.engine,
@@ -76,9 +88,9 @@ async function runPredict(context: Context, options: PredictOptions, ...args: ne
     ...(options.dtype === undefined ? {} : { dtype: options.dtype }),
   });
   try {
-    output.say(`${predictor.task} of ${grouped(total)} pictures, ${predictor.runtime}`);
-    const rows: ResultRow[] = [];
-    const names = new OverlayNames();
+    output.say(`${predictor.task} of ${counted(total, 'picture')}, ${predictor.runtime}`);
+    const rows: PredictionRow[] = [];
+    const images: PredictedImage[] = [];
     const bad: string[] = [];
     let done = 0;
     const start = performance.now();
@@ -89,18 +101,28 @@ async function runPredict(context: Context, options: PredictOptions, ...args: ne
         output.warn(`${file.path} is set aside: ${reasonOf(file.error)}`);
         continue;
       }
+      const overlay = overlays.get(file.path);
+      const drawing = overlay === undefined ? {} : { overlay };
       const found = mostLikely(resultRows(file, predictor.classes), defaults.maxDetections);
-      rows.push(...found);
-      output.json({ type: 'prediction', file_name: file.path, image_id: file.imageId, predictions: found });
-      if (options.overlays) {
+      rows.push(...found.map((row) => ({ ...row, ...drawing })));
+      images.push({ id: file.imageId, file_name: file.path, ...drawing });
+      output.json({
+        type: 'prediction',
+        file_name: file.path,
+        image_id: file.imageId,
+        ...drawing,
+        predictions: found,
+      });
+      if (overlay !== undefined) {
         const drawn = await drawPrediction(file.image, file.prediction, predictor.classes, { threshold });
-        await files.write(join(options.out, names.of(file.path)), await encodeImage(drawn, 'jpeg'));
+        await files.write(join(options.out, overlay), await encodeImage(drawn, 'jpeg'));
       }
       const rate = (1000 * done) / (performance.now() - start);
       output.progress(`${done}/${total}  ${rate.toFixed(1)} images/s  ${basename(file.path)}`);
     }
     const path = join(options.out, 'predictions.json');
     await files.write(path, `${JSON.stringify(rows, null, 1)}\n`);
+    await files.write(join(options.out, 'images.json'), `${JSON.stringify(images, null, 1)}\n`);
     output.json({
       type: 'predicted',
       path,
@@ -109,7 +131,7 @@ async function runPredict(context: Context, options: PredictOptions, ...args: ne
       rows: rows.length,
     });
     output.result(
-      `Wrote ${path}: ${grouped(rows.length)} results of ${grouped(done - bad.length)} pictures${options.overlays ? `, with overlays in ${options.out}` : ''}`,
+      `Wrote ${path}: ${counted(rows.length, 'result')} of ${counted(done - bad.length, 'picture')}${options.overlays ? `, with overlays in ${options.out}` : ''}`,
     );
     if (bad.length > options.maxBadFraction * total) throw tooManyBad(bad, total, options.maxBadFraction);
   } finally {
@@ -127,19 +149,6 @@ function defaultsOf(model: string): RunDefaults {
 
 function mostLikely(rows: readonly ResultRow[], most: number): readonly ResultRow[] {
   return rows.length <= most ? rows : rows.toSorted((a, b) => b.score - a.score).slice(0, most);
-}
-
-/** `photo.png` → `photo_pred.jpg`; pictures of one name in several folders are numbered. */
-class OverlayNames {
-  private readonly taken = new Set<string>();
-
-  of(path: string): string {
-    const stem = basename(path, extname(path));
-    let name = `${stem}_pred.jpg`;
-    for (let n = 2; this.taken.has(name); n++) name = `${stem}_${n}_pred.jpg`;
-    this.taken.add(name);
-    return name;
-  }
 }
 
 function reasonOf(error: Error): string {
