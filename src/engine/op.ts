@@ -13,6 +13,9 @@ import * as tf from './tf.ts';
 /** The backends that Ocelli runs on, by TensorFlow.js' names. */
 export const backendNames = ['cpu', 'wasm', 'webgpu'] as const;
 
+/** Computes shapes only: steps are traced on it (`meta/`). */
+export const metaBackendName = 'meta';
+
 export interface OpDefinition<Input extends string, Attrs extends object> {
   /** Unique, PascalCase as TensorFlow.js' kernel names: `Gelu`, `LayerNorm`. Registered as `Ocelli<name>`. */
   readonly name: string;
@@ -49,7 +52,7 @@ export function defineOpWithOutputs<Input extends string, Attrs extends object =
   definition: OpDefinition<Input, Attrs>,
 ): (inputs: Record<Input, tf.Tensor>, attrs: Attrs) => tf.Tensor[] {
   const kernelName = `Ocelli${definition.name}`;
-  for (const backendName of backendNames) {
+  for (const backendName of [...backendNames, metaBackendName]) {
     tf.registerKernel({
       kernelName,
       backendName,

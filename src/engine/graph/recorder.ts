@@ -18,6 +18,8 @@ export interface RecordOptions {
   readonly parameters?: Iterable<readonly [name: string, variable: tf.Tensor]>;
   /** Kernels to look into: recorded as what they are composed of, where the backend composes them. */
   readonly expand?: (kernel: string) => boolean;
+  /** Numbers of a tensor that existed before, is no variable and is used: left out, read from a clone of it. */
+  readonly readConstant?: (tensor: tf.Tensor) => Promise<ArrayLike<number>>;
 }
 
 type NamedTensors = Readonly<Record<string, tf.Tensor>>;
@@ -67,7 +69,7 @@ export class Recorder {
   private readonly inputs: Record<string, number> = {};
   private readonly parameters: Record<string, number> = {};
   private readonly constants = new Map<number, GraphData>();
-  private readonly pending: { id: number; tensor: tf.Tensor }[] = [];
+  private readonly pending: { id: number; values: Promise<unknown> }[] = [];
   /** Host arrays behind the tensors that were made while recording. */
   private readonly hostArrays = new WeakMap<object, unknown>();
   /** Variables as they were at the start: an assignment gives a variable other data. */
@@ -102,6 +104,12 @@ export class Recorder {
     active = this;
   }
 
+  /** A tensor that is fed from here on. */
+  addInput(name: string, tensor: tf.Tensor): void {
+    if (this.inputs[name] !== undefined) throw new Error(`the recording has an input ${name} already`);
+    this.inputs[name] = this.register(tensor);
+  }
+
   /** Ends the recording. Constants that only the device knows are read back, hence the promise. */
   finish(outputs: NamedTensors): Promise<Graph> {
     if (!this.open) throw new Error('a recording ends once');
@@ -114,9 +122,8 @@ export class Recorder {
         updates[name] = this.lookup(variable);
     }
     this.dispose();
-    const reads = this.pending.map(async ({ id, tensor }) => {
-      this.constants.set(id, toGraphData(await tensor.data(), this.values[id]!.dtype));
-      tensor.dispose();
+    const reads = this.pending.map(async ({ id, values }) => {
+      this.constants.set(id, toGraphData(await values, this.values[id]!.dtype));
     });
     return Promise.all(reads).then(() => this.compact(outputIds, updates));
   }
@@ -138,21 +145,30 @@ export class Recorder {
   private run(name: string, inputs: tf.NamedTensorMap, attrs?: tf.NamedAttrMap): tf.Tensor | tf.Tensor[] {
     const call = (): tf.Tensor | tf.Tensor[] =>
       this.original.runKernel.call(tf.engine(), name, inputs, attrs);
-    if (this.depth > 0 || this.options.expand?.(name)) return call();
-    const inputIds: Record<string, number> = {};
-    for (const [key, tensor] of Object.entries(inputs)) {
-      if (tensor) inputIds[key] = this.lookup(tensor);
+    if (this.depth > 0) return call();
+    const inputIds = (): Record<string, number> => {
+      const given = Object.entries(inputs).filter(([, tensor]) => tensor);
+      return Object.fromEntries(given.map(([key, tensor]) => [key, this.lookup(tensor)]));
+    };
+    const note = (from: Record<string, number>, result: tf.Tensor | tf.Tensor[]): typeof result => {
+      const outputs = [result].flat().map((tensor) => this.register(tensor));
+      this.nodes.push({ kernel: name, attrs: plainAttributes(attrs), inputs: from, outputs });
+      return result;
+    };
+    if (this.options.expand?.(name)) {
+      const result = call();
+      // What no recorded kernel made can't be looked into: then it is one node after all.
+      return [result].flat().every(({ dataId }) => this.byData.has(dataId) || this.hostArrays.has(dataId))
+        ? result
+        : note(inputIds(), result);
     }
+    const from = inputIds();
     this.depth++;
-    let result: tf.Tensor | tf.Tensor[];
     try {
-      result = call();
+      return note(from, call());
     } finally {
       this.depth--;
     }
-    const outputs = (Array.isArray(result) ? result : [result]).map((tensor) => this.register(tensor));
-    this.nodes.push({ kernel: name, attrs: plainAttributes(attrs), inputs: inputIds, outputs });
-    return result;
   }
 
   /** A new value for a tensor. The first value of the same data, shape and type stays the one that is found. */
@@ -213,14 +229,25 @@ export class Recorder {
       this.constants.set(id, toGraphData(host, tensor.dtype as GraphDtype));
       return id;
     }
-    // It may be freed before it can be read: hold on to its data. The clone is no part of the graph.
+    const values = this.options.readConstant?.(tensor) ?? this.readClone(tensor);
+    // A failure is met in `finish`.
+    values.catch(() => undefined);
+    this.pending.push({ id, values });
+    return id;
+  }
+
+  /** The tensor may be freed before it is read: its data is held. The clone is no part of the graph. */
+  private async readClone(tensor: tf.Tensor): Promise<ArrayLike<number>> {
     this.depth++;
+    let clone: tf.Tensor;
     try {
-      this.pending.push({ id, tensor: tf.keep(tf.clone(tensor)) });
+      clone = tf.keep(tf.clone(tensor));
     } finally {
       this.depth--;
     }
-    return id;
+    const values = (await clone.data()) as ArrayLike<number>;
+    clone.dispose();
+    return values;
   }
 
   /** Drops what no output needs and numbers the values anew. */

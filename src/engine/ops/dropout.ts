@@ -8,6 +8,7 @@
  * TensorFlow.js has no such operations, so this is a kernel for each side.
  */
 import { registerHostKernel, registerWebgpuKernel } from '../kernels.ts';
+import { registerShapes } from '../meta/shapes.ts';
 import { defineOp } from '../op.ts';
 import type * as tf from '../tf.ts';
 
@@ -56,6 +57,8 @@ registerHostKernel<'x' | 'seed', DropoutAttrs>('OcelliDropout', {
     }
   },
 });
+
+registerShapes('OcelliDropout', ({ x }) => ({ shape: x!.shape, dtype: 'float32' }));
 
 registerWebgpuKernel<'x' | 'seed', DropoutAttrs>('OcelliDropout', {
   inputs: ['x', 'seed'],
