@@ -22,11 +22,6 @@ export function megabytes(bytes: number): string {
   return bytes >= 1e6 ? `${Math.round(bytes / 1e6)} MB` : `${Math.round(bytes / 1e3)} kB`;
 }
 
-/** 1,234,567 */
-export function grouped(value: number): string {
-  return value.toLocaleString('en-US');
-}
-
 /** The first few of a list, and how many more there are. */
 export function some(items: readonly string[], most = 5): string {
   const rest = items.length - most;

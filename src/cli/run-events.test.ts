@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { metricsText } from './run-events.ts';
+import type { RunEvent } from '../core/index.ts';
+import { Output } from './output.ts';
+import { metricsText, RunDisplay } from './run-events.ts';
 
 describe('the metrics of a line', () => {
   const detection = (split: string) => ({
@@ -25,5 +27,34 @@ describe('the metrics of a line', () => {
 
   it('show a part of the loss that decides', () => {
     expect(metricsText(detection('val'), 'val_loss_ce')).toMatch(/^val_loss_ce 0\.9, val_loss 17\.4/);
+  });
+});
+
+describe('an event', () => {
+  it('agrees in number with what it counts', () => {
+    const lines: string[] = [];
+    const stream = {
+      on: () => {},
+      write: (text: string) => lines.push(text),
+    } as unknown as NodeJS.WriteStream;
+    const display = new RunDisplay(new Output({ json: false, quiet: false }, stream, stream), {
+      epochs: 1,
+      logEvery: 1,
+      monitor: 'val_loss',
+    });
+    const split = { images: 1, annotations: 1, digest: '', source: '' };
+    const time = '2026-01-01T00:00:00Z';
+    const told: RunEvent[] = [
+      { type: 'data_ready', time, splits: { train: split }, classes: ['cat'], setAside: 1 },
+      {
+        ...{ type: 'model_ready', time, modelType: 'vit', parameters: 1, trainable: 1, missing: [] },
+        ...{ unexpected: [], classesKept: 1, classesNew: 0 },
+      },
+    ];
+    for (const event of told) display.show(event);
+    expect(lines.join('')).toBe(
+      'Data: train 1 image (1 annotation); 1 class: cat; 1 image set aside\n' +
+        'Model: vit, 1 parameter, 1 of them trained; head: 1 class kept, 0 new\n',
+    );
   });
 });

@@ -2,8 +2,8 @@
  * A run's events for people: a progress line at a terminal, plain lines when piped. With `--json` the events
  * themselves go out, one per line.
  */
-import type { Metrics, RunEvent, RunEventOf } from '../core/index.ts';
-import { compact, duration, grouped, megabytes, some } from './format.ts';
+import { counted, grouped, type Metrics, type RunEvent, type RunEventOf } from '../core/index.ts';
+import { compact, duration, megabytes, some } from './format.ts';
 import type { Output } from './output.ts';
 
 export interface RunDisplayOptions {
@@ -78,15 +78,15 @@ function sentence(event: RunEventOf<Told>, options: RunDisplayOptions): string |
     case 'data_ready': {
       const splits = Object.entries(event.splits).map(
         ([name, { images, annotations }]) =>
-          `${name} ${grouped(images)} images (${grouped(annotations)} annotations)`,
+          `${name} ${counted(images, 'image')} (${counted(annotations, 'annotation')})`,
       );
-      const aside = event.setAside > 0 ? `; ${event.setAside} images set aside` : '';
-      return `Data: ${splits.join(', ')}; ${event.classes.length} classes: ${some(event.classes)}${aside}`;
+      const aside = event.setAside > 0 ? `; ${counted(event.setAside, 'image')} set aside` : '';
+      return `Data: ${splits.join(', ')}; ${counted(event.classes.length, 'class', 'classes')}: ${some(event.classes)}${aside}`;
     }
     case 'model_ready':
       return modelSentence(event);
     case 'step_compiled':
-      return `Step compiled: ${event.dispatches} dispatches, ${duration(event.ms)}`;
+      return `Step compiled: ${counted(event.dispatches, 'dispatch', 'dispatches')}, ${duration(event.ms)}`;
     case 'epoch':
       return `Epoch ${event.epoch + 1}/${options.epochs}: train_loss ${compact(event.train_loss)} (${duration(event.ms)})`;
     case 'evaluation':
@@ -112,7 +112,7 @@ function sentence(event: RunEventOf<Told>, options: RunDisplayOptions): string |
 
 function modelSentence(event: RunEventOf<'model_ready'>): string {
   const lines = [
-    `Model: ${event.modelType}, ${grouped(event.parameters)} parameters, ${grouped(event.trainable)} of them trained; head: ${event.classesKept} classes kept, ${event.classesNew} new`,
+    `Model: ${event.modelType}, ${counted(event.parameters, 'parameter')}, ${grouped(event.trainable)} of them trained; head: ${counted(event.classesKept, 'class', 'classes')} kept, ${event.classesNew} new`,
   ];
   if (event.missing.length > 0) lines.push(`  not in the checkpoint, initialised: ${some(event.missing)}`);
   if (event.unexpected.length > 0) lines.push(`  in the checkpoint, not used: ${some(event.unexpected)}`);

@@ -2,7 +2,7 @@
  * From a recipe's text to the recipe: read YAML with positions, apply `key=value` arguments, bring older keys
  * to their place, validate, fill in what is left. All problems are found before the first error is thrown.
  */
-import { ConfigError } from '../core/index.ts';
+import { ConfigError, counted } from '../core/index.ts';
 import { checkRecipe } from './checks.ts';
 import { reportIssues } from './issues.ts';
 import { mapLegacyKeys } from './map-legacy.ts';
@@ -67,7 +67,7 @@ function recipeError(source: Source, code: string): ConfigError {
   return new ConfigError({
     code,
     expected: `a valid recipe in ${source.name}`,
-    received: lines.length === 1 ? 'one problem' : `${lines.length} problems`,
+    received: counted(lines.length, 'problem'),
     fix: 'correct what is listed (docs/recipe.md has every key)',
     problems: lines,
   });

@@ -12,5 +12,5 @@ test('a noun agrees with its number', () => {
 });
 
 test('long numbers are grouped', () => {
-  expect([0, 999, 1000, 1234567].map(grouped)).toEqual(['0', '999', '1,000', '1,234,567']);
+  expect([0, 999, -4321, 1234567].map(grouped)).toEqual(['0', '999', '-4,321', '1,234,567']);
 });

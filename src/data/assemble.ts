@@ -2,7 +2,7 @@
  * From a reader's result to a data set: classes are mapped by name onto those of the training split, labels
  * are derived for classification, a seeded share is chosen, and the whole gets a digest.
  */
-import { ClassMap, DataError, derive, permutation } from '../core/index.ts';
+import { ClassMap, counted, DataError, derive, permutation } from '../core/index.ts';
 import { datasetDigest } from './digest.ts';
 import type { RawDataset, RawImage } from './raw.ts';
 import type { DatasetOptions } from './settings.ts';
@@ -150,7 +150,7 @@ function severalClasses(source: string, images: readonly string[]): DataError {
   return new DataError({
     code: 'several_classes',
     expected: `one class per image in ${source}`,
-    received: `${images.length} images with several`,
+    received: `${counted(images.length, 'image')} with several`,
     fix: 'set data.multi_label: true, or annotate these images with one category',
     problems: withCount(images.map((image) => `image ${image}`)),
   });

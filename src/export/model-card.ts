@@ -4,7 +4,7 @@
  * written: a number that was not measured has no place here.
  */
 import { stringify } from 'yaml';
-import type { ClassMap, Metrics, TaskName } from '../core/index.ts';
+import { type ClassMap, counted, type Metrics, type TaskName } from '../core/index.ts';
 
 export interface ModelCard {
   readonly name: string;
@@ -102,7 +102,7 @@ function modelIndex(card: ModelCard, facts: CardFacts): unknown {
 function introduction(card: ModelCard, facts: CardFacts): string {
   const start = card.baseModel ? `fine-tuned from \`${card.baseModel}\`` : 'trained from scratch';
   const size = `${(facts.parameters / 1e6).toPrecision(3)} million parameters`;
-  return `A ${facts.modelType} model for ${facts.task.replaceAll('_', ' ')} with ${facts.classes.size} classes and ${size}, ${start} with [Ocelli](https://www.npmjs.com/package/ocelli).`;
+  return `A ${facts.modelType} model for ${facts.task.replaceAll('_', ' ')} with ${counted(facts.classes.size, 'class', 'classes')} and ${size}, ${start} with [Ocelli](https://www.npmjs.com/package/ocelli).`;
 }
 
 function dataSection({ data }: ModelCard): string {

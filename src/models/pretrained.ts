@@ -3,7 +3,7 @@
  * predict. The head is fitted to the classes of the data; everything that did not come from the checkpoint is
  * named in the report.
  */
-import type { ClassMap, Size, TaskName } from '../core/index.ts';
+import { type ClassMap, counted, type Size, type TaskName } from '../core/index.ts';
 import { initialize } from '../nn/index.ts';
 import type { Place } from '../storage/index.ts';
 import { classesOf, withClasses } from './classes.ts';
@@ -109,7 +109,7 @@ function fresh(loaded: Omit<LoadedModel, 'report'>, seed: number, warnings: read
   for (const [, parameter] of frozen) parameter.requiresGrad = true;
   if (frozen.length > 0) {
     told.push(
-      `model.pretrained=false: the ${frozen.length} parameters that stay frozen in a pretrained ${loaded.config.model_type} are trained`,
+      `model.pretrained=false: ${counted(frozen.length, 'parameter')} of a ${loaded.config.model_type} that would stay frozen with pretrained weights are trained`,
     );
   }
   const counts = { classesKept: 0, classesNew: loaded.classes.size };

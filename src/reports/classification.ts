@@ -1,4 +1,5 @@
 /** The classification part of a report: curves, confusion, calibration, and the most confident mistakes. */
+import { counted, grouped } from '../core/index.ts';
 import {
   calibrationBins,
   calibrationError,
@@ -17,7 +18,7 @@ import {
   curveClasses,
 } from './classification-numbers.ts';
 import { classificationFindings } from './findings.ts';
-import { number, percent, thousands } from './format.ts';
+import { number, percent } from './format.ts';
 import { thinned } from './history.ts';
 import { html } from './html.ts';
 import { card, figure, grid, type Section, table } from './parts.ts';
@@ -151,7 +152,7 @@ function calibrationFigure({ results, errors }: ClassificationContext) {
   );
   return figure({
     title: 'Calibration',
-    summary: `How often the model is right when it is this sure; on the diagonal both agree. Mean gap: ${percent(calibrationError(bins, 'l1'))}. Right: ${thousands(errors.right)}, wrong: ${thousands(errors.wrong)}.`,
+    summary: `How often the model is right when it is this sure; on the diagonal both agree. Mean gap: ${percent(calibrationError(bins, 'l1'))}. Right: ${grouped(errors.right)}, wrong: ${grouped(errors.wrong)}.`,
     chart: lineChart(
       [
         {
@@ -173,7 +174,7 @@ function calibrationFigure({ results, errors }: ClassificationContext) {
       ['confidence', 'images', 'mean confidence', 'accuracy'],
       bins.map((bin, i) => [
         `${i / 10} to ${(i + 1) / 10}`,
-        thousands(bin.count),
+        grouped(bin.count),
         percent(bin.confidence),
         percent(bin.accuracy),
       ]),
@@ -212,7 +213,7 @@ function classSection({ errors, name }: ClassificationContext): Section {
           ['class', 'images', 'precision', 'recall', 'F1', 'AUC', 'average precision'],
           rows.map((row) => [
             name(row.label),
-            thousands(row.support),
+            grouped(row.support),
             percent(row.precision),
             percent(row.recall),
             percent(row.f1),
@@ -243,7 +244,7 @@ function errorSection({ results, errors, name }: ClassificationContext): Section
   return {
     id: 'errors',
     title: 'Errors',
-    body: html`<p class="lead">${thousands(errors.wrong)} of ${thousands(errors.right + errors.wrong)} images are wrong;
+    body: html`<p class="lead">${grouped(errors.wrong)} of ${counted(errors.right + errors.wrong, 'image')} ${errors.wrong === 1 || errors.right + errors.wrong === 1 ? 'is' : 'are'} wrong;
       the model was ${percent(errors.confidenceWrong)} sure of them on average, and ${percent(errors.confidenceRight)} of the right ones.</p>
     ${grid(
       matrix &&

@@ -2,10 +2,11 @@
  * The page of `ocelli data stats`: what each split holds, how balanced its classes are, how large pictures and
  * objects are, and some pictures with their annotations. One file that needs no other, like every report.
  */
+import { counted, grouped } from '../core/index.ts';
 import type { DatasetStatistics, Histogram, Summary } from '../data/index.ts';
 import { barChart, lineChart } from './charts.ts';
 import { csv } from './csv.ts';
-import { number, percent, thousands } from './format.ts';
+import { number, percent } from './format.ts';
 import { base64, html, type SafeHtml } from './html.ts';
 import { page } from './page.ts';
 import { card, figure, grid, type Section, sampledRows, table } from './parts.ts';
@@ -52,12 +53,12 @@ export function renderDataReport(input: DataReportInput): ReportFiles {
       ['ocelli', version],
     ],
     tiles: [
-      { label: 'images', value: thousands(total), note: `in ${splits.length} splits` },
-      { label: 'classes', value: thousands(names.size), note: '' },
+      { label: 'images', value: grouped(total), note: `in ${counted(splits.length, 'split')}` },
+      { label: 'classes', value: grouped(names.size), note: '' },
       ...splits.map(({ split, statistics }) => ({
         label: split,
-        value: thousands(statistics.images),
-        note: `${thousands(statistics.annotations)} annotations`,
+        value: grouped(statistics.images),
+        note: counted(statistics.annotations, 'annotation'),
       })),
     ],
     findings: splits.flatMap(findingsOf),
@@ -106,13 +107,13 @@ function findingsOf({ split, statistics }: DataReportSplit): string[] {
       `${split}: no example of ${classesWithoutExample.slice(0, 8).join(', ')}${classesWithoutExample.length > 8 ? ', …' : ''}.`,
     );
   }
-  if (setAside > 0) found.push(`${split}: ${thousands(setAside)} images are set aside.`);
+  if (setAside > 0) found.push(`${split}: ${counted(setAside, 'image')} set aside.`);
   if (imagesWithoutAnnotations > 0) {
     found.push(
-      `${split}: ${thousands(imagesWithoutAnnotations)} of ${thousands(images)} images have no annotation.`,
+      `${split}: ${grouped(imagesWithoutAnnotations)} of ${counted(images, 'image')} without an annotation.`,
     );
   }
-  if (found.length === 0) found.push(`${split}: ${thousands(images)} images, nothing unusual.`);
+  if (found.length === 0) found.push(`${split}: ${counted(images, 'image')}, nothing unusual.`);
   return found;
 }
 
@@ -191,7 +192,7 @@ function summaryTable({
 function classFigure({ classes, imbalance }: DatasetStatistics): SafeHtml {
   const sorted = classes.toSorted((a, b) => b.examples - a.examples);
   const shown = sorted.slice(0, chartedClasses);
-  const summary = `${shown.length < classes.length ? `The ${shown.length} commonest of ${classes.length} classes` : `${classes.length} classes`}${imbalance === undefined ? '' : `; commonest to rarest ${number(imbalance)} : 1`}.`;
+  const summary = `${shown.length < classes.length ? `The ${shown.length} commonest of ${classes.length} classes` : counted(classes.length, 'class', 'classes')}${imbalance === undefined ? '' : `; commonest to rarest ${number(imbalance)} : 1`}.`;
   return figure({
     title: 'Examples per class',
     summary,
@@ -211,7 +212,7 @@ function objectSizeFigure({ objectSizes }: DatasetStatistics): SafeHtml {
     chart: barChart(bars, ['objects'], { name: 'objects' }),
     numbers: table(
       ['size', 'objects'],
-      Object.entries(objectSizes).map(([name, count]) => [name, thousands(count)]),
+      Object.entries(objectSizes).map(([name, count]) => [name, grouped(count)]),
     ),
   });
 }
@@ -234,7 +235,7 @@ function histogramFigure(
     chart: lineChart([{ name: title, points }], { name: unit }, { name: 'count', min: 0 }),
     numbers: table(
       ['from', 'to', 'count'],
-      sampledRows(counts.map((count, i) => [number(edges[i]), number(edges[i + 1]), thousands(count)])),
+      sampledRows(counts.map((count, i) => [number(edges[i]), number(edges[i + 1]), grouped(count)])),
     ),
   });
 }
@@ -245,8 +246,8 @@ function classTable({ classes }: DatasetStatistics): SafeHtml {
     classes.map(({ id, name, images, examples, share }) => [
       name,
       String(id),
-      thousands(images),
-      thousands(examples),
+      grouped(images),
+      grouped(examples),
       percent(share),
     ]),
     { caption: 'Every class' },

@@ -1,10 +1,11 @@
 /** The detection part of a report: COCO numbers, precision–recall curves, and an analysis of the errors. */
+import { counted, grouped } from '../core/index.ts';
 import { CocoEvaluator, detectionErrors, falsePositiveKinds, objectSizes } from '../metrics/index.ts';
 import { type Analysis, spread } from './analysis.ts';
 import { barChart, lineChart, matrixChart } from './charts.ts';
 import { type DetectionContext, numbersOf, precisionAt, tablesOf } from './detection-numbers.ts';
 import { detectionFindings } from './findings.ts';
-import { number, percent, thousands } from './format.ts';
+import { number, percent } from './format.ts';
 import { html } from './html.ts';
 import { card, figure, grid, type Section, table } from './parts.ts';
 import { detectionPicture } from './pictures.ts';
@@ -186,7 +187,7 @@ function classSection({ evaluation, errors, name }: DetectionContext): Section {
           ],
           rows.map(({ row, counts }) => [
             name(row.categoryId),
-            thousands(row.annotations),
+            grouped(row.annotations),
             cell(row.values.AP),
             cell(row.values.AP50),
             cell(row.values.APsmall),
@@ -229,8 +230,8 @@ function errorSection({ errors, name }: DetectionContext): Section {
     id: 'errors',
     title: 'Errors',
     body: html`<p class="lead">At score ${number(errors.scoreThreshold)} and IoU ${number(errors.iouThreshold)}:
-      ${thousands(errors.truePositives)} objects found, ${thousands(falsePositives.total)} false detections
-      (mean confidence ${percent(falsePositives.averageConfidence)}), ${thousands(falseNegatives.total)} objects missed.
+      ${counted(errors.truePositives, 'object')} found, ${counted(falsePositives.total, 'false detection')}
+      (mean confidence ${percent(falsePositives.averageConfidence)}), ${counted(falseNegatives.total, 'object')} missed.
       Found objects overlap by ${number(localization.averageIou)} on average; ${percent(localization.poorRate)} of them by less than 0.75.</p>
     ${grid(
       figure({
@@ -239,7 +240,7 @@ function errorSection({ errors, name }: DetectionContext): Section {
         chart: barChart(kinds, ['detections'], { name: 'detections', whole: true }),
         numbers: table(
           ['kind', 'detections'],
-          kinds.map((row) => [row.label, thousands(row.values[0]!)]),
+          kinds.map((row) => [row.label, grouped(row.values[0]!)]),
         ),
       }),
       figure({

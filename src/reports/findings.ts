@@ -1,4 +1,5 @@
 /** Sentences that say what stands out in an evaluation: what an engineer would look for first. */
+import { counted, grouped } from '../core/index.ts';
 import {
   type ClassificationErrors,
   type CocoEvaluation,
@@ -6,7 +7,7 @@ import {
   type FalsePositiveKind,
   objectSizes,
 } from '../metrics/index.ts';
-import { number, percent, thousands } from './format.ts';
+import { number, percent } from './format.ts';
 import { type History, metricPoints } from './history.ts';
 
 const kindSentences: Readonly<Record<FalsePositiveKind, string>> = {
@@ -27,14 +28,14 @@ export function detectionFindings(
   if (map <= -1) return ['This split has no objects to find, so no average precision exists.'];
   const level = map < 0.3 ? 'low' : map < 0.5 ? 'moderate' : 'good';
   findings.push(
-    `Overall quality is ${level}: mAP ${number(map)} over ${thousands(evaluation.imageCount)} images.`,
+    `Overall quality is ${level}: mAP ${number(map)} over ${counted(evaluation.imageCount, 'image')}.`,
   );
   if (errors.falsePositives.total > 0) {
     const [kind, count] = Object.entries(errors.falsePositives.byKind).reduce((top, entry) =>
       entry[1] > top[1] ? entry : top,
     ) as [FalsePositiveKind, number];
     findings.push(
-      `${percent(count / errors.falsePositives.total, 0)} of the ${thousands(errors.falsePositives.total)} false detections ${kindSentences[kind]}.`,
+      `${percent(count / errors.falsePositives.total, 0)} of ${counted(errors.falsePositives.total, 'false detection')} ${kindSentences[kind]}.`,
     );
   }
   const recalls = objectSizes.flatMap((size) => {
@@ -57,7 +58,7 @@ export function detectionFindings(
   const pair = errors.confusions[0];
   if (pair) {
     findings.push(
-      `Most often confused: ${name(pair.truth)} is taken for ${name(pair.predicted)} (${pair.count} ${pair.count === 1 ? 'time' : 'times'}).`,
+      `Most often confused: ${name(pair.truth)} is taken for ${name(pair.predicted)} (${counted(pair.count, 'time')}).`,
     );
   }
   const classes = evaluation.perCategory
@@ -66,7 +67,7 @@ export function detectionFindings(
   if (classes.length > 1) {
     const low = classes[0]!;
     findings.push(
-      `The weakest class is ${name(low.categoryId)} with AP ${number(low.values.AP)} on ${thousands(low.annotations)} objects.`,
+      `The weakest class is ${name(low.categoryId)} with AP ${number(low.values.AP)} on ${counted(low.annotations, 'object')}.`,
     );
   }
   return findings;
@@ -79,18 +80,18 @@ export function classificationFindings(
   const total = errors.right + errors.wrong;
   if (total === 0) return ['This split has no images.'];
   const findings = [
-    `${thousands(errors.right)} of ${thousands(total)} images are right (${percent(errors.right / total)}).`,
+    `${grouped(errors.right)} of ${counted(total, 'image')} ${errors.right === 1 || total === 1 ? 'is' : 'are'} right (${percent(errors.right / total)}).`,
   ];
   const pair = errors.confusions[0];
   if (pair) {
     findings.push(
-      `Most often confused: ${name(pair.truth)} is taken for ${name(pair.predicted)} (${pair.count} ${pair.count === 1 ? 'time' : 'times'}).`,
+      `Most often confused: ${name(pair.truth)} is taken for ${name(pair.predicted)} (${counted(pair.count, 'time')}).`,
     );
   }
   const weakest = errors.perClass.filter((row) => row.support > 0).toSorted((a, b) => a.f1 - b.f1)[0];
   if (weakest && weakest.f1 < 1) {
     findings.push(
-      `The weakest class is ${name(weakest.label)}: F1 ${number(weakest.f1)} on ${thousands(weakest.support)} images.`,
+      `The weakest class is ${name(weakest.label)}: F1 ${number(weakest.f1)} on ${counted(weakest.support, 'image')}.`,
     );
   }
   if (errors.confidenceWrong !== null && errors.confidenceRight !== null) {
@@ -111,14 +112,18 @@ export function trainingFindings(history: History): string[] {
     // Smaller rises are the noise of a loss that has settled.
     if (last[1] > 1.2 * best[1] && best[0] < last[0]) {
       findings.push(
-        `Validation loss was lowest at step ${thousands(best[0])} (${number(best[1])}) and ended at ${number(last[1])}: the model began to overfit.`,
+        `Validation loss was lowest at step ${grouped(best[0])} (${number(best[1])}) and ended at ${number(last[1])}: the model began to overfit.`,
       );
     } else if (best[0] === last[0]) {
       findings.push('Validation loss was still falling at the end: more epochs may help.');
     }
   }
   if (history.setAside > 0) {
-    findings.push(`${thousands(history.setAside)} images could not be read and were set aside.`);
+    findings.push(setAsideSentence(history.setAside));
   }
   return findings;
+}
+
+export function setAsideSentence(images: number): string {
+  return `${counted(images, 'image')} could not be read and ${images === 1 ? 'was' : 'were'} set aside.`;
 }

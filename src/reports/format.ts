@@ -1,4 +1,5 @@
 /** Numbers as people read them. */
+import { grouped } from '../core/index.ts';
 
 /** A share 0 … 1 as a percentage: 0.4567 → "45.7%". */
 export function percent(value: number | null | undefined, digits = 1): string {
@@ -9,19 +10,14 @@ export function percent(value: number | null | undefined, digits = 1): string {
 export function number(value: number | null | undefined): string {
   if (value === null || value === undefined || Number.isNaN(value)) return '–';
   // Precision of 1 comes as 0.9999999999999999 from COCO's formula.
-  if (Math.abs(value - Math.round(value)) < 1e-9) return thousands(Math.round(value));
+  if (Math.abs(value - Math.round(value)) < 1e-9) return grouped(Math.round(value));
   const size = Math.abs(value);
-  if (size >= 1000) return thousands(Math.round(value));
+  if (size >= 1000) return grouped(Math.round(value));
   if (size >= 100) return value.toFixed(1);
   // 0.9998 must not look like 1.
   if (size > 0.9995 && size < 1) return value.toFixed(4);
   if (size >= 0.001) return value.toFixed(3);
   return value.toExponential(2);
-}
-
-/** 12345 → "12,345" (a thin, locale-free rule: reports compare across machines). */
-export function thousands(value: number): string {
-  return String(value).replace(/\B(?=(\d{3})+(?!\d))/g, ',');
 }
 
 export function duration(ms: number): string {

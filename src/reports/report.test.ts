@@ -18,6 +18,35 @@ const examples: [string, ReportInput][] = [
   ['several labels', classificationExample(true)],
 ];
 
+it.each(examples)('the report of %s agrees in number with one image', (_, input) => {
+  const { results } = input;
+  const one =
+    results.kind === 'classification' ? oneRow(results) : { ...results, images: results.images.slice(0, 1) };
+  const { page } = rendered({ ...input, results: one, events: input.events.slice(0, 2) });
+  const sentences = page
+    .replace(/<(style|svg)[\s\S]*?<\/\1>|<table[\s\S]*?<\/table>/g, '')
+    .replace(/<[^>]*>/g, ' ');
+  expect(sentences.match(/(?<![\d,.])1 image\b/g)?.length).toBeGreaterThan(0);
+  const several = 'images|classes|objects|annotations|false detections|times|steps|splits';
+  expect(sentences.match(new RegExp(`(?<![\\d,.])1 (${several})\\b`, 'g'))).toBeNull();
+  expect(sentences.match(/of 1 image are/g)).toBeNull();
+});
+
+/** The first image of a classification, with its scores and truth. */
+function oneRow(
+  results: Extract<ReportInput['results'], { kind: 'classification' }>,
+): ReportInput['results'] {
+  const { scores, truth } = results;
+  const cut = <Data extends Uint8Array | ArrayLike<number>>(data: Data): Data =>
+    (data as unknown as Float64Array).slice(0, scores.classes) as unknown as Data;
+  return {
+    ...results,
+    images: results.images.slice(0, 1),
+    scores: { ...scores, samples: 1, data: cut(scores.data) },
+    truth: { ...truth, samples: 1, data: cut(truth.data) },
+  };
+}
+
 describe.each(examples)('the report of %s', (_, input) => {
   const { report, files, page } = rendered(input);
 

@@ -2,13 +2,14 @@
  * Puts a report together: analyses the predictions once, says which pictures to show, then renders the page, its
  * numbers as JSON and its tables as CSV.
  */
+import { counted, grouped } from '../core/index.ts';
 import type { Analysis } from './analysis.ts';
 import { barChart } from './charts.ts';
 import { analyseClassification } from './classification.ts';
 import { csv } from './csv.ts';
 import { analyseDetection } from './detection.ts';
-import { trainingFindings } from './findings.ts';
-import { duration, number, quantile, thousands } from './format.ts';
+import { setAsideSentence, trainingFindings } from './findings.ts';
+import { duration, number, quantile } from './format.ts';
 import { type History, historyOf, historyRows } from './history.ts';
 import { html, type SafeHtml } from './html.ts';
 import { page } from './page.ts';
@@ -60,8 +61,8 @@ function renderPage(input: ReportInput, analysis: Analysis, history: History, pi
     meta: [
       ['Model', input.model],
       ['Device', input.device],
-      ['Images', thousands(imageCount)],
-      ['Classes', thousands(input.classes.size)],
+      ['Images', grouped(imageCount)],
+      ['Classes', grouped(input.classes.size)],
       ['Made', input.createdAt.slice(0, 16).replace('T', ' ')],
     ],
     tiles: analysis.tiles,
@@ -106,7 +107,7 @@ function speedSection({ speed }: ReportInput): Section | undefined {
       card(
         'Evaluation',
         html`<dl class="facts">
-          <dt>Images</dt><dd>${thousands(speed.images)}</dd>
+          <dt>Images</dt><dd>${grouped(speed.images)}</dd>
           <dt>Images per second, model alone</dt><dd>${number((1000 * speed.images) / speed.modelMs)}</dd>
           <dt>Images per second, with decoding and metrics</dt><dd>${number((1000 * speed.images) / speed.totalMs)}</dd>
           <dt>Model time per image</dt><dd>${duration(speed.modelMs / speed.images)}</dd>
@@ -144,7 +145,7 @@ function dataSection(input: ReportInput, analysis: Analysis, history: History): 
       figure({
         title: `${unit === 'objects' ? 'Objects' : 'Images'} per class in the ${splitNames[input.split]} split`,
         summary:
-          `${present.length} of ${ranked.length} classes appear; the most frequent is ${number(Math.round(imbalance * 10) / 10)} times as frequent as the rarest.` +
+          `${present.length} of ${counted(ranked.length, 'class', 'classes')} ${present.length === 1 ? 'appears' : 'appear'}${imbalance > 1 ? `; the most frequent has ${number(Math.round(imbalance * 10) / 10)} times the ${unit} of the rarest` : ', all as often'}.` +
           (ranked.length > shown.length ? ` The ${shown.length} most frequent are shown.` : ''),
         chart: barChart(
           shown.map((row) => ({ label: row.name, values: [row.count] })),
@@ -153,7 +154,7 @@ function dataSection(input: ReportInput, analysis: Analysis, history: History): 
         ),
         numbers: table(
           ['class', unit],
-          ranked.map((row) => [row.name, thousands(row.count)]),
+          ranked.map((row) => [row.name, grouped(row.count)]),
         ),
       }),
       history.data &&
@@ -163,24 +164,24 @@ function dataSection(input: ReportInput, analysis: Analysis, history: History): 
             ['split', 'images', 'annotations', 'source', 'digest'],
             Object.entries(history.data.splits).map(([name, split]) => [
               name,
-              thousands(split.images),
-              thousands(split.annotations),
+              grouped(split.images),
+              grouped(split.annotations),
               split.source,
               split.digest.slice(0, 12),
             ]),
             { textColumns: [0, 3, 4] },
           )}
-          ${history.setAside > 0 && html`<p>${thousands(history.setAside)} images could not be read and were set aside.</p>`}`,
+          ${history.setAside > 0 && html`<p>${setAsideSentence(history.setAside)}</p>`}`,
         ),
       history.model &&
         card(
           'Model',
           html`<dl class="facts">
             <dt>Type</dt><dd>${history.model.modelType}</dd>
-            <dt>Parameters</dt><dd>${thousands(history.model.parameters)}</dd>
-            <dt>Trained</dt><dd>${thousands(history.model.trainable)}</dd>
-            <dt>Classes known before</dt><dd>${thousands(history.model.classesKept)}</dd>
-            <dt>New classes</dt><dd>${thousands(history.model.classesNew)}</dd>
+            <dt>Parameters</dt><dd>${grouped(history.model.parameters)}</dd>
+            <dt>Trained</dt><dd>${grouped(history.model.trainable)}</dd>
+            <dt>Classes known before</dt><dd>${grouped(history.model.classesKept)}</dd>
+            <dt>New classes</dt><dd>${grouped(history.model.classesNew)}</dd>
           </dl>`,
         ),
       history.warnings.length > 0 &&

@@ -1,6 +1,7 @@
 /** The curves of a run: loss, metrics, learning rate, gradient norm, and how fast it went. */
+import { grouped } from '../core/index.ts';
 import { type LineSeries, lineChart } from './charts.ts';
-import { bytes, duration, number, quantile, thousands } from './format.ts';
+import { bytes, duration, number, quantile } from './format.ts';
 import { evaluatedNames, type History, metricPoints, smoothed, thinned } from './history.ts';
 import { html } from './html.ts';
 import { card, figure, grid, type Section, sampledRows, table } from './parts.ts';
@@ -31,7 +32,7 @@ export function trainingSection(history: History): Section | undefined {
     body: grid(
       figure({
         title: 'Loss',
-        summary: `From ${number(first.loss)} at step ${first.step} to ${number(last.loss)} at step ${thousands(last.step)}; the line is a moving average.`,
+        summary: `From ${number(first.loss)} at step ${first.step} to ${number(last.loss)} at step ${grouped(last.step)}; the line is a moving average.`,
         chart: lineChart(lossLines, { name: 'step' }, { name: 'loss' }),
         numbers: table(
           ['step', 'epoch', 'loss'],
@@ -106,7 +107,7 @@ export function trainingSection(history: History): Section | undefined {
       card(
         'Work done',
         html`<dl class="facts">
-          <dt>Steps</dt><dd>${thousands(last.step)} of ${thousands(last.total_steps)}</dd>
+          <dt>Steps</dt><dd>${grouped(last.step)} of ${grouped(last.total_steps)}</dd>
           <dt>Images per second</dt><dd>${number(
             quantile(
               steps.map((event) => event.images_per_second),
@@ -135,7 +136,7 @@ function metricFigure(history: History) {
   const evaluations = history.evaluations.filter((event) => names.some((name) => name in event.metrics));
   return figure({
     title: 'Metrics',
-    summary: `${names[0]} was highest at step ${thousands(best[0])}: ${number(best[1])}.`,
+    summary: `${names[0]} was highest at step ${grouped(best[0])}: ${number(best[1])}.`,
     chart: lineChart(
       names.map((name) => ({ name, points: metricPoints(history, name), dots: true })),
       { name: 'step' },

@@ -3,10 +3,11 @@ import { join } from 'node:path';
 import { Argument, type Command, Option } from 'commander';
 import { files } from '#platform';
 import { usableData } from '../../config/index.ts';
+import { counted, grouped } from '../../core/index.ts';
 import type { DatasetStatistics, Summary } from '../../data/index.ts';
 import type { DataReportSplit } from '../../reports/index.ts';
 import { type CommonOptions, type Context, finish, wholeNumber } from '../command.ts';
-import { columns, compact, grouped, some } from '../format.ts';
+import { columns, compact, some } from '../format.ts';
 import { packageInfo } from '../package-info.ts';
 import { loadRecipe } from '../recipe-file.ts';
 
@@ -154,7 +155,8 @@ function statisticsLines(split: string, statistics: DatasetStatistics): string[]
         `${grouped(examples)} (${(100 * share).toFixed(1)} %)`,
       ]),
   ];
-  const more = classes.length > 15 ? [`    … and ${classes.length - 15} classes more`] : [];
+  const more =
+    classes.length > 15 ? [`    … and ${counted(classes.length - 15, 'class', 'classes')} more`] : [];
   return [split, ...columns(rows), ...more];
 }
 
@@ -219,7 +221,7 @@ async function runSample(context: Context, options: SampleOptions, ...args: neve
   });
   context.output.json({ type: 'sample', ...made });
   context.output.result(
-    `Wrote ${grouped(made.images)} pictures of ${made.classes.length} classes (${some(made.classes)}) to ${out}.`,
+    `Wrote ${counted(made.images, 'picture')} of ${counted(made.classes.length, 'class', 'classes')} (${some(made.classes)}) to ${out}.`,
   );
   context.output.say('For a recipe:');
   for (const [key, path] of Object.entries(made.paths)) context.output.say(`  ${key}: ${path}`);
@@ -275,7 +277,7 @@ async function runConvert(context: Context, options: ConvertOptions, ...args: ne
   context.output.json({ type: 'converted', path: out, ...made });
   for (const { fileName, reason } of made.setAside) context.output.warn(`${fileName} is left out: ${reason}`);
   context.output.result(
-    `Wrote ${out}: ${grouped(made.images)} images, ${grouped(made.annotations)} annotations, ${made.classes.length} classes (${some(made.classes)}), read as ${made.format}.`,
+    `Wrote ${out}: ${counted(made.images, 'image')}, ${counted(made.annotations, 'annotation')}, ${counted(made.classes.length, 'class', 'classes')} (${some(made.classes)}), read as ${made.format}.`,
   );
   return;
 }

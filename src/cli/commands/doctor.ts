@@ -1,6 +1,7 @@
 /** `ocelli doctor`: what this machine offers, what is missing and how to get it, and whether servers answer. */
 import { Argument, type Command } from 'commander';
 import { decodeImage, encodeImage, files } from '#platform';
+import { counted } from '../../core/index.ts';
 import type { EngineReport } from '../../engine/index.ts';
 import { type CommonOptions, type Context, finish } from '../command.ts';
 import { columns, compact, megabytes } from '../format.ts';
@@ -83,7 +84,7 @@ function machineLines(engine: EngineReport, version: string, node: string, freeB
     ['ocelli', version],
     ['node', node],
     ['system', engine.system],
-    ['processor', `${engine.processor}, ${engine.cores} cores`],
+    ['processor', `${engine.processor}, ${counted(engine.cores, 'core')}`],
     ['free disk here', megabytes(freeBytes)],
   ]);
 }

@@ -2,10 +2,10 @@
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type Command, Option } from 'commander';
-import { ConfigError, DataError, type SplitName } from '../../core/index.ts';
+import { ConfigError, counted, DataError, type SplitName } from '../../core/index.ts';
 import { isHubName } from '../../storage/index.ts';
 import { type CommonOptions, type Context, finish } from '../command.ts';
-import { columns, compact, grouped } from '../format.ts';
+import { columns, compact } from '../format.ts';
 import { loadRecipe } from '../recipe-file.ts';
 
 interface EvalOptions extends CommonOptions {
@@ -62,7 +62,9 @@ async function runEval(context: Context, options: EvalOptions, ...args: never[])
         unknown_classes: unknownClasses,
         report,
       });
-      output.result(`${model} on ${split}: ${grouped(images)} images, ${compact(imagesPerSecond)} images/s`);
+      output.result(
+        `${model} on ${split}: ${counted(images, 'image')}, ${compact(imagesPerSecond)} images/s`,
+      );
       const rows = Object.entries(metrics).map(([name, number]) => [`  ${name}`, compact(number)]);
       for (const line of columns(rows)) output.result(line);
       if (report !== undefined) output.result(`Report: ${report}`);

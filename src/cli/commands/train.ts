@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { ConfigError, type RunEvent } from '../../core/index.ts';
+import { ConfigError, counted, type RunEvent } from '../../core/index.ts';
 import { type CommonOptions, type Context, finish } from '../command.ts';
 import { duration } from '../format.ts';
 import { loadRecipe, shippedRecipes } from '../recipe-file.ts';
@@ -65,7 +65,7 @@ async function runTrain(context: Context, options: TrainOptions, ...args: never[
     if (event.type === 'warning' && event.code === 'image_set_aside') setAside++;
     if (event.type === 'finished') showEnd(context, event, recipe.training.monitor_metric, setAside);
     if (event.type === 'stopped' && event.reason === 'interrupted') {
-      context.output.result(`Stopped after ${event.step} steps. Checkpoint: ${event.checkpoint}`);
+      context.output.result(`Stopped after ${counted(event.step, 'step')}. Checkpoint: ${event.checkpoint}`);
       context.output.result(`Go on with: ocelli train --resume ${run}`);
     }
   }

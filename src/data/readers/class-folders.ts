@@ -2,7 +2,7 @@
  * A folder per class: `cat/1.jpg`, `dog/deep/2.png`. Classes are the folders' names in ascending order of
  * their characters, numbered from 1, as `torchvision.datasets.ImageFolder` sorts them.
  */
-import { DataError } from '../../core/index.ts';
+import { counted, DataError } from '../../core/index.ts';
 import type { RawDataset, RawImage } from '../raw.ts';
 import { type Folder, isPicture } from './folder-of.ts';
 
@@ -49,7 +49,7 @@ function looseImages(place: string, loose: readonly string[], classes: number): 
   return new DataError({
     code: 'images_without_class_folder',
     expected: `every image of ${place} in the folder of its class, or a COCO annotation file`,
-    received: `${loose.length} images directly in it (${loose.slice(0, 3).join(', ')}) beside ${classes} class folders`,
+    received: `${counted(loose.length, 'image')} directly in it (${loose.slice(0, 3).join(', ')}) beside ${counted(classes, 'class folder')}`,
     fix: 'move them into class folders, or name the annotation file (data.train_annotation_file and its like)',
   });
 }
