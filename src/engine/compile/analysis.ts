@@ -2,7 +2,7 @@
  * A recorded graph with what planning asks of it: who makes a value, who reads it, and how each node is lowered.
  */
 
-import type { Graph, GraphNode } from '../graph/index.ts';
+import type { Graph, GraphDtype, GraphNode } from '../graph/index.ts';
 import { EngineError } from './engine-error.ts';
 import { type Lowering, lowerNode } from './lowering.ts';
 import type { PlanValue, StorageType } from './types.ts';
@@ -23,6 +23,8 @@ export interface Analysis {
   readonly readers: ReadonlyMap<number, readonly number[]>;
   /** Values that must be in memory when the plan has run. */
   readonly kept: ReadonlySet<number>;
+  /** Constants that are one number throughout. */
+  readonly literals: ReadonlyMap<number, { readonly value: number; readonly dtype: GraphDtype }>;
 }
 
 /** Throws an EngineError that lists the kernels without a lowering. */
@@ -46,7 +48,18 @@ export function analyse(graph: Graph): Analysis {
   });
   if (missing.size > 0) throw new EngineError([...missing.keys()]);
   const kept = new Set([...Object.values(graph.outputs), ...Object.values(graph.updates)]);
-  return { graph, lowerings, producers, readers, kept };
+  return { graph, lowerings, producers, readers, kept, literals: literalsOf(graph) };
+}
+
+function literalsOf(graph: Graph): Map<number, { value: number; dtype: GraphDtype }> {
+  const found = new Map<number, { value: number; dtype: GraphDtype }>();
+  for (const [id, data] of graph.constants) {
+    const value = data[0];
+    if (value === undefined || !Array.prototype.every.call(data, (other) => Object.is(other, value)))
+      continue;
+    found.set(id, { value, dtype: graph.values[id]!.dtype });
+  }
+  return found;
 }
 
 const storages: Readonly<Record<PlanValue['dtype'], StorageType>> = {
@@ -56,6 +69,25 @@ const storages: Readonly<Record<PlanValue['dtype'], StorageType>> = {
 };
 
 export const storageOf = (dtype: PlanValue['dtype']): StorageType => storages[dtype];
+
+type Lowered = Pick<Analysis, 'graph' | 'lowerings' | 'producers'>;
+
+/** The value of which `value` is a reshape and nothing more. */
+export function reshapedBy({ graph, lowerings, producers }: Lowered, value: number): number | undefined {
+  const producer = producers.get(value);
+  if (!producer) return undefined;
+  const lowering = lowerings[producer.node]!;
+  if (lowering.kind !== 'element' || lowering.cost > 0 || lowering.access !== 'order') return undefined;
+  const [input] = inputsOf(graph.nodes[producer.node]!);
+  return graph.values[input!]!.dtype === graph.values[value]!.dtype ? input : undefined;
+}
+
+/** The value in memory of which `value` is a reshape, or itself. */
+export function aliasOf(lowered: Lowered, inMemory: ReadonlySet<number>, value: number): number | undefined {
+  let current: number | undefined = value;
+  while (current !== undefined && !inMemory.has(current)) current = reshapedBy(lowered, current);
+  return current;
+}
 
 /** The graph values that a node reads, once each. */
 export const inputsOf = (node: GraphNode): number[] => [...new Set(Object.values(node.inputs))];

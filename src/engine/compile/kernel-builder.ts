@@ -3,14 +3,20 @@
  * results. What a value is in this kernel (a load, or an expression computed in place) is asked of `ValueSource`,
  * which the planner provides.
  */
+import type { GraphDtype } from '../graph/index.ts';
 import type { Lowering, Scope } from './lowering.ts';
 import type { Position } from './position.ts';
-import type { PlanBinding, PlanValue } from './types.ts';
+import type { PlanBinding, PlanValue, StorageType } from './types.ts';
+import { literal as spell } from './wgsl.ts';
 
 /** The planner's answers while a kernel is written. */
 export interface ValueSource {
   /** How the value lies in memory, if it does (decided before any kernel that reads it is written). */
   inMemory(value: number): PlanValue | undefined;
+  /** The value in memory that holds the same numbers in the same order, for one that is no more than a reshape. */
+  aliasOf(value: number): number | undefined;
+  /** The one number that a constant consists of. */
+  literalOf(value: number): { readonly value: number; readonly dtype: GraphDtype } | undefined;
   /** For a value that is not in memory: how to compute it, and which output of that node it is. */
   lowering(value: number): { readonly lowering: Lowering; readonly output: number };
   /** What is to be written when the kernel has an element of `value`: the value itself and what follows it. */
@@ -75,12 +81,17 @@ export class KernelBuilder {
     this.features.add(feature);
   }
 
+  /** How a value lies in memory; reshapes of what lies in memory do so too. */
+  storageOf(value: number): StorageType | undefined {
+    return this.stored(value)?.storage;
+  }
+
   /** The array of a value in memory: `name[offset]` in its storage type. Undefined when it is not in memory. */
   buffer(value: number, access: PlanBinding['access'] = 'read'): string | undefined {
-    const stored = this.source.inMemory(value);
+    const stored = this.stored(value);
     if (!stored) return undefined;
     if (stored.storage === 'f16') this.enable('f16');
-    return this.bind(value, access, false);
+    return this.bind(stored.id, access, false);
   }
 
   /**
@@ -88,11 +99,11 @@ export class KernelBuilder {
    * multiple of four; the caller sees to it that what it reads starts at a multiple of four. Undefined otherwise.
    */
   vectors(value: number, access: PlanBinding['access'] = 'read'): string | undefined {
-    const stored = this.source.inMemory(value);
+    const stored = this.stored(value);
     if (!stored || (stored.storage !== 'f32' && stored.storage !== 'f16')) return undefined;
     if (stored.shape.reduce((product, dimension) => product * dimension, 1) % 4 !== 0) return undefined;
     if (stored.storage === 'f16') this.enable('f16');
-    return this.bind(value, access, true);
+    return this.bind(stored.id, access, true);
   }
 
   /** Stores an element and, where `value` has an epilogue, what follows it. `at` is a position in `value`. */
@@ -128,6 +139,8 @@ export class KernelBuilder {
   /** @internal The value's element as an expression. `own`: computed here even though it lies in memory. */
   resolve(scope: BlockScope, value: number, at: Position, own: boolean): string {
     const stored = own ? undefined : this.source.inMemory(value);
+    const literal = own ? undefined : this.source.literalOf(value);
+    if (literal !== undefined) return spell(scope, literal.value, literal.dtype);
     if (stored) {
       const loaded = `${this.buffer(value)!}[${at.offset}]`;
       if (stored.storage === 'u32') return `(${loaded} != 0u)`;
@@ -163,6 +176,13 @@ export class KernelBuilder {
       bindings: this.bindings.map(({ value, access }) => ({ value, access })),
       features: [...this.features],
     };
+  }
+
+  private stored(value: number): PlanValue | undefined {
+    const found = this.source.inMemory(value);
+    if (found) return found;
+    const alias = this.source.aliasOf(value);
+    return alias === undefined ? undefined : this.source.inMemory(alias);
   }
 
   private bind(value: number, access: PlanBinding['access'], vectors: boolean): string {
@@ -216,6 +236,15 @@ export class BlockScope implements Scope {
 
   line(statement: string): void {
     this.lines.push(statement);
+  }
+
+  when(condition: string, type: string, otherwise: string, write: (inner: Scope) => string): string {
+    const name = this.kernel.name();
+    const inner = new BlockScope(this.kernel, this);
+    const value = write(inner);
+    this.line(`var ${name}: ${type} = ${otherwise};`);
+    this.line(`if (${condition}) {\n${inner.text()}${name} = ${value};\n}`);
+    return name;
   }
 
   text(): string {

@@ -35,12 +35,19 @@ export interface LoweringNode<Attrs = Readonly<Record<string, GraphAttribute>>> 
 export interface Scope {
   /**
    * An expression for an element of a graph value: f32, i32 or bool by its dtype. It loads from memory, or computes
-   * in place what the planner did not put into memory.
+   * in place what the planner did not put into memory. `own`: computed here even if it lies in memory.
    */
-  element(value: number, at: Position): string;
+  element(value: number, at: Position, own?: boolean): string;
   /** Gives an expression a name, so that it is computed once. */
   let(expression: string): string;
   line(statement: string): void;
+  /** `otherwise`, or where `condition` holds what `write` computes in a block of its own, only then. */
+  when(
+    condition: string,
+    type: 'f32' | 'i32' | 'bool',
+    otherwise: string,
+    write: (inner: Scope) => string,
+  ): string;
   /** Module-scope text under a name of its own, a function (`erf`): written once per kernel. */
   helper(name: string, text: string): void;
   /** The statements so far. */
@@ -91,6 +98,10 @@ export type Lowering = ElementLowering | ReduceLowering | TemplateLowering;
 export interface TemplateWriter {
   readonly features: ReadonlySet<string>;
   readonly limits: Readonly<Record<string, number>>;
+  /** The adapter computes on the processor: barriers are dear, workgroup memory gains nothing. */
+  readonly software: boolean;
+  /** Choices that were measured on this device, by the key that the lowering gives them. */
+  readonly tuning: ReadonlyMap<string, string>;
   /** Memory between the kernels of this template. */
   temporary(shape: readonly number[], dtype?: GraphDtype): number;
   /** A kernel that is written by `write` and appended to the plan. */

@@ -2,7 +2,7 @@
  * Decides which values lie in memory. All others are expressions, computed wherever a kernel needs them: views
  * always, arithmetic when it has one reader. An expression may not read more buffers than a kernel can bind.
  */
-import { type Analysis, inputsOf } from './analysis.ts';
+import { type Analysis, inputsOf, reshapedBy } from './analysis.ts';
 
 export interface Placement {
   readonly inMemory: ReadonlySet<number>;
@@ -24,7 +24,7 @@ export function place(analysis: Analysis, buffers: number): Placement {
     if (lowering.kind !== 'element') {
       for (const output of node.outputs) inMemory.add(output);
       if (lowering.kind === 'template') {
-        for (const value of lowering.inMemory ?? []) inMemory.add(value);
+        for (const value of lowering.inMemory ?? []) addUnlessReshaped(analysis, value, inMemory);
         for (const value of inputsOf(node)) addArithmeticBehind(analysis, value, inMemory);
       }
       return;
@@ -53,6 +53,17 @@ export function place(analysis: Analysis, buffers: number): Placement {
     for (const output of node.outputs) leaves.set(output, found);
   });
   return { inMemory, leavesOf };
+}
+
+/** What is no more than a reshape is read as what it reshapes. */
+function addUnlessReshaped(analysis: Analysis, value: number, inMemory: Set<number>): void {
+  let current = value;
+  for (;;) {
+    const inner = reshapedBy(analysis, current);
+    if (inner === undefined || inMemory.has(current)) break;
+    current = inner;
+  }
+  inMemory.add(current);
 }
 
 /** A template reads through views; what they view is in memory. */

@@ -2,7 +2,7 @@
  * The planner: a recorded graph becomes a list of kernels.
  */
 import type { Graph, GraphDtype } from '../graph/index.ts';
-import { analyse, storageOf } from './analysis.ts';
+import { aliasOf, analyse, storageOf } from './analysis.ts';
 import { flatDispatch } from './dispatch.ts';
 import { KernelBuilder, type ValueSource } from './kernel-builder.ts';
 import type { KernelOptions, ReduceLowering, TemplateWriter } from './lowering.ts';
@@ -22,6 +22,10 @@ export interface PlanOptions {
   readonly features: ReadonlySet<string>;
   /** Of the device, by WebGPU's names. */
   readonly limits: Readonly<Record<string, number>>;
+  /** The adapter computes on the processor. */
+  readonly software?: boolean;
+  /** Choices that were measured on this device. */
+  readonly tuning?: ReadonlyMap<string, string>;
   /** In the order in which they come. */
   readonly halts?: readonly PlanHalt[];
 }
@@ -44,6 +48,8 @@ export function planGraph(graph: Graph, options: PlanOptions): KernelPlan {
   };
   const source: ValueSource = {
     inMemory: (value) => values.get(value),
+    literalOf: (value) => analysis.literals.get(value),
+    aliasOf: (value) => aliasOf(analysis, inMemory, value),
     lowering(value) {
       const { node, output } = analysis.producers.get(value)!;
       return { lowering: analysis.lowerings[node]!, output };
@@ -67,6 +73,8 @@ export function planGraph(graph: Graph, options: PlanOptions): KernelPlan {
       const writer: TemplateWriter = {
         features: options.features,
         limits: options.limits,
+        software: options.software ?? options.features.has('software'),
+        tuning: options.tuning ?? new Map(),
         temporary,
         kernel: emit,
       };

@@ -17,6 +17,8 @@ export interface PlanValue {
   readonly shape: readonly number[];
   readonly dtype: GraphDtype;
   readonly storage: StorageType;
+  /** A slice of another value's memory, from this element on (a multiple of 256 bytes). */
+  readonly within?: { readonly value: number; readonly offset: number };
 }
 
 export interface PlanBinding {
@@ -51,7 +53,10 @@ export interface KernelPlan {
   readonly constants: ReadonlyMap<number, GraphData>;
   /** Read back. */
   readonly outputs: Readonly<Record<string, number>>;
-  /** What parameters hold after the run. The new value may be written over the old one once nobody reads that. */
+  /**
+   * What parameters hold after the run. Where it is the parameter's own id, a kernel wrote it in place; else the
+   * new value may be written over the old one once nobody reads that.
+   */
   readonly updates: Readonly<Record<string, number>>;
   /**
    * Where the host takes part: before kernel `kernel`, the outputs named `reads` are awaited and the inputs

@@ -63,7 +63,11 @@ binary('Multiply', 1, (a, b, node) => (isBool(node) ? `(${a} && ${b})` : `(${a} 
 binary('RealDiv', 2, (a, b) => `(${a} / ${b})`);
 binary('DivNoNan', 2, (a, b) => `select(${a} / ${b}, 0.0, ${b} == 0.0)`);
 binary('FloorDiv', 2, (a, b, node, scope) => {
-  if (isFloat(node)) return `floor(${a} / ${b})`;
+  if (isFloat(node)) {
+    // TensorFlow.js' result is int32 whatever the operands are.
+    const whole = `floor(${a} / ${b})`;
+    return node.dtypeOf(node.output()) === 'int32' ? `i32(${whole})` : whole;
+  }
   const quotient = scope.let(`${a} / ${b}`);
   return `select(${quotient}, ${quotient} - 1, ((${a} < 0) != (${b} < 0)) && ${quotient} * ${b} != ${a})`;
 });
@@ -128,7 +132,7 @@ unary('Square', 1, (x) => `(${x} * ${x})`);
 unary('Sqrt', 2, (x) => `sqrt(${x})`);
 unary('Rsqrt', 2, (x) => `inverseSqrt(${x})`);
 unary('Reciprocal', 2, (x) => `(1.0 / ${x})`);
-unary('Sign', 1, (x, node) => (isFloat(node, 'x') ? `sign(${x})` : `sign(${x})`));
+unary('Sign', 1, (x) => `sign(${x})`);
 unary('Floor', 1, (x) => `floor(${x})`);
 unary('Ceil', 1, (x) => `ceil(${x})`);
 unary('Round', 1, (x) => `round(${x})`);

@@ -1,4 +1,8 @@
 /** All lowerings; importing this file registers them. */
+import './activations.ts';
+import './assembly.ts';
 import './elements.ts';
+import './optimizer.ts';
 import './reductions.ts';
 import './views.ts';
+import './attention.ts';
