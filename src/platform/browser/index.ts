@@ -1,3 +1,20 @@
+/**
+ * The platform in pages and workers: the same names as in `node/` (a type test holds them together), and below
+ * them what only a browser has.
+ */
 export type { OnnxArray, OnnxDevice, OnnxPort, OnnxSession } from '../onnx-session.ts';
+export type { Thread, ThreadAnswer, ThreadHandler } from '../thread-channel.ts';
 export * from '../types.ts';
+export { canvasFont, openCanvas } from './canvas.ts';
+export type { CacheEntry } from './files/caches.ts';
+export { files, localPath } from './files/index.ts';
+export { type HttpEntry, type MountSource, mount, mounted, unmount } from './files/mounts.ts';
+export { openGpu } from './gpu.ts';
+export * from './host.ts';
+export * from './images.ts';
+export { heldLocks, tryLock, withLock } from './locks.ts';
+export { machineNotes, packageFolder, readMachine } from './machine.ts';
 export { openOnnxSession } from './onnx.ts';
+export { withoutNewProcessListeners } from './process.ts';
+export { makeRoom, readStorage, requestPersistence, type StorageReport } from './storage.ts';
+export * from './threads.ts';

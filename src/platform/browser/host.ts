@@ -1,0 +1,38 @@
+/**
+ * What Node tells of its process and machine, as far as a page may know it. A page has no environment variables:
+ * what others read from them (the hub's address, a gateway for MLflow) is given by whoever starts the worker.
+ */
+import type { SystemUsage } from '../types.ts';
+
+let environment: Readonly<Record<string, string>> = {};
+
+/** Values for `environmentVariable` in this page or worker: `HF_ENDPOINT`, for example. No tokens: pages leak them. */
+export function useEnvironment(values: Readonly<Record<string, string>>): void {
+  environment = { ...values };
+}
+
+export function environmentVariable(name: string): string | undefined {
+  return environment[name] || undefined;
+}
+
+export function userName(): string {
+  return 'browser';
+}
+
+/** Where caches of the hub lie: `/home/.cache/huggingface`. */
+export function homeDirectory(): string {
+  return '/home';
+}
+
+export function hostName(): string {
+  return location.hostname || 'browser';
+}
+
+export async function gitCommit(_folder?: string): Promise<string | undefined> {
+  return undefined;
+}
+
+/** A browser tells nobody how busy the machine is; samples fail and are left out of the run's record. */
+export function systemMonitor(_folder?: string): () => Promise<SystemUsage> {
+  return () => Promise.reject(new Error('a browser does not tell how busy the machine is'));
+}

@@ -1,0 +1,51 @@
+/** Between our RGB and the RGBA of canvases. */
+import type { Raster } from '../../core/index.ts';
+
+export function toRgba({ height, width, data }: Raster): Uint8ClampedArray<ArrayBuffer> {
+  const pixels = new Uint8ClampedArray(height * width * 4);
+  for (let i = 0, p = 0; i < pixels.length; i += 4, p += 3) {
+    pixels[i] = data[p]!;
+    pixels[i + 1] = data[p + 1]!;
+    pixels[i + 2] = data[p + 2]!;
+    pixels[i + 3] = 255;
+  }
+  return pixels;
+}
+
+/** Alpha is dropped. */
+export function toRgb(rgba: ArrayLike<number>): Uint8Array {
+  const data = new Uint8Array((rgba.length / 4) * 3);
+  for (let i = 0, p = 0; i < rgba.length; i += 4, p += 3) {
+    data[p] = rgba[i]!;
+    data[p + 1] = rgba[i + 1]!;
+    data[p + 2] = rgba[i + 2]!;
+  }
+  return data;
+}
+
+/** Whether no pixel lets anything through. */
+export function isOpaque(rgba: Uint8ClampedArray): boolean {
+  for (let i = 3; i < rgba.length; i += 4) if (rgba[i] !== 255) return false;
+  return true;
+}
+
+/** Turns and mirrors a stored picture as its EXIF orientation (1–8) says. */
+export function upright(image: Raster, orientation: number): Raster {
+  if (orientation <= 1 || orientation > 8) return image;
+  const { height, width, data } = image;
+  const turned = orientation > 4;
+  const [newHeight, newWidth] = turned ? [width, height] : [height, width];
+  const result = new Uint8Array(data.length);
+  for (let y = 0, o = 0; y < newHeight; y++) {
+    for (let x = 0; x < newWidth; x++, o += 3) {
+      const [row, column] = turned ? [x, y] : [y, x];
+      const mirrorX = [2, 3, 7, 8].includes(orientation);
+      const mirrorY = [3, 4, 6, 7].includes(orientation);
+      const from = ((mirrorY ? height - 1 - row : row) * width + (mirrorX ? width - 1 - column : column)) * 3;
+      result[o] = data[from]!;
+      result[o + 1] = data[from + 1]!;
+      result[o + 2] = data[from + 2]!;
+    }
+  }
+  return { height: newHeight, width: newWidth, data: result };
+}
