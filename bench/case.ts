@@ -12,17 +12,29 @@ export interface BenchRow {
   readonly unit: BenchUnit;
   readonly peer?: string;
   readonly ratio?: number;
+  /** What the project's goals say about it, on Ocelli's own rows. */
+  readonly goals?: readonly string[];
 }
 
 /** Units of which less is better, then those of which more is better. */
-const lowerIsBetter = ['s', 'ms', 'MB', 'kB', 'count'] as const;
+const lowerIsBetter = ['s', 'ms', 'µs', 'MB', 'kB', 'count'] as const;
 const higherIsBetter = ['images/s', 'GFLOP/s', 'GB/s', 'share', 'steps/s'] as const;
 export type BenchUnit = (typeof lowerIsBetter)[number] | (typeof higherIsBetter)[number];
+
+/** From the command line, for the cases that can do with them. */
+export interface BenchOptions {
+  /** Rounds in which the contenders take turns. */
+  readonly rounds?: number | undefined;
+  /** Names of peers; left out: all. */
+  readonly peers?: readonly string[] | undefined;
+  /** Command of a Python interpreter with torch. */
+  readonly torch?: string | undefined;
+}
 
 export interface BenchCase {
   /** `coco-eval`, `step/small`, …: `npm run bench -- step` runs every case below `step/`. */
   readonly name: string;
-  run(report: BenchReport): Promise<void>;
+  run(report: BenchReport, options: BenchOptions): Promise<void>;
   /**
    * Work for a fresh process, for what one process can't measure twice (peak memory, cold starts): `run` spawns
    * `process.execPath [process.argv[1], '--child', name, …]` and reads the JSON of the last line of stdout.
@@ -42,9 +54,9 @@ export class BenchReport {
   ) {}
 
   /** Ocelli's value; report it before the peers' values of the same metric. */
-  ours(metric: string, value: number, unit: BenchUnit): void {
+  ours(metric: string, value: number, unit: BenchUnit, goals: readonly string[] = []): void {
     this.own.set(metric, value);
-    this.emit({ case: this.caseName, metric, value, unit });
+    this.emit({ case: this.caseName, metric, value, unit, ...(goals.length > 0 ? { goals } : {}) });
   }
 
   peer(peer: string, metric: string, value: number, unit: BenchUnit): void {

@@ -8,12 +8,14 @@
  * to stderr. A case that fails is said and makes the exit code 1; the others still run.
  */
 import { readArguments, wrongUse } from '../scripts/arguments.ts';
-import { type BenchCase, BenchReport, type BenchRow } from './case.ts';
+import { type BenchCase, type BenchOptions, BenchReport, type BenchRow } from './case.ts';
 
 const cases: Readonly<Record<string, () => Promise<BenchCase>>> = {
-  'step/vit': async () => (await import('./step.ts')).stepVit,
-  'step/resnet50': async () => (await import('./step.ts')).stepResnet50,
-  'step/detr': async () => (await import('./step.ts')).stepDetr,
+  'step/small': async () => (await import('./step/index.ts')).stepCases['step/small']!,
+  'step/vit': async () => (await import('./step/index.ts')).stepCases['step/vit']!,
+  'step/cnn': async () => (await import('./step/index.ts')).stepCases['step/cnn']!,
+  'step/resnet50': async () => (await import('./step/index.ts')).stepCases['step/resnet50']!,
+  'step/detr': async () => (await import('./step/index.ts')).stepCases['step/detr']!,
   'coco-eval': async () => (await import('./coco-eval.ts')).cocoEval,
   images: async () => (await import('./images.ts')).images,
 };
@@ -30,16 +32,27 @@ ${Object.keys(cases)
   (step: all of step/…; how each measures stands in the head of its file in bench/)
 
 Options:
-  --json   one object a row on stdout: case, metric, value, unit, peer, ratio (above 1: Ocelli is better)
-  --help   this page
+  --rounds <n>    rounds in which the contenders of step/… take turns (by case, 4 to 12)
+  --peers <list>  of step/…: eager (Ocelli's eager step), tfjs, jax; all where left out, none: only Ocelli
+  --torch <command>  adds PyTorch to step/…: an interpreter that has it, "$(bash scripts/python.sh torch)"
+  --json          one object a row on stdout: case, metric, value, unit, peer, ratio (above 1: Ocelli is better)
+                  and goals, what the project's goals say about Ocelli's own rows
+  --help          this page
 
 Examples:
   npm run bench -- images
-  npm run bench -- step/vit coco-eval --json`;
+  npm run bench -- step/vit coco-eval --json
+  npm run bench -- step/small --rounds 3 --peers tfjs`;
 
 const { values, positionals } = readArguments(
   tool,
-  { json: { type: 'boolean', default: false }, child: { type: 'boolean', default: false } },
+  {
+    json: { type: 'boolean', default: false },
+    child: { type: 'boolean', default: false },
+    rounds: { type: 'string' },
+    peers: { type: 'string' },
+    torch: { type: 'string' },
+  },
   page,
 );
 
@@ -55,7 +68,20 @@ function select(wanted: readonly string[]): string[] {
 function line(row: BenchRow): string {
   const value = `${row.value.toPrecision(4)} ${row.unit}`;
   const against = row.peer ? `  ${row.peer}  (Ocelli ${row.ratio?.toPrecision(3)}×)` : '';
-  return `${row.case}  ${row.metric}  ${value}${against}`;
+  const goals = (row.goals ?? []).map((goal) => `\n    ${goal}`).join('');
+  return `${row.case}  ${row.metric}  ${value}${against}${goals}`;
+}
+
+const knownPeers = ['eager', 'tfjs', 'jax', 'none'];
+
+function readOptions(): BenchOptions {
+  const peers = values.peers?.split(',');
+  const wrong = peers?.filter((peer) => !knownPeers.includes(peer)) ?? [];
+  if (wrong.length > 0) wrongUse(tool, `--peers of ${knownPeers.join(', ')}`, wrong.join(', '));
+  const rounds = values.rounds === undefined ? undefined : Number(values.rounds);
+  if (rounds !== undefined && !(Number.isInteger(rounds) && rounds > 0))
+    wrongUse(tool, '--rounds of 1 or more', values.rounds!);
+  return { rounds, peers, torch: values.torch };
 }
 
 if (values.child) {
@@ -65,6 +91,7 @@ if (values.child) {
   process.exit(0);
 }
 
+const options = readOptions();
 for (const name of select(positionals)) {
   const report = new BenchReport(
     name,
@@ -72,7 +99,7 @@ for (const name of select(positionals)) {
     (text) => console.error(`${name}: ${text}`),
   );
   try {
-    await (await cases[name]!()).run(report);
+    await (await cases[name]!()).run(report, options);
   } catch (error) {
     console.error(
       `${name} failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,

@@ -1,0 +1,75 @@
+/** Ocelli's own step, as `ocelli train` runs it: compiled where it can be, or eager as with OCELLI_EAGER=1. */
+import type { Batch } from '../../src/data/index.ts';
+import type { Device } from '../../src/engine/index.ts';
+import type { HostArrays, HostOutputs } from '../../src/tasks/index.ts';
+import { createTask } from '../../src/tasks/index.ts';
+import {
+  createAlgorithm,
+  Optimizer,
+  parameterGroups,
+  type TrainableModel,
+  TrainingStep,
+} from '../../src/training/index.ts';
+import { classes, type OcelliNetwork } from '../networks/ocelli.ts';
+import type { Contender } from './contender.ts';
+import { learningRate } from './hyperparameters.ts';
+
+export const ocelliName = '';
+export const eagerName = 'Ocelli, eager';
+
+export interface OcelliContender extends Contender {
+  readonly model: TrainableModel;
+  /** What the loss of the first step was computed with; there after the first step. */
+  targets(): HostArrays;
+}
+
+export function ocelliContender(
+  network: OcelliNetwork,
+  batch: Batch,
+  device: Device,
+  { eager }: { readonly eager: boolean },
+): OcelliContender {
+  const model = network.build();
+  const task = createTask(network.task as 'classification', { classes, config: network.config });
+  let first: HostArrays | undefined;
+  const watched = Object.create(task) as typeof task;
+  watched.targets = (given: Batch, outputs?: HostOutputs) => {
+    const targets = task.targets(given, outputs);
+    first ??= targets;
+    return targets;
+  };
+  const groups = parameterGroups(model, {
+    backboneLearningRateFactor: 1,
+    weightDecay: 0,
+    noDecayNormBias: false,
+  });
+  const optimizer = new Optimizer(createAlgorithm('adamw', {}), groups);
+  const training = new TrainingStep(model, watched, device, optimizer, {
+    seed: 1,
+    mix: { mixupAlpha: 0, cutmixAlpha: 0 },
+  });
+  let number = 0;
+  const step = async (): Promise<number> => {
+    number++;
+    await training.add(batch, number, 0);
+    training.finish(
+      groups.map(() => learningRate),
+      number,
+    );
+    const [result] = await training.results(0);
+    return result!.loss;
+  };
+  return {
+    name: eager ? eagerName : ocelliName,
+    model,
+    targets() {
+      if (!first) throw new Error('targets are known after the first step');
+      return first;
+    },
+    step,
+    dispose() {
+      training.dispose();
+      model.dispose();
+    },
+  };
+}
