@@ -16,8 +16,28 @@ export {
   replayGraph,
   runNode,
 } from './graph/index.ts';
+export {
+  type Halt,
+  isComposed,
+  type NamedTensors,
+  registerShapes,
+  type Specs,
+  type TensorSpec,
+  type Trace,
+  type TraceOptions,
+  type TraceScope,
+  traceStep,
+} from './meta/index.ts';
 export { backendNames, defineOp, defineOpWithOutputs, type OpDefinition, once } from './op.ts';
 export type { InterpolateMode } from './ops/index.ts';
 export * as ops from './ops/index.ts';
+export {
+  type AtHalt,
+  type HostData,
+  type PrepareProgram,
+  type Program,
+  programsOf,
+  replayProgram,
+} from './program/index.ts';
 export { Tape } from './tape.ts';
 export * as tf from './tf.ts';

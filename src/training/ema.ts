@@ -30,14 +30,21 @@ export class WeightAverage {
     );
   }
 
-  /** After optimiser step `step` (from 1). */
+  /** What the averages keep of themselves in optimiser step `step` (from 1), and what the weights give. */
+  factors(step: number): { readonly decay: number; readonly rest: number } {
+    return step <= this.startStep ? { decay: 0, rest: 1 } : { decay: this.decay, rest: 1 - this.decay };
+  }
+
+  /** After optimiser step `step`. */
   update(step: number): void {
-    if (step <= this.startStep) {
-      for (const { weight, average } of this.averages.values()) tf.tidy(() => average.assign(copy(weight)));
-      return;
-    }
+    const { decay, rest } = this.factors(step);
+    tf.tidy(() => this.follow(tf.scalar(decay), tf.scalar(rest)));
+  }
+
+  /** The same in tensors, for a step that is traced. */
+  follow(decay: tf.Tensor, rest: tf.Tensor): void {
     for (const { weight, average } of this.averages.values()) {
-      tf.tidy(() => average.assign(tf.add(tf.mul(average, this.decay), tf.mul(weight, 1 - this.decay))));
+      tf.tidy(() => average.assign(tf.add(tf.mul(average, decay), tf.mul(weight, rest))));
     }
   }
 

@@ -6,7 +6,7 @@
 import type { Metrics } from '../core/index.ts';
 import type { Batch } from '../data/index.ts';
 import { tf } from '../engine/index.ts';
-import type { HostOutputs } from '../tasks/index.ts';
+import { type HostOutputs, requireFiniteOutputs } from '../tasks/index.ts';
 import { readOutputs, uploadImages, uploadTargets } from './transfer.ts';
 import type { EvaluationRequest, EvaluationResult } from './types.ts';
 
@@ -49,6 +49,7 @@ async function evaluateBatch<Prediction>(
   const tensors = tf.tidy(() => ({ ...model.forward(uploadImages(batch, model), { training: false }) }));
   try {
     const outputs = await readOutputs(tensors, device);
+    requireFiniteOutputs(outputs, batch.count);
     if (!losses) return { outputs, batchLosses: new Map() };
     const targets = task.matchesOnHost ? task.targets(batch, outputs) : task.targets(batch);
     const names: string[] = [];

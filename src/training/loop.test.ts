@@ -47,6 +47,8 @@ interface RunOptions {
   /** Leaves the loop without a word, as a killed process does. */
   readonly killAt?: (event: RunEvent) => boolean;
   readonly poison?: (index: number) => boolean;
+  /** Images of the evaluation that hold no numbers. */
+  readonly poisonVal?: (index: number) => boolean;
   readonly identity?: Partial<RunIdentity>;
   readonly abortInEvaluation?: number;
 }
@@ -77,7 +79,10 @@ async function run(options: RunOptions = {}): Promise<{ events: RunEvent[]; erro
         model,
         task: smallTask,
         dataset: val,
-        batches: smallBatches(val, { batchSize: 8 }),
+        batches: smallBatches(val, {
+          batchSize: 8,
+          ...(options.poisonVal ? { poison: options.poisonVal } : {}),
+        }),
         signal,
       });
     },
@@ -235,6 +240,16 @@ describe('training loop', () => {
       const good = await store.load((await store.latest())!);
       expect(good.state.progress.step).toBe(6);
       for (const { data } of good.model.values()) expect(data.every(Number.isFinite)).toBe(true);
+    });
+  });
+
+  it('stops where an evaluation gives no numbers, before it is taken for a result', async () => {
+    await inFolder(async () => {
+      const { events, error } = await run({ poisonVal: () => true });
+      expect(error).toMatchObject({ code: 'loss_not_finite', exitCode: 1 });
+      expect((error as Error).message).toMatch(/NaN in logits; it began in step 7/);
+      expect(ofType(events, 'evaluation')).toEqual([]);
+      expect(ofType(events, 'step')).toHaveLength(6);
     });
   });
 

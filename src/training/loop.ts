@@ -24,7 +24,7 @@ export async function* train<Prediction>(
   signal?: AbortSignal,
 ): AsyncGenerator<RunEvent, void> {
   const session = new TrainingSession(settings, services);
-  const { progress, plan, step, average } = session;
+  const { progress, plan, step } = session;
   try {
     if (services.resume) yield* stamped(session.resume(services.resume));
     if (progress.pendingEvaluation) yield* evaluation();
@@ -38,12 +38,12 @@ export async function* train<Prediction>(
         const epochEnds = batch.position + 1 === plan.batchesPerEpoch;
         if (parts < plan.accumulate && !epochEnds) continue;
 
-        step.finish(session.learningRates(), progress.step + 1);
+        await finish();
         advance(progress, batch.position + 1);
-        average?.update(progress.step);
         session.timeStep(performance.now() - started);
         parts = 0;
         started = performance.now();
+        yield* stamped(session.warningEvents(step.takeWarnings()));
         yield* stamped(session.stepEvents(await step.results(lateSteps)));
 
         const evaluates = plan.evaluatesAfter(progress.step, progress.cursor);
@@ -54,7 +54,7 @@ export async function* train<Prediction>(
           enterNextEpoch(progress);
         }
         if (evaluates) yield* evaluation();
-        else if (plan.checkpointsAfter(progress.step) || (epochEnds && session.savedLongAgo())) {
+        else if (plan.checkpointsAfter(progress.step) || session.wantsCheckpoint(epochEnds)) {
           yield* save('last');
         }
         if (signal?.aborted) yield* interrupt();
@@ -68,12 +68,20 @@ export async function* train<Prediction>(
     session.dispose();
   }
 
+  function add(batch: Batch, part: number): Promise<void> {
+    return matching(() => step.add(batch, progress.step + 1, part));
+  }
+
+  function finish(): Promise<void> {
+    return matching(() => step.finish(session.learningRates(), progress.step + 1));
+  }
+
   /** A step that diverged may be met in the matching, before its loss is known. */
-  async function add(batch: Batch, part: number): Promise<void> {
+  async function matching(work: () => Promise<void>): Promise<void> {
     try {
-      await step.add(batch, progress.step + 1, part);
+      await work();
     } catch (error) {
-      if (!(error instanceof RunError && error.code === 'matching_cost_not_finite')) throw error;
+      if (!hasDiverged(error)) throw error;
       session.stepEvents(await step.results(0));
       throw session.diverged(progress.step + 1, error);
     }
@@ -92,7 +100,7 @@ export async function* train<Prediction>(
         yield* stamped([{ type: 'evaluation', split: 'val', metrics, ms, step: at, epoch }]);
       } catch (error) {
         if (signal?.aborted) yield* interrupt();
-        throw error;
+        throw hasDiverged(error) ? session.diverged(at + 1, error) : error;
       }
     }
     progress.pendingEvaluation = null;
@@ -117,6 +125,14 @@ export async function* train<Prediction>(
       fix: `go on with --resume; the checkpoint is ${stopped.checkpoint}`,
     });
   }
+}
+
+/** What a model that no longer gives finite numbers is met by, before a loss says so. */
+function hasDiverged(error: unknown): error is RunError {
+  return (
+    error instanceof RunError &&
+    (error.code === 'matching_cost_not_finite' || error.code === 'outputs_not_finite')
+  );
 }
 
 function* stamped(events: Iterable<RunEventBody>): Generator<RunEvent> {

@@ -17,6 +17,8 @@ export interface TrainingServices<Prediction> {
   readonly resumedFrom?: string | undefined;
   /** How many events of the run were written down so far. */
   eventCount?(): number;
+  /** Asked after every step; true: a checkpoint is written now. */
+  checkpointWanted?(): boolean;
   /** Copies a checkpoint to `training.checkpoint_dir`; says what went wrong, one line per problem. */
   copyCheckpoint?(names: readonly string[], files: CheckpointFiles): Promise<readonly string[]>;
 }

@@ -13,7 +13,7 @@ import { type LearningRates, recipeLearningRates } from './schedules/index.ts';
 import type { TrainingServices } from './services.ts';
 import type { TrainingSettings } from './settings.ts';
 import { hostValues, readModel, readVariables, restoreModel } from './snapshot.ts';
-import { type StepResult, TrainingStep } from './step.ts';
+import { type StepResult, type StepWarning, TrainingStep } from './step.ts';
 import type { EvaluationResult } from './types.ts';
 
 type StoppedEvent = Extract<RunEventBody, { type: 'stopped' }>;
@@ -57,7 +57,7 @@ export class TrainingSession<Prediction> {
           settings.average.startStep,
         )
       : undefined;
-    this.step = new TrainingStep(model, task, device, this.optimizer, settings);
+    this.step = new TrainingStep(model, task, device, this.optimizer, settings, this.average);
   }
 
   /** Takes everything out of a checkpoint, and says whether the run will repeat its numbers. */
@@ -116,6 +116,11 @@ export class TrainingSession<Prediction> {
     return events;
   }
 
+  warningEvents(warnings: readonly StepWarning[]): RunEventBody[] {
+    const { step, epoch } = this.progress;
+    return warnings.map((warning) => ({ type: 'warning', ...warning, step, epoch }));
+  }
+
   /** The epoch that is about to end. */
   epochEvent(ms: number): RunEventBody {
     const { step, epoch } = this.progress;
@@ -170,9 +175,10 @@ export class TrainingSession<Prediction> {
     return events;
   }
 
-  /** Short epochs without an evaluation don't write a checkpoint each. */
-  savedLongAgo(): boolean {
-    return performance.now() - this.savedAt > msBetweenEpochCheckpoints;
+  /** Somebody asks for one now, or an epoch ends and the last one is old: short epochs don't write one each. */
+  wantsCheckpoint(epochEnds: boolean): boolean {
+    const wanted = this.services.checkpointWanted?.() ?? false;
+    return wanted || (epochEnds && performance.now() - this.savedAt > msBetweenEpochCheckpoints);
   }
 
   /** Whether the last checkpoint is of just now. */

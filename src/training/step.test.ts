@@ -38,7 +38,7 @@ async function oneStep(batches: readonly Batch[], clip?: { kind: 'norm' | 'value
   const mix = { mixupAlpha: 0, cutmixAlpha: 0 };
   const step = new TrainingStep(model, smallTask, device, optimizer, { seed: 1, clip, mix });
   for (const [part, batch] of batches.entries()) await step.add(batch, 1, part);
-  step.finish([0.5], 1);
+  await step.finish([0.5], 1);
   const [result] = await step.results(0);
   const weights: number[] = [];
   for (const { variable } of parameters) weights.push(...(await device.read(variable)));

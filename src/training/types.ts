@@ -4,7 +4,7 @@
  */
 import type { Metrics, SplitName } from '../core/index.ts';
 import type { Batch, Dataset } from '../data/index.ts';
-import type { tf } from '../engine/index.ts';
+import type { PrepareProgram, tf } from '../engine/index.ts';
 import type { ForwardContext, Module } from '../nn/index.ts';
 import type { Evaluator, ModelOutputs, Task } from '../tasks/index.ts';
 
@@ -26,6 +26,8 @@ export interface StepDevice {
   /** Throws the error of a device that failed since it was opened. */
   check(): void;
   memory(): { readonly bytes: number; readonly tensors: number };
+  /** Makes a traced step ready to run; left out where everything runs kernel by kernel. */
+  readonly prepare?: PrepareProgram | undefined;
 }
 
 /** Batches in a fixed order: the loader of `data/`. */

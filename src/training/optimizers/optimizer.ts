@@ -86,14 +86,46 @@ export class Optimizer {
     return [...scalars.values()];
   }
 
-  /** Moves the parameters that have a gradient. `scalars` are those of `prepare`, as tensors, by key and name. */
+  /** What `prepare` gives for these parameters, without counting a step: keys in its order, and the numbers' names. */
+  scalarNames(present: Iterable<string>): { readonly key: string; readonly names: readonly string[] }[] {
+    const keys = new Set([...present].map((name) => this.key(this.entry(name))));
+    const names = Object.keys(this.algorithm.scalars({ learningRate: 1, weightDecay: 0, count: 1 }));
+    return [...keys].map((key) => ({ key, names }));
+  }
+
+  /**
+   * Which of these parameters share their numbers, as text. A traced step fits as long as it stays the same:
+   * counters that drift apart want numbers of their own.
+   */
+  sharing(present: Iterable<string>): string {
+    const numbers = new Map<string, number>();
+    const shared = [...present].map((name) => {
+      const key = this.key(this.entry(name));
+      if (!numbers.has(key)) numbers.set(key, numbers.size);
+      return numbers.get(key)!;
+    });
+    return shared.join();
+  }
+
+  /** Makes the slots of parameters before their first step: a traced step can't make variables. */
+  makeSlots(present: Iterable<string>): void {
+    for (const name of present) this.makeSlotsOf(name, this.entry(name));
+  }
+
+  /**
+   * Moves the parameters that have a gradient. `scalars` are those of `prepare`, as tensors, by key and name. Where
+   * `onlyIf` (a bool scalar) is false, everything stays as it is.
+   */
   apply(
     gradients: ReadonlyMap<string, tf.Tensor>,
     scalars: ReadonlyMap<string, Readonly<Record<string, tf.Tensor>>>,
+    onlyIf?: tf.Tensor,
   ): void {
+    const kept = (value: tf.Tensor, before: tf.Tensor): tf.Tensor =>
+      onlyIf ? tf.where(onlyIf, value, before) : value;
     for (const [name, gradient] of gradients) {
       const entry = this.entry(name);
-      this.makeSlots(name, entry);
+      this.makeSlotsOf(name, entry);
       tf.tidy(() => {
         const result = this.algorithm.update({
           parameter: entry.variable,
@@ -101,8 +133,8 @@ export class Optimizer {
           slots: Object.fromEntries(entry.slots),
           scalars: scalars.get(this.key(entry))!,
         });
-        for (const [slot, variable] of entry.slots) variable.assign(result.slots[slot]!);
-        entry.variable.assign(result.parameter);
+        for (const [slot, variable] of entry.slots) variable.assign(kept(result.slots[slot]!, variable));
+        entry.variable.assign(kept(result.parameter, entry.variable));
       });
     }
   }
@@ -135,7 +167,7 @@ export class Optimizer {
       if (count === undefined) throw mismatch(`state of ${name}`, 'none');
       entry.count = count;
       if (count === 0) continue;
-      this.makeSlots(name, entry);
+      this.makeSlotsOf(name, entry);
       for (const [slot, variable] of entry.slots) {
         const value = values.get(`${name}.${slot}`);
         if (value?.length !== variable.size) {
@@ -164,7 +196,7 @@ export class Optimizer {
   }
 
   /** Slots are made when a parameter gets its first gradient: frozen and unused parameters cost no memory. */
-  private makeSlots(name: string, entry: Slots): void {
+  private makeSlotsOf(name: string, entry: Slots): void {
     for (const [slot, initial] of Object.entries(this.algorithm.slots)) {
       if (entry.slots.has(slot)) continue;
       const variable = tf.tidy(() =>

@@ -26,6 +26,8 @@ describe('learning rates of a recipe', () => {
     expect(rates({ scheduler: 'linear', warmup_steps: 7 }).warmupSteps).toBe(7);
     expect(rates({ scheduler: 'linear', warmup_epochs: 0.5 }).warmupSteps).toBe(5);
     expect(rates({ scheduler: 'linear', warmup_ratio: 0.25 }).warmupSteps).toBe(25);
+    // A part of a step counts whole, as in Hugging Face's `get_warmup_steps`.
+    expect(rates({ scheduler: 'linear', warmup_ratio: 0.121 }).warmupSteps).toBe(13);
   });
 
   it('steps and decays by whole epochs', () => {

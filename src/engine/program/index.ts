@@ -1,0 +1,14 @@
+/** Traced steps made ready to run. */
+import { environmentVariable } from '#platform';
+import type { Gpu } from '../backends/gpu.ts';
+import type { PrepareProgram } from './types.ts';
+import { webgpuPrograms } from './webgpu.ts';
+
+export { replayProgram } from './replay.ts';
+export type { AtHalt, HostData, PrepareProgram, Program } from './types.ts';
+
+/** How steps are compiled on this device; undefined where they run kernel by kernel: without WebGPU, or with `OCELLI_EAGER=1`. */
+export function programsOf(gpu: Gpu | undefined): PrepareProgram | undefined {
+  const eager = environmentVariable('OCELLI_EAGER');
+  return gpu && (eager === undefined || eager === '0') ? webgpuPrograms(gpu) : undefined;
+}

@@ -1,0 +1,24 @@
+/**
+ * A traced step made ready to run, whatever runs it. It works on TensorFlow.js' variables: a run reads them as they
+ * are and leaves in them what the graph's updates say, so eager code before and after it sees the same weights.
+ */
+import type { GraphData } from '../graph/index.ts';
+import type { Trace } from '../meta/index.ts';
+import type * as tf from '../tf.ts';
+
+export type HostData = Readonly<Record<string, GraphData>>;
+
+/** What the host decides at a halt: given the outputs read there, the inputs to go on with. */
+export type AtHalt = (outputs: HostData, halt: number) => HostData;
+
+export interface Program {
+  /** Resolves when everything is submitted, which is before it is computed. */
+  run(inputs: HostData, atHalt?: AtHalt): Promise<void>;
+  /** Outputs as the latest run leaves them; further runs may begin before they are there. */
+  read(names: readonly string[]): Promise<HostData>;
+  /** Ends it; variables stay. */
+  dispose(): void;
+}
+
+/** `variables`: all that the graph reads or updates, by its names for them. */
+export type PrepareProgram = (trace: Trace, variables: ReadonlyMap<string, tf.Variable>) => Promise<Program>;

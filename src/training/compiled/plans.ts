@@ -1,0 +1,101 @@
+/**
+ * The programs of one step signature (input and target shapes), made when they are first needed: the whole step,
+ * or, where gradients are accumulated, a part and what follows the last part.
+ */
+import type { Batch } from '../../data/index.ts';
+import type { PrepareProgram, Program, tf } from '../../engine/index.ts';
+import type { HostArrays } from '../../tasks/index.ts';
+import {
+  applyStep,
+  namesOf,
+  partStep,
+  type StepGraph,
+  type StepNames,
+  type StepParts,
+  wholeStep,
+} from './step-graphs.ts';
+import type { GradientSums } from './sums.ts';
+
+export interface Plan {
+  readonly graph: StepGraph;
+  readonly program: Program;
+}
+
+export class StepPlans {
+  private whole: Plan | undefined;
+  private part: Plan | undefined;
+
+  private constructor(
+    private readonly parts: StepParts,
+    private readonly prepare: PrepareProgram,
+    readonly names: StepNames,
+    /** How the optimiser's numbers are shared; a plan fits only as long as that stays. */
+    readonly sharing: string,
+  ) {}
+
+  static async make(
+    parts: StepParts,
+    prepare: PrepareProgram,
+    batch: Batch,
+    targets: HostArrays | undefined,
+  ): Promise<StepPlans> {
+    const names = await namesOf(parts, batch, targets);
+    parts.optimizer.makeSlots(names.present);
+    return new StepPlans(parts, prepare, names, parts.optimizer.sharing(names.present));
+  }
+
+  async wholeStep(batch: Batch, targets: HostArrays | undefined): Promise<Plan> {
+    if (!this.whole) {
+      const variables = variablesOf(this.parts);
+      const graph = await wholeStep(this.parts, batch, targets, this.names.present, variables);
+      this.whole = { graph, program: await this.prepare(graph.trace, variables) };
+    }
+    return this.whole;
+  }
+
+  async partStep(batch: Batch, targets: HostArrays | undefined, sums: GradientSums): Promise<Plan> {
+    if (!this.part) {
+      const variables = variablesOf(this.parts, sums);
+      const graph = await partStep(this.parts, batch, targets, sums, variables);
+      this.part = { graph, program: await this.prepare(graph.trace, variables) };
+    }
+    return this.part;
+  }
+
+  dispose(): void {
+    this.whole?.program.dispose();
+    this.part?.program.dispose();
+  }
+}
+
+/** What follows the parts of a step, whatever the shapes of their images. */
+export class ApplyPlan {
+  private constructor(
+    readonly sums: GradientSums,
+    readonly sharing: string,
+    readonly plan: Plan,
+  ) {}
+
+  static async make(parts: StepParts, prepare: PrepareProgram, sums: GradientSums): Promise<ApplyPlan> {
+    const variables = variablesOf(parts, sums);
+    const graph = await applyStep(parts, sums, variables);
+    const program = await prepare(graph.trace, variables);
+    return new ApplyPlan(sums, parts.optimizer.sharing(sums.names), { graph, program });
+  }
+
+  dispose(): void {
+    this.plan.program.dispose();
+  }
+}
+
+/** Everything that a step reads or assigns, by the names that graphs have for it. */
+function variablesOf(parts: StepParts, sums?: GradientSums): Map<string, tf.Variable> {
+  const variables = new Map<string, tf.Variable>();
+  for (const [name, parameter] of parts.model.tensors()) {
+    if (parameter.isMaterialized) variables.set(name, parameter.value);
+  }
+  for (const [name, variable] of parts.optimizer.tensors()) variables.set(`optimizer:${name}`, variable);
+  for (const [name, variable] of parts.average?.tensors() ?? []) variables.set(`average:${name}`, variable);
+  for (const [name, variable] of sums?.variables() ?? []) variables.set(name, variable);
+  return variables;
+}

@@ -1,0 +1,30 @@
+/** What runs a training step: kernel by kernel (`eager-step.ts`) or compiled (`compiled/`). */
+import type { Batch } from '../data/index.ts';
+import type { GradientClip } from './clip.ts';
+import type { MixOptions } from './mix.ts';
+
+export interface StepSettings {
+  readonly seed: number;
+  /** Left out: not clipped. */
+  readonly clip?: GradientClip | undefined;
+  readonly mix: MixOptions;
+  /** How many parts a step usually has (1); others are possible. */
+  readonly plan?: { readonly accumulate: number } | undefined;
+}
+
+/** A step that was submitted. */
+export interface StepReport {
+  /** Of the losses, in the order of the values. */
+  readonly names: readonly string[];
+  readonly images: number;
+  /** The losses, then the norm of the gradients before clipping. */
+  readonly values: Promise<ArrayLike<number>>;
+}
+
+export interface StepEngine {
+  /** One batch of a step: part 0, 1, … */
+  add(batch: Batch, step: number, part: number): Promise<void>;
+  /** Moves the weights by what the parts gave. One learning rate per parameter group; steps count from 1. */
+  finish(learningRates: readonly number[], step: number): Promise<StepReport>;
+  dispose(): void;
+}
