@@ -41,6 +41,25 @@ export class GpuMemory {
     return buffer;
   }
 
+  /**
+   * Makes something of buffers and waits until the device says whether it had the memory: `createBuffer` itself
+   * does not tell. When it had not, `undo` is called and a DeviceError `out_of_memory` thrown.
+   */
+  async attempt<T>(make: () => T, undo: (made: T) => void): Promise<T> {
+    this.device.pushErrorScope('out-of-memory');
+    let made: T;
+    try {
+      made = make();
+    } catch (error) {
+      await this.device.popErrorScope();
+      throw error;
+    }
+    const refused = await this.device.popErrorScope();
+    if (!refused) return made;
+    undo(made);
+    throw outOfMemory(`the device ran out of memory (${refused.message.trim()})`);
+  }
+
   free(buffer: GPUBuffer): void {
     const bytes = this.alive.get(buffer);
     if (bytes === undefined) return;

@@ -3,31 +3,22 @@
  * long after the call that caused them; they surface at the next `check()`. What can be known before is refused
  * at once: a buffer above the adapter's limits would otherwise only poison everything computed from it.
  */
-import { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
 import type { GpuAccess } from '#platform';
 import { outOfMemory } from '../device-errors.ts';
 import * as tf from '../tf.ts';
 import type { OpenBackend } from './backend.ts';
 import { openGpuDevice } from './gpu.ts';
-
-/** The members of TensorFlow.js' buffer manager that are used here; the version is pinned because of them. */
-interface BufferManager {
-  freeBuffers: Map<string, GPUBuffer[]>;
-  numFreeBuffers: number;
-  numBytesAllocated: number;
-  acquireBuffer(size: number, usage: number, mappedAtCreation?: boolean, reuse?: boolean): GPUBuffer;
-  dispose(): void;
-}
+import { type BufferManager, SlicedWebgpuBackend } from './sliced-webgpu.ts';
 
 export async function openWebgpu(access: GpuAccess, adapter: GPUAdapter): Promise<OpenBackend> {
   const gpu = await openGpuDevice(access, adapter);
   const { device } = gpu;
-  const backend = new WebGPUBackend(device, adapter.info);
-  const buffers = backend.bufferManager as unknown as BufferManager;
+  const backend = new SlicedWebgpuBackend(device, adapter.info);
+  const buffers = backend.bufferManager;
   refuseTooLarge(buffers, device);
   // Small operations on values that were just written would otherwise run on the CPU, unseen by a recording.
   tf.env().set('WEBGPU_CPU_FORWARD', false);
-  tf.registerBackend('webgpu', () => backend, 3);
+  tf.registerBackend('webgpu', () => backend as unknown as tf.KernelBackend, 3);
   await tf.setBackend('webgpu');
   await tf.ready();
   return {

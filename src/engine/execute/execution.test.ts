@@ -1,52 +1,17 @@
 /** Plans written by hand, run on whatever adapter is there. */
 import { describe, expect, it } from 'vitest';
 import { DeviceError } from '../../core/index.ts';
-import type { KernelPlan, PlanKernel, PlanValue } from '../compile/types.ts';
+import type { KernelPlan } from '../compile/types.ts';
+import { chain, emptyPlan, pointwise, vector } from '../testing/hand-plan.ts';
 import { openTestGpu, runPlan } from '../testing/run-plan.ts';
-import { Execution } from './index.ts';
+import { Execution, estimate } from './index.ts';
 
 const gpu = await openTestGpu();
 
-const value = (id: number, size: number, dtype: PlanValue['dtype'] = 'float32'): [number, PlanValue] => [
-  id,
-  { id, shape: [size], dtype, storage: dtype === 'float32' ? 'f32' : dtype === 'int32' ? 'i32' : 'u32' },
-];
-
-/** `out[i] = expression` over `a`, `b`, … in the order of `reads`. */
-function pointwise(
-  label: string,
-  size: number,
-  reads: number[],
-  write: number,
-  expression: string,
-): PlanKernel {
-  const names = 'abcd';
-  const arrays = reads.map((_, i) => `@group(0) @binding(${i}) var<storage, read> ${names[i]}: array<f32>;`);
-  return {
-    label,
-    wgsl: `${arrays.join('\n')}
-      @group(0) @binding(${reads.length}) var<storage, read_write> out: array<f32>;
-      @compute @workgroup_size(64) fn main(@builtin(global_invocation_id) id: vec3<u32>) {
-        let i = id.x;
-        if (i < ${size}u) { out[i] = ${expression}; }
-      }`,
-    bindings: [
-      ...reads.map((id) => ({ value: id, access: 'read' as const })),
-      { value: write, access: 'write' },
-    ],
-    workgroups: [Math.ceil(size / 64), 1, 1],
-    flops: size,
-    bytes: 4 * size * (reads.length + 1),
-    nodes: [],
-  };
-}
-
-const empty = { inputs: {}, parameters: {}, constants: new Map(), outputs: {}, updates: {}, halts: [] };
-
 /** y = x·w + c, w ← w + y. */
 const linear: KernelPlan = {
-  ...empty,
-  values: new Map([value(0, 3), value(1, 3), value(2, 3), value(3, 3), value(4, 3)]),
+  ...emptyPlan,
+  values: new Map([vector(0, 3), vector(1, 3), vector(2, 3), vector(3, 3), vector(4, 3)]),
   kernels: [
     pointwise('Multiply + Add', 3, [0, 1, 2], 3, 'a[i] * b[i] + c[i]'),
     pointwise('Add', 3, [1, 3], 4, 'a[i] + b[i]'),
@@ -74,8 +39,8 @@ describe.skipIf(!gpu)('Execution', () => {
 
   it('halts for the host', async () => {
     const plan: KernelPlan = {
-      ...empty,
-      values: new Map([value(0, 2), value(1, 2), value(2, 2), value(3, 2)]),
+      ...emptyPlan,
+      values: new Map([vector(0, 2), vector(1, 2), vector(2, 2), vector(3, 2)]),
       kernels: [pointwise('Square', 2, [0], 1, 'a[i] * a[i]'), pointwise('Add', 2, [1, 2], 3, 'a[i] + b[i]')],
       inputs: { x: 0, decided: 2 },
       outputs: { square: 1, sum: 3 },
@@ -102,5 +67,89 @@ describe.skipIf(!gpu)('Execution', () => {
     await expect(runPlan(gpu!, linear, { inputs: { x: [1, 2] } })).rejects.toThrow(
       'x is [3]: 3 numbers, not 2',
     );
+  });
+
+  it('names the kernel that can not run, and goes on', async () => {
+    const second = { ...linear.kernels[1]!, label: 'Too + Many', workgroups: [70_000, 1, 1] as const };
+    const plan = { ...linear, kernels: [linear.kernels[0]!, second] };
+    const error = await Execution.prepare(plan, gpu!).catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(DeviceError);
+    expect((error as Error).message).toContain('Too + Many');
+    gpu!.failures.check();
+  });
+
+  it('shares memory between values that are not alive together', async () => {
+    const length = 40;
+    const size = 100;
+    const plan = chain(length, size);
+    const report = estimate(plan);
+    expect(report.inputs).toBe(4 * size);
+    expect(report.activationsBound).toBeLessThanOrEqual(4 * size * (length + 1));
+    expect(report.activations).toBeLessThan(1.4 * report.activationsBound);
+    const bytes = gpu!.memory.bytes;
+    const execution = await Execution.prepare(plan, gpu!);
+    expect(gpu!.memory.bytes - bytes).toBe(report.total);
+    execution.write('x', new Float32Array(size).fill(0.5));
+    await execution.run();
+    // Activations 1.5, 2.5, …, 40.5.
+    expect(await execution.read('z')).toEqual(
+      new Float32Array(size).fill(length * 0.5 + (length * (length + 1)) / 2),
+    );
+    execution.dispose();
+    expect(gpu!.memory.bytes).toBe(bytes);
+  });
+
+  it('lets plans of several sizes share one pool', async () => {
+    const before = gpu!.memory.bytes;
+    const small = await Execution.prepare(chain(10, 64), gpu!);
+    const run = async (execution: Execution, size: number): Promise<number> => {
+      execution.write('x', new Float32Array(size));
+      await execution.run();
+      return (await execution.read('z'))[size - 1]!;
+    };
+    expect(await run(small, 64)).toBe(55);
+    // Its slabs take the place of the first plan's.
+    const large = await Execution.prepare(chain(12, 1000), gpu!);
+    expect(await run(large, 1000)).toBe(78);
+    expect(await run(small, 64)).toBe(55);
+    const { activations, total } = small.report;
+    // And what outputs are read through.
+    const staging = 4 * 1000 + 256;
+    expect(gpu!.memory.bytes - before).toBe(large.report.total + total - activations + staging);
+    large.dispose();
+    expect(await run(small, 64)).toBe(55);
+    small.dispose();
+    expect(gpu!.memory.bytes).toBe(before);
+  });
+
+  it('reads outputs while later runs are under way', async () => {
+    const execution = await Execution.prepare(linear, gpu!, { parameters: { w: [0, 0, 0] } });
+    const reads: Promise<ArrayLike<number>>[] = [];
+    for (let step = 0; step < 6; step++) {
+      execution.write('x', [step, step, step]);
+      await execution.run();
+      reads.push(execution.read('w'));
+    }
+    // w ← w + x·w + c from 0, with c = 0.5: 0.5, 0.5 + 0.5 + 0.5, …
+    let w = 0;
+    for (const [step, read] of reads.entries()) {
+      w += step * w + 0.5;
+      expect((await read)[0]).toBe(w);
+    }
+    execution.dispose();
+  });
+
+  it('refuses a second run before a halted one ends', async () => {
+    const plan: KernelPlan = {
+      ...chain(2, 4),
+      halts: [{ kernel: 1, reads: ['z'], writes: ['x'] }],
+    };
+    const execution = await Execution.prepare(plan, gpu!);
+    const nested = execution.run(async () => {
+      await expect(execution.run(() => ({ x: [0, 0, 0, 0] }))).rejects.toThrow('has not ended');
+      return { x: [1, 1, 1, 1] };
+    });
+    await nested;
+    execution.dispose();
   });
 });

@@ -7,18 +7,26 @@
  *   await execution.run();
  *   await execution.read('loss');  // Float32Array [2.31]
  */
-
 import type { Gpu } from '../backends/gpu.ts';
+import type { MemoryRange } from '../backends/sliced-webgpu.ts';
 import type { KernelPlan, PlanValue } from '../compile/types.ts';
+import { deviceRejected } from '../device-errors.ts';
 import type { GraphData } from '../graph/index.ts';
+import { type MemoryPlan, type MemoryReport, planMemory } from './memory-plan.ts';
 import { bytesOf, elementsOf, encode, type Numbers } from './numbers.ts';
-import { compileKernels } from './pipelines.ts';
-import { type Place, Readback } from './readback.ts';
-import { copyTensor, isTensor, type TensorLike } from './tensors.ts';
+import type { ParameterSource } from './parameters.ts';
+import { type CompiledKernel, compileKernels } from './pipelines.ts';
+import { PlanMemory } from './plan-memory.ts';
+import { storageUsage } from './pool.ts';
+import { Readback } from './readback.ts';
+import { SubmitSchedule } from './schedule.ts';
 
 export interface PrepareOptions {
-  /** What parameters hold at first: numbers, or tensors (variables) on TensorFlow.js' webgpu backend. Others start as 0. */
-  readonly parameters?: Readonly<Record<string, Numbers | TensorLike>>;
+  /**
+   * The variables that are the plan's parameters (read, updated or both), by name: they are used in place. Numbers are
+   * what a parameter of the plan's own holds at first; one that is not given starts as 0.
+   */
+  readonly parameters?: Readonly<Record<string, ParameterSource>>;
 }
 
 /** Takes part in a run: is given the outputs that the halt reads and returns the inputs that it writes. */
@@ -30,107 +38,126 @@ export type AtHalt = (
 /** A device as `openDevice` makes it, or a bare one. */
 export type ExecutionDevice = Gpu | { readonly gpu: Gpu | undefined };
 
-interface Dispatch {
-  readonly pipeline: GPUComputePipeline;
-  readonly bindGroup: GPUBindGroup;
-  readonly workgroups: readonly [number, number, number];
+interface Copy {
+  readonly from: number;
+  /** The parameter that is set. */
+  readonly name: string;
+  readonly bytes: number;
+  /** For what lies among parameters itself: the first half of the copy. */
+  readonly scratch: GPUBuffer | undefined;
 }
 
-const storageUsage = (): number => GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
+/** Runs after which submissions are no longer timed, but for one in so many. */
+const timedRuns = 5;
+const timedAgain = 64;
 
 export class Execution {
   private readonly readback: Readback;
+  private readonly schedule: SubmitSchedule;
+  private readonly bindGroups: GPUBindGroup[] = [];
+  private readonly copies: readonly Copy[];
+  private runs = 0;
+  /** When the device was done with what was submitted last, by `performance.now()`. */
+  private doneAt = 0;
   private disposed = false;
 
   private constructor(
     readonly plan: KernelPlan,
     private readonly gpu: Gpu,
-    private readonly places: ReadonlyMap<number, Place>,
-    private readonly dispatches: readonly Dispatch[],
-    private readonly updates: readonly { from: number; to: number }[],
-    private readonly buffers: readonly GPUBuffer[],
+    private readonly layout: MemoryPlan,
+    private readonly memory: PlanMemory,
+    private readonly kernels: readonly CompiledKernel[],
   ) {
     this.readback = new Readback(gpu);
+    this.schedule = new SubmitSchedule(plan.kernels.length, gpu.software);
+    this.copies = this.copiesOf();
   }
 
-  /** Compiles and allocates. Throws a DeviceError: memory, a kernel that the device refuses, the device lost. */
+  /**
+   * Compiles and allocates. Throws a DeviceError: `out_of_memory`, `device_error` for a kernel that the device
+   * refuses, `device_lost`.
+   */
   static async prepare(
     plan: KernelPlan,
     device: ExecutionDevice,
-    options: PrepareOptions = {},
+    { parameters = {} }: PrepareOptions = {},
   ): Promise<Execution> {
     const gpu = gpuOf(device);
-    const compiled = await compileKernels(gpu, plan.kernels);
-    const buffers: GPUBuffer[] = [];
-    const places = new Map<number, Place>();
+    const layout = planMemory(plan, gpu.memory.largest);
+    const compiling = compileKernels(gpu, plan.kernels);
+    // Awaited below, unless the memory does not suffice.
+    compiling.catch(() => {});
+    const memory = await gpu.failures.guard(
+      gpu.memory.attempt(
+        () => new PlanMemory(gpu, plan, layout, parameters),
+        (made) => made.dispose(),
+      ),
+    );
+    let execution: Execution | undefined;
     try {
-      for (const [id, value] of plan.values) {
-        const buffer = gpu.memory.allocate(`value ${id}`, bytesOf(value), storageUsage());
-        buffers.push(buffer);
-        places.set(id, { buffer, offset: 0 });
-      }
+      execution = new Execution(plan, gpu, layout, memory, await compiling);
+      memory.sync();
+      await gpu.failures.guard(execution.validate());
+      return execution;
     } catch (error) {
-      for (const buffer of buffers) gpu.memory.free(buffer);
+      if (execution) execution.dispose();
+      else memory.dispose();
       throw error;
     }
-    const dispatches = plan.kernels.map((kernel, i): Dispatch => {
-      const { pipeline, layout } = compiled[i]!;
-      return {
-        pipeline,
-        workgroups: kernel.workgroups,
-        bindGroup: gpu.device.createBindGroup({
-          label: kernel.label,
-          layout,
-          entries: kernel.bindings.map(({ value }, binding) => {
-            const { buffer, offset } = places.get(value)!;
-            return { binding, resource: { buffer, offset, size: bytesOf(plan.values.get(value)!) } };
-          }),
-        }),
-      };
-    });
-    const updates = Object.entries(plan.updates).flatMap(([name, from]) => {
-      const to = plan.parameters[name];
-      if (to === undefined) throw new Error(`the plan updates ${name}, which is none of its parameters`);
-      return from === to ? [] : [{ from, to }];
-    });
-    const execution = new Execution(plan, gpu, places, dispatches, updates, buffers);
-    for (const [id, numbers] of plan.constants) execution.put(id, numbers, `constant ${id}`);
-    for (const [name, given] of Object.entries(options.parameters ?? {})) execution.setParameter(name, given);
-    return execution;
   }
 
-  /** Gives a parameter new contents. */
-  setParameter(name: string, given: Numbers | TensorLike): void {
-    const id = idOf(this.plan.parameters, name, 'parameter');
-    if (!isTensor(given)) this.put(id, given, name);
-    else copyTensor(given, this.gpu.device, this.placeOf(id), this.valueOf(id), name);
+  /** What it takes of the device's memory. */
+  get report(): MemoryReport {
+    return this.layout.report;
+  }
+
+  /** Gives a parameter that is no variable new contents. */
+  setParameter(name: string, numbers: Numbers): void {
+    this.memory.parameters.write(name, numbers);
   }
 
   /** Sets an input for the runs that follow. */
   write(name: string, numbers: Numbers): void {
-    this.put(idOf(this.plan.inputs, name, 'input'), numbers, name);
+    const id = this.plan.inputs[name];
+    if (id === undefined) throw unknown('input', name, this.plan.inputs);
+    const value = this.plan.values.get(id);
+    // Fed, but no kernel reads it.
+    if (!value) return;
+    if (numbers.length !== elementsOf(value))
+      throw new Error(`${name} is [${value.shape}]: ${elementsOf(value)} numbers, not ${numbers.length}`);
+    const place = this.memory.place(id);
+    const { buffer, byteOffset, byteLength } = encode(numbers, value);
+    this.gpu.device.queue.writeBuffer(place.buffer, place.offset, buffer, byteOffset, byteLength);
   }
 
   /**
-   * Submits the work; resolves when all of it is submitted, not when it is done. Where the plan halts, `atHalt`
-   * decides what goes on.
+   * Submits the work; resolves when all of it is submitted, not when it is done. Without halts everything is
+   * submitted before this returns. Where the plan halts, `atHalt` says what goes on.
    */
   async run(atHalt?: AtHalt): Promise<void> {
     this.check();
-    let from = 0;
-    for (const [index, halt] of this.plan.halts.entries()) {
-      if (!atHalt) throw new Error('the plan halts: run() needs to be told what to do there');
-      this.submit(from, halt.kernel);
-      from = halt.kernel;
-      const numbers = await this.readAll(halt.reads);
-      const written = await atHalt(numbers, index);
-      for (const name of halt.writes) {
-        const given = written[name];
-        if (given === undefined) throw new Error(`at halt ${index} the input ${name} was not given`);
-        this.write(name, given);
+    const { pool } = this.memory;
+    pool.begin(this);
+    try {
+      this.bind(this.memory.sync());
+      let from = 0;
+      for (const [index, halt] of this.plan.halts.entries()) {
+        if (!atHalt) throw new Error('the plan halts: run() needs to be told what to do there');
+        this.submit(from, halt.kernel, false);
+        from = halt.kernel;
+        const written = await atHalt(await this.readAll(halt.reads), index);
+        this.check();
+        for (const name of halt.writes) {
+          const given = written[name];
+          if (given === undefined) throw new Error(`at halt ${index} the input ${name} was not given`);
+          this.write(name, given);
+        }
       }
+      this.submit(from, this.kernels.length, true);
+      this.runs++;
+    } finally {
+      pool.end(this);
     }
-    this.submit(from, this.dispatches.length, this.updates);
   }
 
   /** An output or a parameter as the last run left it. Later runs may start before it is there. */
@@ -140,19 +167,17 @@ export class Execution {
 
   async readAll<Name extends string>(names: readonly Name[]): Promise<Record<Name, GraphData>> {
     this.check();
-    const wanted = names.map((name) => {
-      const id = this.plan.outputs[name] ?? idOf(this.plan.parameters, name, 'output or parameter');
-      return { value: this.valueOf(id), place: this.placeOf(id) };
-    });
-    const numbers = await this.readback.read(wanted);
+    const numbers = await this.readback.read(names.map((name) => this.find(name)));
     return Object.fromEntries(names.map((name, i) => [name, numbers[i]!])) as Record<Name, GraphData>;
   }
 
+  /** Frees its memory; variables keep theirs. */
   dispose(): void {
     if (this.disposed) return;
     this.disposed = true;
     this.readback.dispose();
-    for (const buffer of this.buffers) this.gpu.memory.free(buffer);
+    for (const { scratch } of this.copies) if (scratch) this.gpu.memory.free(scratch);
+    this.memory.dispose();
   }
 
   private check(): void {
@@ -160,52 +185,138 @@ export class Execution {
     if (this.disposed) throw new Error('the execution was disposed of');
   }
 
-  private submit(from: number, to: number, updates: readonly { from: number; to: number }[] = []): void {
+  private find(name: string): { value: PlanValue; place: MemoryRange } {
+    const { outputs, updates, parameters } = this.plan;
+    const output = outputs[name];
+    if (output !== undefined)
+      return { value: this.plan.values.get(output)!, place: this.memory.place(output) };
+    const parameter = this.memory.parameters.locate(name);
+    if (parameter) return { value: parameter.value, place: parameter.range };
+    const update = updates[name];
+    if (update === undefined) throw unknown('output or parameter', name, { ...outputs, ...parameters });
+    return { value: this.plan.values.get(update)!, place: this.memory.place(update) };
+  }
+
+  /** Makes the bind groups of kernels whose values lie elsewhere than before. */
+  private bind(moved: ReadonlySet<number> | 'all'): void {
+    if (moved !== 'all' && moved.size === 0) return;
+    const { parts } = this.layout;
+    this.plan.kernels.forEach(({ bindings }, i) => {
+      if (moved === 'all' || bindings.some(({ value }) => moved.has(parts.get(value)!.root)))
+        this.bindKernel(i);
+    });
+  }
+
+  private bindKernel(i: number): void {
+    const { label, bindings } = this.plan.kernels[i]!;
+    this.bindGroups[i] = this.gpu.device.createBindGroup({
+      label,
+      layout: this.kernels[i]!.layout,
+      entries: bindings.map(({ value }, binding) => ({
+        binding,
+        resource: { ...this.memory.place(value), size: this.layout.bytes.get(value)! },
+      })),
+    });
+  }
+
+  /** Binds and encodes everything once without submitting it, and names the first kernel that the device refuses. */
+  private async validate(): Promise<void> {
+    const { device } = this.gpu;
+    const refused = async (from: number, to: number): Promise<GPUError | null> => {
+      device.pushErrorScope('validation');
+      for (let i = from; i < to; i++) this.bindKernel(i);
+      this.encode(from, to, false);
+      return device.popErrorScope();
+    };
+    const error = await refused(0, this.kernels.length);
+    if (!error) return;
+    for (const [i, { label }] of this.plan.kernels.entries()) {
+      const its = await refused(i, i + 1);
+      if (its) throw deviceRejected(`kernel "${label}" can not run: ${its.message}`);
+    }
+    throw deviceRejected(error.message);
+  }
+
+  private encode(from: number, to: number, withCopies: boolean): GPUCommandBuffer {
     const encoder = this.gpu.device.createCommandEncoder();
-    const pass = encoder.beginComputePass();
-    for (let i = from; i < to; i++) {
-      const { pipeline, bindGroup, workgroups } = this.dispatches[i]!;
-      pass.setPipeline(pipeline);
-      pass.setBindGroup(0, bindGroup);
-      pass.dispatchWorkgroups(...workgroups);
+    if (to > from) {
+      const pass = encoder.beginComputePass();
+      let current: GPUComputePipeline | undefined;
+      for (let i = from; i < to; i++) {
+        const { pipeline } = this.kernels[i]!;
+        const [x, y, z] = this.plan.kernels[i]!.workgroups;
+        if (pipeline !== current) pass.setPipeline(pipeline);
+        current = pipeline;
+        pass.setBindGroup(0, this.bindGroups[i]!);
+        pass.dispatchWorkgroups(x, y, z);
+      }
+      pass.end();
     }
-    pass.end();
-    for (const update of updates) {
-      const source = this.placeOf(update.from);
-      const target = this.placeOf(update.to);
-      const bytes = bytesOf(this.valueOf(update.to));
-      encoder.copyBufferToBuffer(source.buffer, source.offset, target.buffer, target.offset, bytes);
+    if (withCopies) this.encodeCopies(encoder);
+    return encoder.finish();
+  }
+
+  private encodeCopies(encoder: GPUCommandEncoder): void {
+    for (const { from, bytes, scratch } of this.copies) {
+      const { buffer, offset } = this.memory.place(from);
+      if (scratch) encoder.copyBufferToBuffer(buffer, offset, scratch, 0, bytes);
     }
-    this.gpu.device.queue.submit([encoder.finish()]);
+    for (const { from, name, bytes, scratch } of this.copies) {
+      const source = scratch ? { buffer: scratch, offset: 0 } : this.memory.place(from);
+      const { range } = this.memory.parameters.locate(name)!;
+      encoder.copyBufferToBuffer(source.buffer, source.offset, range.buffer, range.offset, bytes);
+    }
   }
 
-  private put(id: number, numbers: Numbers, name: string): void {
-    const value = this.valueOf(id);
-    if (numbers.length !== elementsOf(value))
-      throw new Error(`${name} is [${value.shape}]: ${elementsOf(value)} numbers, not ${numbers.length}`);
-    const { buffer, offset } = this.placeOf(id);
-    const bytes = encode(numbers, value);
-    this.gpu.device.queue.writeBuffer(buffer, offset, bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  private submit(from: number, to: number, last: boolean): void {
+    const { queue } = this.gpu.device;
+    const timed = this.runs < timedRuns || this.runs % timedAgain === 0;
+    let start = from;
+    do {
+      const end = this.schedule.end(start, to);
+      queue.submit([this.encode(start, end, last && end === to)]);
+      if (timed && end > start) this.time(start, end);
+      start = end;
+    } while (start < to);
   }
 
-  private placeOf(id: number): Place {
-    return this.places.get(id)!;
+  private time(from: number, to: number): void {
+    const submitted = performance.now();
+    this.gpu.device.queue.onSubmittedWorkDone().then(
+      () => {
+        const done = performance.now();
+        this.schedule.observe(from, to, done - Math.max(submitted, this.doneAt));
+        this.doneAt = done;
+      },
+      // The device is gone, and says so itself.
+      () => {},
+    );
   }
 
-  private valueOf(id: number): PlanValue {
-    return this.plan.values.get(id)!;
+  /** Updates that are not written in place. */
+  private copiesOf(): Copy[] {
+    const copies: Copy[] = [];
+    for (const [name, from] of Object.entries(this.plan.updates)) {
+      const target = this.memory.parameters.find(name);
+      const part = this.layout.parts.get(from)!;
+      if (!target || (target.root === part.root && target.offset === part.offset)) continue;
+      const bytes = bytesOf(target.value);
+      const amongParameters = this.layout.roles.get(part.root) === 'parameter';
+      const scratch = amongParameters
+        ? this.gpu.memory.allocate(`update of ${name}`, bytes, storageUsage())
+        : undefined;
+      copies.push({ from, name, bytes, scratch });
+    }
+    return copies;
   }
 }
 
-function gpuOf(device: ExecutionDevice): Gpu {
+export function gpuOf(device: ExecutionDevice): Gpu {
   const gpu = 'failures' in device ? device : device.gpu;
   if (!gpu) throw new Error('compiled plans run on webgpu only');
   return gpu;
 }
 
-function idOf(names: Readonly<Record<string, number>>, name: string, role: string): number {
-  const id = names[name];
-  if (id === undefined)
-    throw new Error(`the plan has no ${role} ${name}; it has ${Object.keys(names).join(', ') || 'none'}`);
-  return id;
+function unknown(role: string, name: string, known: object): Error {
+  return new Error(`the plan has no ${role} ${name}; it has ${Object.keys(known).join(', ') || 'none'}`);
 }

@@ -1,3 +1,6 @@
 /** Runs kernel plans on WebGPU. */
 export { type AtHalt, Execution, type ExecutionDevice, type PrepareOptions } from './execution.ts';
+export { estimate, type MemoryReport } from './memory-plan.ts';
 export type { Numbers } from './numbers.ts';
+export type { ParameterSource } from './parameters.ts';
+export { type PlanTarget, planTarget } from './target.ts';

@@ -5,16 +5,10 @@
  */
 
 import type { Gpu } from '../backends/gpu.ts';
+import type { MemoryRange } from '../backends/sliced-webgpu.ts';
 import type { PlanValue } from '../compile/types.ts';
 import type { GraphData } from '../graph/index.ts';
 import { bytesOf, decode } from './numbers.ts';
-
-/** Where a value lies. */
-export interface Place {
-  readonly buffer: GPUBuffer;
-  /** In bytes. */
-  readonly offset: number;
-}
 
 export class Readback {
   private readonly idle: GPUBuffer[] = [];
@@ -27,7 +21,7 @@ export class Readback {
    * Values as they are once everything submitted so far is done; later work does not change what is read.
    * The copies are submitted before this returns.
    */
-  read(values: readonly { readonly value: PlanValue; readonly place: Place }[]): Promise<GraphData[]> {
+  read(values: readonly { readonly value: PlanValue; readonly place: MemoryRange }[]): Promise<GraphData[]> {
     const { device, failures } = this.gpu;
     const offsets: number[] = [];
     let total = 0;

@@ -1,0 +1,104 @@
+/**
+ * Variables side by side in one buffer. Plans with the same variables at the same offsets share the buffer, and
+ * TensorFlow.js' tensors of these variables are slices of it, so weights exist once.
+ *
+ * Eager code may assign a variable between two runs: it then has other memory, and perhaps another tensor keeps
+ * the slice (weights and averages are swapped that way). `adopt` sorts this out before a run: whoever else holds a
+ * slice moves out, and the variable's numbers move in.
+ */
+import type { Gpu } from '../backends/gpu.ts';
+import type { MemoryRange, SlicedWebgpuBackend } from '../backends/sliced-webgpu.ts';
+import type * as tf from '../tf.ts';
+import { storageUsage } from './pool.ts';
+
+export interface ArenaMember {
+  readonly variable: tf.Variable;
+  /** In bytes. */
+  readonly offset: number;
+  readonly size: number;
+}
+
+interface Slot extends ArenaMember {
+  /** Whose memory the slice was when it was last looked at. */
+  holder: object | undefined;
+}
+
+const stores = new WeakMap<GPUDevice, Map<string, VariableArena>>();
+
+export class VariableArena {
+  private users = 0;
+
+  private constructor(
+    private readonly gpu: Gpu,
+    private readonly backend: SlicedWebgpuBackend,
+    private readonly key: string,
+    private readonly slots: readonly Slot[],
+    readonly buffer: GPUBuffer,
+  ) {}
+
+  /** The arena of this layout, made if nobody has it. To be given back with `release`. */
+  static acquire(
+    gpu: Gpu,
+    backend: SlicedWebgpuBackend,
+    members: readonly ArenaMember[],
+    bytes: number,
+  ): VariableArena {
+    let store = stores.get(gpu.device);
+    if (!store) {
+      store = new Map();
+      stores.set(gpu.device, store);
+    }
+    const key = [bytes, ...members.map(({ variable, offset }) => `${variable.id}@${offset}`)].join(' ');
+    let arena = store.get(key);
+    if (!arena) {
+      const slots = members.map((member) => ({ ...member, holder: undefined }));
+      const buffer = gpu.memory.allocate('variables', bytes, storageUsage());
+      arena = new VariableArena(gpu, backend, key, slots, buffer);
+      store.set(key, arena);
+    }
+    arena.users++;
+    return arena;
+  }
+
+  /** Sees to it that each variable's memory is its slice. */
+  adopt(): void {
+    for (const slot of this.slots) {
+      const { variable, offset, size } = slot;
+      if (slot.holder === variable.dataId && this.holds(variable.dataId, offset)) continue;
+      if (slot.holder && slot.holder !== variable.dataId && this.holds(slot.holder, offset))
+        this.backend.evacuate(slot.holder);
+      if (!this.holds(variable.dataId, offset))
+        this.moveIn(variable.dataId, { buffer: this.buffer, offset }, size);
+      slot.holder = variable.dataId;
+    }
+  }
+
+  /** Gives the variables memory of their own when nobody needs the arena any more. */
+  release(): void {
+    if (--this.users > 0) return;
+    stores.get(this.gpu.device)!.delete(this.key);
+    // On a device that is gone there is nothing to save.
+    if (!this.gpu.failures.failure) {
+      for (const { holder, offset } of this.slots)
+        if (holder && this.holds(holder, offset)) this.backend.evacuate(holder);
+    }
+    this.gpu.memory.free(this.buffer);
+  }
+
+  private holds(id: object, offset: number): boolean {
+    if (!this.backend.tensorMap.has(id)) return false;
+    const memory = this.backend.tensorMap.get(id);
+    return memory.resource === this.buffer && memory.slice?.offset === offset;
+  }
+
+  private moveIn(id: object, to: MemoryRange, size: number): void {
+    // WebGPU copies between two buffers only.
+    if (this.backend.locate(id).buffer === to.buffer) this.backend.evacuate(id);
+    const from = this.backend.locate(id);
+    this.backend.flush();
+    const encoder = this.gpu.device.createCommandEncoder({ label: 'adopt a variable' });
+    encoder.copyBufferToBuffer(from.buffer, from.offset, to.buffer, to.offset, size);
+    this.gpu.device.queue.submit([encoder.finish()]);
+    this.backend.place(id, to, size);
+  }
+}

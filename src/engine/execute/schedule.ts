@@ -1,0 +1,39 @@
+/**
+ * How many dispatches go into one submission. Drivers reset a GPU that works too long on one (two seconds on
+ * Windows), and a browser's other work waits for it; many small submissions on the other hand cost time of their
+ * own. So submissions are timed, and cut where about a tenth of a second is reached; on a GPU a whole step is
+ * usually one.
+ */
+const targetMilliseconds = 100;
+/** Before anything was measured: eight dispatches a submission on a software adapter, a hundred on a GPU. */
+const firstGuess = { software: targetMilliseconds / 8, hardware: targetMilliseconds / 100 };
+
+export class SubmitSchedule {
+  /** Milliseconds of each dispatch, as far as known. */
+  private readonly costs: Float64Array;
+
+  constructor(dispatches: number, software: boolean) {
+    this.costs = new Float64Array(dispatches).fill(firstGuess[software ? 'software' : 'hardware']);
+  }
+
+  /** The end of the submission that begins at dispatch `from`, at most `to`. */
+  end(from: number, to: number): number {
+    let total = 0;
+    let end = from;
+    while (end < to) {
+      total += this.costs[end]!;
+      if (end > from && total > targetMilliseconds) break;
+      end++;
+    }
+    return end;
+  }
+
+  /** The dispatches of a submission took so long together. */
+  observe(from: number, to: number, milliseconds: number): void {
+    let expected = 0;
+    for (let i = from; i < to; i++) expected += this.costs[i]!;
+    // A clock that did not move says nothing about how they compare.
+    const scale = Math.max(milliseconds, 0.01 * (to - from)) / expected;
+    for (let i = from; i < to; i++) this.costs[i]! *= scale;
+  }
+}
