@@ -4,6 +4,7 @@
  * Outside the image is zero. With it a filter's gradient is a matrix product.
  */
 import { registerHostKernel, registerWebgpuKernel } from '../kernels.ts';
+import { registerShapes } from '../meta/shapes.ts';
 import { defineOp } from '../op.ts';
 import type * as tf from '../tf.ts';
 import type { Window } from './windows.ts';
@@ -28,6 +29,11 @@ export const im2col = defineOp<'x', Im2colAttrs>({
 function outputShape(x: tf.TensorInfo, { kernel, output, rows }: Im2colAttrs): [number, number] {
   return [rows * output[1], kernel[0] * kernel[1] * x.shape[3]!];
 }
+
+registerShapes('OcelliIm2col', ({ x }, attrs) => ({
+  shape: outputShape(x!, attrs as unknown as Im2colAttrs),
+  dtype: 'float32',
+}));
 
 registerHostKernel<'x', Im2colAttrs>('OcelliIm2col', {
   outputs: ({ x }, attrs) => [{ shape: outputShape(x, attrs), dtype: 'float32' }],

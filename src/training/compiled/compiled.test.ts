@@ -1,0 +1,154 @@
+/**
+ * Compiled steps against eager ones, with the graphs replayed kernel by kernel: what is traced is the whole step and
+ * nothing of one step is baked into it.
+ */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { smallBatches, smallDataset, smallModel, smallTask } from '../../../tests/support/small-run.ts';
+import type { Batch } from '../../data/index.ts';
+import { type Device, openDevice, replayProgram, tf } from '../../engine/index.ts';
+import { WeightAverage } from '../ema.ts';
+import { parameterGroups } from '../groups.ts';
+import { createAlgorithm, Optimizer, optimizerNames } from '../optimizers/index.ts';
+import { type StepSettings, TrainingStep } from '../step.ts';
+import type { StepDevice } from '../types.ts';
+
+let device: Device;
+beforeAll(async () => {
+  device = await openDevice('wasm');
+});
+afterAll(() => device.dispose());
+
+interface Recipe {
+  readonly optimizer?: string;
+  readonly options?: Record<string, unknown>;
+  readonly settings?: Partial<StepSettings>;
+  readonly accumulate?: number;
+  readonly average?: boolean;
+  readonly images?: number;
+  readonly batchSize?: number;
+}
+
+/** Ten steps; every number that they leave behind. */
+async function tenSteps(recipe: Recipe, stepDevice: StepDevice): Promise<Record<string, number[]>> {
+  const { optimizer: name = 'adamw', accumulate = 1, images = 24, batchSize = 8 } = recipe;
+  const model = smallModel();
+  const groups = parameterGroups(model, {
+    backboneLearningRateFactor: 1,
+    weightDecay: 0.05,
+    noDecayNormBias: true,
+  });
+  const optimizer = new Optimizer(createAlgorithm(name, recipe.options), groups);
+  const parameters = groups.flatMap((group) => group.parameters);
+  const average = recipe.average ? new WeightAverage(parameters, 0.9, 3) : undefined;
+  const settings: StepSettings = {
+    seed: 5,
+    clip: { kind: 'norm', limit: 0.3 },
+    mix: { mixupAlpha: 0, cutmixAlpha: 0 },
+    plan: { accumulate },
+    ...recipe.settings,
+  };
+  const step = new TrainingStep(model, smallTask, stepDevice, optimizer, settings, average);
+  const numbers: Record<string, number[]> = {};
+  let number = 1;
+  let part = 0;
+  for (let epoch = 0; number <= 10; epoch++) {
+    const batches = smallBatches(smallDataset(images), { batchSize, seed: 3 });
+    for await (const batch of batches.epoch(epoch)) {
+      await step.add(batch, number, part++);
+      if (part < accumulate && batch.position + 1 < batches.batchesPerEpoch) continue;
+      await step.finish(
+        groups.map((_, i) => 0.01 * (1 + i) * Math.sin(number)),
+        number,
+      );
+      part = 0;
+      number++;
+    }
+  }
+  for (const { step: at, loss, parts, gradientNorm, images: count } of await step.results(0)) {
+    numbers[`step ${at}`] = [loss, ...Object.values(parts), gradientNorm, count];
+  }
+  expect(step.isCompiled).toBe(stepDevice.prepare !== undefined);
+  expect(step.takeWarnings()).toEqual([]);
+  for (const [key, { value }] of model.tensors()) numbers[key] = [...(await device.read(value))];
+  for (const [key, value] of optimizer.tensors()) numbers[key] = [...(await device.read(value))];
+  for (const [key, value] of average?.tensors() ?? [])
+    numbers[`average ${key}`] = [...(await device.read(value))];
+  step.dispose();
+  optimizer.dispose();
+  average?.dispose();
+  model.dispose();
+  return numbers;
+}
+
+async function expectSame(recipe: Recipe): Promise<void> {
+  const before = tf.memory().numTensors;
+  const compiled = await tenSteps(recipe, { ...device, prepare: replayProgram });
+  expect(tf.memory().numTensors).toBe(before);
+  const eager = await tenSteps(recipe, { ...device, prepare: undefined });
+  expect(Object.keys(compiled)).toEqual(Object.keys(eager));
+  for (const [name, values] of Object.entries(eager)) {
+    values.forEach((value, i) => {
+      const error = Math.abs(compiled[name]![i]! - value);
+      expect(error, `${name}[${i}] ${compiled[name]![i]} ${value}`).toBeLessThan(
+        2e-5 * (1 + Math.abs(value)),
+      );
+    });
+  }
+}
+
+describe('a compiled step', () => {
+  for (const optimizer of optimizerNames()) {
+    it(`does in ten steps what the eager one does: ${optimizer}`, () => expectSame({ optimizer }));
+  }
+
+  it('also with momentum, AMSGrad and an average of the weights', async () => {
+    await expectSame({ optimizer: 'sgd', options: { momentum: 0.9, nesterov: true }, average: true });
+    await expectSame({ optimizer: 'adam', options: { amsgrad: true }, average: true });
+  });
+
+  it('also with accumulated gradients, a last part that is not full, and a step with one part', async () => {
+    await expectSame({ accumulate: 2, images: 22, average: true });
+    await expectSame({ accumulate: 3, images: 32, settings: { clip: { kind: 'value', limit: 0.02 } } });
+    await expectSame({ accumulate: 2, images: 20, settings: { plan: undefined } });
+  });
+
+  it('also with mixed pictures and without clipping', async () => {
+    await expectSame({ settings: { mix: { mixupAlpha: 0.4, cutmixAlpha: 0.4 }, clip: undefined } });
+  });
+
+  it('gives way to eager execution when something can not be compiled, and says so once', async () => {
+    const batches: Batch[] = [];
+    const source = smallBatches(smallDataset(8), { batchSize: 4 });
+    for await (const batch of source.epoch(0)) batches.push(batch);
+    for (const accumulate of [1, 2]) {
+      const model = smallModel();
+      const groups = parameterGroups(model, {
+        backboneLearningRateFactor: 1,
+        weightDecay: 0,
+        noDecayNormBias: false,
+      });
+      const optimizer = new Optimizer(createAlgorithm('sgd'), groups);
+      const refusing: StepDevice = {
+        ...device,
+        prepare: async () => {
+          throw new Error('no kernel for Warp');
+        },
+      };
+      const settings = { seed: 1, mix: { mixupAlpha: 0, cutmixAlpha: 0 }, plan: { accumulate } };
+      const step = new TrainingStep(model, smallTask, refusing, optimizer, settings);
+      for (const number of [1, 2]) {
+        for (let part = 0; part < accumulate; part++) await step.add(batches[part]!, number, part);
+        await step.finish([0.1], number);
+      }
+      expect(await step.results(0)).toHaveLength(2);
+      expect(step.isCompiled).toBe(false);
+      expect(step.takeWarnings()).toEqual([
+        { code: 'step_not_compiled', message: expect.stringContaining('no kernel for Warp') },
+      ]);
+      expect(step.takeWarnings()).toEqual([]);
+      step.dispose();
+      optimizer.dispose();
+      model.dispose();
+    }
+  });
+});
