@@ -18,6 +18,7 @@ export {
 export * from './detection/metrics.ts';
 export { detectionOptions } from './detection/options.ts';
 export { detectionTargets, outputLayers } from './detection/targets.ts';
+export { requireFiniteOutputs } from './finite.ts';
 export { heatmapLoss } from './keypoint_detection/loss.ts';
 export {
   createTask,

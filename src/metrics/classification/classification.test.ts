@@ -4,7 +4,9 @@ import {
   argmaxRows,
   averaged,
   averagePrecision,
+  averagePrecisionPerClass,
   balancedAccuracy,
+  brierScore,
   calibrationBins,
   calibrationError,
   cohenKappa,
@@ -17,6 +19,7 @@ import {
   precisionRecallCurve,
   rocAuc,
   rocAucOneVsOne,
+  rocAucPerClass,
   rocCurve,
   samplesAverage,
   softmaxRows,
@@ -162,5 +165,26 @@ describe('several labels', () => {
       f1: 0.8,
     });
     expect(samplesAverage(truth, predicted)).toEqual({ precision: 1 / 3, recall: 0.5, f1: 0.4 });
+  });
+});
+
+describe('a score that is no number', () => {
+  const data = [0.2, Number.NaN, 0.4, 0.5, 0.3, 0.2];
+  const matrix = { samples: 2, classes: 3, data };
+  const truth = [1, 0];
+  it.each<[string, () => unknown]>([
+    ['argmaxRows', () => argmaxRows(matrix)],
+    ['topKAccuracy', () => topKAccuracy(matrix, truth, 1)],
+    ['rocAucPerClass', () => rocAucPerClass(matrix, truth)],
+    ['rocAucOneVsOne', () => rocAucOneVsOne(matrix, truth)],
+    ['averagePrecisionPerClass', () => averagePrecisionPerClass(matrix, truth)],
+    ['logLoss', () => logLoss(matrix, truth)],
+    ['brierScore', () => brierScore(matrix, truth)],
+    ['calibrationBins', () => calibrationBins(matrix, truth, 4)],
+    ['labelsAbove', () => labelsAbove(matrix)],
+    ['rocCurve', () => rocCurve(data, [1, 0, 1, 0, 1, 0])],
+    ['precisionRecallCurve', () => precisionRecallCurve(data, [1, 0, 1, 0, 1, 0])],
+  ])('is refused by %s', (_, measure) => {
+    expect(measure).toThrow(expect.objectContaining({ code: 'score_not_a_number', exitCode: 3 }));
   });
 });

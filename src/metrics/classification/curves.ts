@@ -4,6 +4,7 @@
  * Σ (Rₙ − Rₙ₋₁) Pₙ without interpolation.
  */
 import { descendingOrder } from '../sort.ts';
+import { requireNumbers } from './numbers.ts';
 
 /** Points with rising false positive rate; the first is (0, 0) at threshold +∞. */
 export interface RocCurve {
@@ -27,6 +28,7 @@ interface Cumulative {
 }
 
 function cumulative(scores: ArrayLike<number>, positive: ArrayLike<number | boolean>): Cumulative {
+  requireNumbers(scores);
   const order = descendingOrder(scores);
   const result: Cumulative = { thresholds: [], truePositives: [], falsePositives: [] };
   let hits = 0;

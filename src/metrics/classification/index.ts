@@ -32,6 +32,7 @@ export {
   samplesAverage,
   subsetAccuracy,
 } from './multilabel.ts';
+export { requireNumbers } from './numbers.ts';
 export {
   argmaxRows,
   averagePrecisionPerClass,

@@ -3,6 +3,7 @@
  * sigmoid. Truth and prediction are [samples × classes] of 0 and 1.
  */
 import { type ClassCounts, type PrecisionRecallF1, precisionRecallF1 } from './confusion.ts';
+import { requireNumbers } from './numbers.ts';
 
 export interface LabelMatrix {
   readonly samples: number;
@@ -12,6 +13,7 @@ export interface LabelMatrix {
 
 /** 1 where the sigmoid of the logit is above the threshold. */
 export function labelsAbove(logits: LabelMatrix, threshold = 0.5): LabelMatrix {
+  requireNumbers(logits.data);
   const data = Uint8Array.from({ length: logits.samples * logits.classes }, (_, i) =>
     sigmoid(logits.data[i]!) > threshold ? 1 : 0,
   );

@@ -4,8 +4,9 @@
  */
 import { descendingOrder } from '../sort.ts';
 import { averagePrecision, rocAuc } from './curves.ts';
+import { requireNumbers } from './numbers.ts';
 
-/** A matrix of scores: logits or probabilities, row by row. */
+/** A matrix of scores: logits or probabilities, row by row. Metrics refuse NaN in it. */
 export interface ScoreMatrix {
   readonly samples: number;
   readonly classes: number;
@@ -31,6 +32,7 @@ export function softmaxRows({ samples, classes, data }: ScoreMatrix): Float64Arr
 
 /** The class of the highest score per row; of equal ones the first. */
 export function argmaxRows({ samples, classes, data }: ScoreMatrix): Int32Array {
+  requireNumbers(data);
   const result = new Int32Array(samples);
   for (let row = 0; row < samples; row++) {
     let best = 0;
@@ -53,12 +55,11 @@ export function topKAccuracy(
   ties: 'lower' | 'higher' = 'lower',
 ): number {
   const { samples, classes, data } = scores;
+  requireNumbers(data);
   let hits = 0;
   for (let row = 0; row < samples; row++) {
     const target = truth[row]!;
     const score = data[row * classes + target]!;
-    // Nothing is greater than NaN, yet a model that computes NaN is never right.
-    if (Number.isNaN(score)) continue;
     let better = 0;
     for (let c = 0; c < classes; c++) {
       const other = data[row * classes + c]!;
@@ -143,6 +144,7 @@ export function rocAucOneVsOne(scores: ScoreMatrix, truth: ArrayLike<number>): n
  * (−ln ≈ 708), so that one hopeless sample does not make the mean infinite; nothing else is clipped.
  */
 export function logLoss(probabilities: ScoreMatrix, truth: ArrayLike<number>): number {
+  requireNumbers(probabilities.data);
   let sum = 0;
   for (let row = 0; row < probabilities.samples; row++) {
     const probability = probabilities.data[row * probabilities.classes + truth[row]!]!;
@@ -153,6 +155,7 @@ export function logLoss(probabilities: ScoreMatrix, truth: ArrayLike<number>): n
 
 /** The mean squared distance between probabilities and the one-hot truth, summed over classes: 0 … 2. */
 export function brierScore(probabilities: ScoreMatrix, truth: ArrayLike<number>): number {
+  requireNumbers(probabilities.data);
   let sum = 0;
   for (let row = 0; row < probabilities.samples; row++) {
     for (let c = 0; c < probabilities.classes; c++) {

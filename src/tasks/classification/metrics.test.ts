@@ -30,6 +30,16 @@ describe('classificationEvaluator', () => {
     for (const value of Object.values(metrics)) expect(value).toBe(1);
   });
 
+  it.each([false, true])(
+    'refuses a score that is no number, with the image (multi-label: %s)',
+    (multiLabel) => {
+      const evaluator = classificationEvaluator(classMap(3), { multiLabel });
+      expect(() => evaluator.update(record(17, 2), scores(0.2, Number.NaN, 0.5))).toThrow(
+        expect.objectContaining({ code: 'score_not_a_number', message: expect.stringContaining('image 17') }),
+      );
+    },
+  );
+
   it('leaves out what does not exist: top 5 of three classes, AUC of one class', () => {
     const evaluator = classificationEvaluator(classMap(3));
     evaluator.update(record(1, 2), scores(0.2, 0.3, 0.5));

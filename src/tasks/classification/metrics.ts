@@ -18,6 +18,7 @@ import {
   labelCounts,
   meanOverClasses,
   type PerClass,
+  requireNumbers,
   rocAuc,
   rocAucPerClass,
   type ScoreMatrix,
@@ -103,6 +104,7 @@ export function classificationEvaluator(
   return {
     update(record, prediction) {
       checkRecord(record, classes, multiLabel);
+      requireNumbers(prediction.scores, `image ${record.id}`);
       if (scores.length < (truth.length + 1) * classes.size) {
         const larger = new Float32Array(2 * scores.length);
         larger.set(scores);
