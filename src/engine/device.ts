@@ -9,6 +9,7 @@ import type { DeviceError } from '../core/index.ts';
 import type { BackendName, DeviceChoice, OpenBackend } from './backends/backend.ts';
 import type { Gpu } from './backends/gpu.ts';
 import { chooseBackend } from './choose.ts';
+import { type PrepareProgram, programsOf } from './program/index.ts';
 import * as tf from './tf.ts';
 
 export interface DeviceOptions {
@@ -20,6 +21,8 @@ export interface Device {
   readonly backend: BackendName;
   /** What compiled steps run on; undefined on wasm and cpu. */
   readonly gpu: Gpu | undefined;
+  /** Makes traced steps ready to run; undefined where everything runs kernel by kernel. */
+  readonly prepare: PrepareProgram | undefined;
   /** For people: `webgpu on NVIDIA H200 (Dawn)`. */
   readonly description: string;
   /** Why this one, in one sentence. */
@@ -82,6 +85,7 @@ function makeDevice(opened: OpenBackend, reason: string, onDispose: () => void):
   return {
     backend: opened.backend,
     gpu: opened.gpu,
+    prepare: programsOf(opened.gpu),
     description: `${opened.backend} on ${opened.name}`,
     reason,
     software: opened.software,
