@@ -66,3 +66,24 @@ export function chain(length: number, size: number): KernelPlan {
   }
   return { ...emptyPlan, values: new Map(values), kernels, inputs: { x: 0 }, outputs: { z: last } };
 }
+
+/** SGD with momentum 0.5 and rate 1, in place: m ← 0.5 m + g, w ← w − m; `norm` is the largest |g|. */
+export function momentumPlan(size: number): KernelPlan {
+  const norm = pointwise('Norm', 1, [2], 3, 'norm()');
+  return {
+    ...emptyPlan,
+    values: new Map([vector(0, size), vector(1, size), vector(2, size), vector(3, 1)]),
+    kernels: [
+      pointwise('Momentum', size, [2], 1, '0.5 * out[i] + a[i]'),
+      pointwise('Weight', size, [1], 0, 'out[i] - a[i]'),
+      {
+        ...norm,
+        wgsl: `fn norm() -> f32 { var n = 0.0; for (var i = 0; i < ${size}; i++) { n = max(n, abs(a[i])); } return n; }\n${norm.wgsl}`,
+      },
+    ],
+    inputs: { gradient: 2 },
+    parameters: { weight: 0, momentum: 1 },
+    outputs: { norm: 3 },
+    updates: { weight: 0, momentum: 1 },
+  };
+}
