@@ -27,6 +27,8 @@ export interface BenchOptions {
   readonly rounds?: number | undefined;
   /** Names of peers; left out: all. */
   readonly peers?: readonly string[] | undefined;
+  /** Parts of a case: `conv2d` of `kernels`. Left out: all. */
+  readonly only?: readonly string[] | undefined;
   /** Command of a Python interpreter with torch. */
   readonly torch?: string | undefined;
 }
@@ -52,6 +54,11 @@ export class BenchReport {
     /** A line for people: what is being done, why a peer is missing. */
     readonly note: (text: string) => void,
   ) {}
+
+  /** A report of its own under another case name, to the same place. */
+  of(caseName: string): BenchReport {
+    return new BenchReport(caseName, this.emit, this.note);
+  }
 
   /** Ocelli's value; report it before the peers' values of the same metric. */
   ours(metric: string, value: number, unit: BenchUnit, goals: readonly string[] = []): void {

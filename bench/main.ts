@@ -16,6 +16,7 @@ const cases: Readonly<Record<string, () => Promise<BenchCase>>> = {
   'step/cnn': async () => (await import('./step/index.ts')).stepCases['step/cnn']!,
   'step/resnet50': async () => (await import('./step/index.ts')).stepCases['step/resnet50']!,
   'step/detr': async () => (await import('./step/index.ts')).stepCases['step/detr']!,
+  kernels: async () => (await import('./kernels/index.ts')).kernels,
   'coco-eval': async () => (await import('./coco-eval.ts')).cocoEval,
   images: async () => (await import('./images.ts')).images,
 };
@@ -29,7 +30,7 @@ Cases:
 ${Object.keys(cases)
   .map((name) => `  ${name}`)
   .join('\n')}
-  (step: all of step/…; how each measures stands in the head of its file in bench/)
+  (step: all of step/…; kernel/<operation>: some of kernels; how each measures stands in the head of its file in bench/)
 
 Options:
   --rounds <n>    rounds in which the contenders of step/… take turns (by case, 4 to 12)
@@ -56,8 +57,11 @@ const { values, positionals } = readArguments(
   page,
 );
 
-function select(wanted: readonly string[]): string[] {
+const kernelWords = positionals.flatMap((word) => (word.startsWith('kernel/') ? [word.slice(7)] : []));
+
+function select(words: readonly string[]): string[] {
   const names = Object.keys(cases);
+  const wanted = words.map((word) => (word.startsWith('kernel/') ? 'kernels' : word));
   if (wanted.length === 0) return names;
   const matches = (name: string, word: string): boolean => name === word || name.startsWith(`${word}/`);
   const unknown = wanted.filter((word) => !names.some((name) => matches(name, word)));
@@ -81,7 +85,7 @@ function readOptions(): BenchOptions {
   const rounds = values.rounds === undefined ? undefined : Number(values.rounds);
   if (rounds !== undefined && !(Number.isInteger(rounds) && rounds > 0))
     wrongUse(tool, '--rounds of 1 or more', values.rounds!);
-  return { rounds, peers, torch: values.torch };
+  return { rounds, peers, torch: values.torch, only: kernelWords };
 }
 
 if (values.child) {

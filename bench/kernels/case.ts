@@ -4,7 +4,7 @@
  * part of a training step is, so the row measures the lowering; `plain` runs eagerly on TensorFlow.js' WebGPU
  * backend, on the same device. Both get the same numbers, and a row is refused when their results differ.
  *
- * A file of this folder exports a list of these; `main.ts` of this folder names the files.
+ * A file of this folder exports a list of these; `index.ts` of this folder names the files and tells how it measures.
  *
  *   {
  *     name: 'conv2d_filter_gradient/3x3_64_56',

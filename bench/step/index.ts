@@ -44,9 +44,13 @@ interface Entrant {
   readonly contender: Contender;
   readonly lane?: Lane;
   readonly first: StepMeasurement;
+  /** Computes in half precision: its losses agree to three digits. */
+  readonly half: boolean;
   /** A stale matching or none at all: only its first loss can be compared. */
   readonly comparesSecond: boolean;
 }
+
+type EntrantOptions = Partial<Pick<Entrant, 'lane' | 'half' | 'comparesSecond'>>;
 
 const units = {
   step_ms: 'ms',
@@ -95,6 +99,7 @@ class StepBench {
     const own = ocelliContender(network, batch, device, { eager: false });
     const weights = await NamedWeights.of(own.model);
     await this.admit(own, { ...(gpu ? { lane: openLane() } : {}) });
+    for (const warning of own.warnings()) report.note(warning);
     const isDetection = network.task === 'detection';
     if (gpu && this.wanted('eager')) {
       const lane = await newLane(device, { asShipped: false });
@@ -129,8 +134,8 @@ class StepBench {
         precision,
       );
       report.note(`${contender.name}: PyTorch ${contender.version}`);
-      // In half precision the losses agree to three digits only.
-      await this.admit(contender, { comparesSecond: !isDetection && precision === 'f32' });
+      const half = precision === 'autocast';
+      await this.admit(contender, { half, comparesSecond: !isDetection && !half });
     }
   }
 
@@ -142,11 +147,11 @@ class StepBench {
 
   private async admit(
     contender: Contender,
-    { lane, comparesSecond = true }: { readonly lane?: Lane; readonly comparesSecond?: boolean },
+    { lane, half = false, comparesSecond = true }: EntrantOptions,
   ): Promise<void> {
     lane?.enter();
     const first = await measureStep(contender, this.meter);
-    this.entrants.push({ contender, ...(lane ? { lane } : {}), first, comparesSecond });
+    this.entrants.push({ contender, ...(lane ? { lane } : {}), first, half, comparesSecond });
   }
 
   private async rounds(): Promise<Record<string, StepMeasurement[]>> {
@@ -214,8 +219,9 @@ class StepBench {
 
   /** Who computed something else, by name, and why. TensorFlow.js is the reference, or else the first that is there. */
   private refused(rounds: Readonly<Record<string, StepMeasurement[]>>): Map<string, string> {
-    const lossesOf = ({ contender, first, comparesSecond }: Entrant): Losses => ({
+    const lossesOf = ({ contender, first, half, comparesSecond }: Entrant): Losses => ({
       first: first.loss,
+      half,
       second: comparesSecond ? rounds[contender.name]![0]?.loss : undefined,
     });
     const named = (name: string): Entrant | undefined =>

@@ -19,6 +19,8 @@ export const eagerName = 'Ocelli, eager';
 
 export interface OcelliContender extends Contender {
   readonly model: TrainableModel;
+  /** Why the step is not compiled, once it is known. */
+  warnings(): string[];
   /** What the loss of the first step was computed with; there after the first step. */
   targets(): HostArrays;
 }
@@ -44,7 +46,9 @@ export function ocelliContender(
     noDecayNormBias: false,
   });
   const optimizer = new Optimizer(createAlgorithm('adamw', {}), groups);
-  const training = new TrainingStep(model, watched, device, optimizer, {
+  // As with OCELLI_EAGER=1, which both kinds of step in one process can't have.
+  const prepare = eager ? undefined : device.prepare;
+  const training = new TrainingStep(model, watched, { ...device, prepare }, optimizer, {
     seed: 1,
     mix: { mixupAlpha: 0, cutmixAlpha: 0 },
   });
@@ -52,7 +56,7 @@ export function ocelliContender(
   const step = async (): Promise<number> => {
     number++;
     await training.add(batch, number, 0);
-    training.finish(
+    await training.finish(
       groups.map(() => learningRate),
       number,
     );
@@ -62,6 +66,7 @@ export function ocelliContender(
   return {
     name: eager ? eagerName : ocelliName,
     model,
+    warnings: () => training.takeWarnings().map(({ message }) => message),
     targets() {
       if (!first) throw new Error('targets are known after the first step');
       return first;

@@ -18,7 +18,7 @@ import { adamW, learningRate } from './hyperparameters.ts';
 export type TorchPrecision = 'f32' | 'autocast';
 
 export const torchName = (device: string, precision: TorchPrecision): string =>
-  `PyTorch, ${precision === 'f32' ? 'eager f32' : 'eager, autocast f16'} (${device})`;
+  `PyTorch, ${precision === 'f32' ? 'eager f32' : `autocast ${device === 'cuda' ? 'f16' : 'bf16'}`} (${device})`;
 
 export interface TorchContender extends Contender {
   /** `2.6.0, CUDA 12.4, NVIDIA H200` */
