@@ -12,6 +12,7 @@ const floors = [
   ['tasks'],
   ['training', 'inference', 'tracking', 'serving', 'tuning', 'export', 'reports'],
   ['runs'],
+  ['client'],
   ['cli', 'app', 'widget'],
 ];
 
@@ -72,6 +73,13 @@ export default {
         ]),
       },
       to: { path: ['@tensorflow/', '^src/engine/', '^src/nn/'] },
+    },
+    {
+      name: 'no-tensors-in-the-page',
+      severity: 'error',
+      comment: 'the page talks to a worker that has them; protocol.ts holds types alone',
+      from: { path: '^src/client/[^/]+\\.ts$', pathNot: '/protocol\\.ts$' },
+      to: { path: '^src/(engine|nn|models|tasks|training|inference|export|runs)/|^src/client/worker/' },
     },
     {
       name: 'not-to-tests',

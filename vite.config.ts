@@ -1,11 +1,15 @@
 /**
- * The one build file. `vite build` makes the Node side: the library (`dist/index.js`), the command line
- * (`dist/cli.js`) and the worker threads (`dist/workers/*.js`). Packages from npm stay external: Node loads
- * TensorFlow.js as CommonJS once, and native parts (Dawn, sharp, onnxruntime) can't be bundled anyway.
+ * The one build file; the mode says what is made.
+ *
+ * - `vite build` makes the Node side: the library (`dist/index.js`), the command line (`dist/cli.js`) and the
+ *   worker threads (`dist/workers/*.js`). Packages from npm stay external: Node loads TensorFlow.js as CommonJS
+ *   once, and native parts (Dawn, sharp, onnxruntime) can't be bundled anyway.
+ * - `vite build --mode browser`, `vite` and `vite preview` are the browser's side: everything is bundled, and
+ *   Vite resolves `#platform` to the browser's by the import condition of that name.
  */
-import { defineConfig } from 'vitest/config';
+import { defineConfig, type ViteUserConfig } from 'vitest/config';
 
-export default defineConfig({
+const node: ViteUserConfig = {
   build: {
     ssr: true,
     outDir: 'dist',
@@ -26,4 +30,28 @@ export default defineConfig({
     pool: 'forks',
     maxWorkers: 2,
   },
-});
+};
+
+/** TensorFlow.js puts its files' own names behind a prefix, so these keep their names. */
+const assetFileNames = ({ names }: { readonly names: readonly string[] }): string =>
+  names.some((name) => name.startsWith('tfjs-backend-wasm'))
+    ? 'assets/tfjs-4.22.0/[name][extname]'
+    : 'assets/[name]-[hash][extname]';
+
+const browser: ViteUserConfig = {
+  // Relative: the page works from any folder of a static host.
+  base: './',
+  build: {
+    outDir: 'dist/app',
+    target: 'es2022',
+    sourcemap: true,
+    // A worker and the WebAssembly files of TensorFlow.js and onnxruntime are large, and loaded when needed.
+    chunkSizeWarningLimit: 4000,
+    rollupOptions: { output: { assetFileNames } },
+  },
+  worker: { format: 'es', rollupOptions: { output: { assetFileNames } } },
+};
+
+export default defineConfig(({ command, mode }) =>
+  mode === 'browser' || (command === 'serve' && mode !== 'test') ? browser : node,
+);

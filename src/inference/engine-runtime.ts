@@ -26,7 +26,12 @@ export async function openEngineRuntime(
   }
 }
 
-async function runModel(device: Device, { model }: LoadedModel, batch: ModelBatch): Promise<HostOutputs> {
+/** Outputs of a model that is loaded already, on the device that is open. */
+export async function runModel(
+  device: Device,
+  { model }: LoadedModel,
+  batch: ModelBatch,
+): Promise<HostOutputs> {
   const [images, , height, width] = batch.shape;
   const outputs = tf.tidy(() => {
     const pixelValues = tf.tensor4d(batch.pixelValues, [...batch.shape]);

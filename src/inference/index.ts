@@ -1,7 +1,7 @@
 /** Predictions: a model folder becomes a function from pictures to what is in them. */
 export { findPictures } from './inputs.ts';
 export { type PredictFilesOptions, predictFiles } from './predict-files.ts';
-export { createPredictor, type PredictorOptions } from './predictor.ts';
+export { createPredictor, type PredictorOptions, predictorOf } from './predictor.ts';
 export {
   type DrawOptions,
   drawPrediction,

@@ -3,12 +3,19 @@
  * Hugging Face folder of a known family): the same processor and the same decoding as in training, class names
  * from `id2label`, and the ONNX file by onnxruntime where there is one, else our own forward pass.
  */
-import { CheckpointError, DeviceError, type Raster, type Size, type TaskName } from '../core/index.ts';
-import { type DeviceChoice, lookForGpu } from '../engine/index.ts';
-import { classesOf, families, type HfConfig, ModelFiles, taskOf } from '../models/index.ts';
-import { createTask } from '../tasks/index.ts';
+import {
+  CheckpointError,
+  type ClassMap,
+  DeviceError,
+  type Raster,
+  type Size,
+  type TaskName,
+} from '../core/index.ts';
+import { type Device, type DeviceChoice, lookForGpu } from '../engine/index.ts';
+import { classesOf, families, type HfConfig, type LoadedModel, ModelFiles, taskOf } from '../models/index.ts';
+import { createTask, requireFiniteOutputs, type Task } from '../tasks/index.ts';
 import { createProcessor, type ImageProcessor } from '../vision/index.ts';
-import { openEngineRuntime } from './engine-runtime.ts';
+import { openEngineRuntime, runModel } from './engine-runtime.ts';
 import { openOnnxRuntime } from './onnx-runtime.ts';
 import type { Prediction, Predictor, Runtime } from './types.ts';
 
@@ -42,11 +49,49 @@ export async function createPredictor(place: string, options: PredictorOptions =
     ? await files.json('preprocessor_config.json')
     : family?.defaultProcessor(config);
   if (!processorConfig) throw missing(place, 'preprocessor_config.json');
-  const processor = createProcessor(processorConfig);
-  const runtime = await openRuntime(place, files, options);
+  return assemble(await openRuntime(place, files, options), task, createProcessor(processorConfig), classes, {
+    batchSize,
+    threshold,
+    signal,
+  });
+}
+
+/**
+ * A predictor of a model that is loaded already, as in the middle of a run: it computes on the device that is
+ * open, with the weights that the model has at that time. Disposing of it leaves model and device alone.
+ */
+export function predictorOf(
+  device: Device,
+  loaded: LoadedModel,
+  { batchSize = 8, threshold = 0.5, signal }: Omit<PredictorOptions, 'device' | 'dtype' | 'engine'> = {},
+): Predictor {
+  const { classes, config, processorConfig } = loaded;
+  const multiLabel = config.problem_type === 'multi_label_classification';
+  const task = createTask(taskOf(loaded.family, config), { classes, config, multiLabel });
+  const runtime: Runtime = {
+    description: `ocelli ${device.description}`,
+    run: (batch) => runModel(device, loaded, batch),
+    dispose: async () => {},
+  };
+  return assemble(runtime, task, createProcessor(processorConfig), classes, { batchSize, threshold, signal });
+}
+
+function assemble(
+  runtime: Runtime,
+  task: Task<unknown>,
+  processor: ImageProcessor,
+  classes: ClassMap,
+  {
+    batchSize,
+    threshold,
+    signal,
+  }: Required<Pick<Predictor, 'batchSize' | 'threshold'>> & {
+    readonly signal: AbortSignal | undefined;
+  },
+): Predictor {
   const dispose = (): Promise<void> => runtime.dispose();
   return {
-    task: name,
+    task: task.name,
     classes,
     runtime: runtime.description,
     batchSize,
@@ -57,10 +102,11 @@ export async function createPredictor(place: string, options: PredictorOptions =
         signal?.throwIfAborted();
         const batch = processor.collate(group.map((i) => processor.preprocess(images[i]!)));
         const outputs = await runtime.run(batch);
+        requireFiniteOutputs(outputs, group.length);
         const decoded = task.decode(outputs, batch.originalSizes, { threshold: above });
         for (const [k, i] of group.entries()) values[i] = decoded[k];
       }
-      return values.map((value) => ({ task: name, value }) as Prediction);
+      return values.map((value) => ({ task: task.name, value }) as Prediction);
     },
     dispose,
     [Symbol.asyncDispose]: dispose,

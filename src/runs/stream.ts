@@ -26,12 +26,19 @@ export class RunStream {
 
   /** Tells events, the asides first. */
   async *tell(...events: readonly (RunEventBody | RunEvent)[]): AsyncGenerator<RunEvent> {
-    for (const body of [...this.asides.splice(0), ...events]) {
-      const event = ('time' in body ? body : { ...body, time: new Date().toISOString() }) as RunEvent;
-      await this.log.write(event);
-      for (const listener of this.listeners) listener(event);
-      this.last = event.type;
-      yield event;
-    }
+    for (const body of [...this.asides.splice(0), ...events]) yield await this.record(body);
+  }
+
+  /** Tells an event while the run stands still: listeners get it at once, readers of the run do not. */
+  async tellNow(body: RunEventBody): Promise<void> {
+    await this.record(body);
+  }
+
+  private async record(body: RunEventBody | RunEvent): Promise<RunEvent> {
+    const event = ('time' in body ? body : { ...body, time: new Date().toISOString() }) as RunEvent;
+    await this.log.write(event);
+    for (const listener of this.listeners) listener(event);
+    this.last = event.type;
+    return event;
   }
 }

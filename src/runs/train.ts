@@ -28,6 +28,7 @@ import {
   type TrainingServices,
   train as trainLoop,
 } from '../training/index.ts';
+import { gated, type LiveRun, type RunControl } from './control.ts';
 import { checkpointCopier } from './copy.ts';
 import { evaluateSplit, type SplitEvaluation } from './evaluate-split.ts';
 import { identityOf } from './identity.ts';
@@ -59,6 +60,8 @@ export interface TrainRequest {
   readonly resume?: boolean | undefined;
   /** What reading the recipe had to say; told as events. */
   readonly warnings?: readonly { readonly code: string; readonly message: string }[] | undefined;
+  /** Someone who takes part in the run between its steps. */
+  readonly control?: RunControl | undefined;
 }
 
 /** Trains, evaluates, exports, reports and tracks; the events come out as they happen. */
@@ -66,6 +69,8 @@ export async function* train(request: TrainRequest, signal?: AbortSignal): Async
   if (request.recipe) requireTask(request.recipe.model.task_type);
   const run = await openRun(request);
   const { stream } = run;
+  const { control } = request;
+  if (control?.listen) stream.listen((event) => control.listen?.(event));
   let device: Device | undefined;
   let tracker: Tracker | undefined;
   let system: SystemLog | undefined;
@@ -80,7 +85,7 @@ export async function* train(request: TrainRequest, signal?: AbortSignal): Async
     });
     if (tracker) stream.listen(tracker.listener);
     else system = await SystemLog.start(run.folder.path);
-    yield* trainOn(device, run, signal);
+    yield* trainOn(device, run, control, signal);
   } catch (error) {
     failure = interruptOf(error, signal) ?? asDeviceError(error);
     yield* endings(run, failure);
@@ -94,7 +99,12 @@ export async function* train(request: TrainRequest, signal?: AbortSignal): Async
   if (failure !== undefined) throw failure;
 }
 
-async function* trainOn(device: Device, run: OpenRun, signal?: AbortSignal): AsyncGenerator<RunEvent> {
+async function* trainOn(
+  device: Device,
+  run: OpenRun,
+  control: RunControl | undefined,
+  signal?: AbortSignal,
+): AsyncGenerator<RunEvent> {
   const started = performance.now();
   const { recipe, stream, folder } = run;
   const settings = settingsOf(recipe);
@@ -117,11 +127,23 @@ async function* trainOn(device: Device, run: OpenRun, signal?: AbortSignal): Asy
     const valBatches = evaluationLoader(setup, data.splits.val);
     loaders.push(trainBatches, valBatches);
     const checkpoints = new CheckpointStore(files, folder.checkpoints, await modelCompanions(loaded));
+    const live: LiveRun = {
+      folder: folder.path,
+      device,
+      loaded,
+      splits: data.splits,
+      tell: (event) => stream.tellNow(event),
+    };
     const services: TrainingServices<unknown> = {
       device,
       model: loaded.model,
       task,
-      batches: trainBatches,
+      batches: control?.between
+        ? gated(trainBatches, recipe.training.accumulate_grad_batches, (position) =>
+            control.between!(live, position),
+          )
+        : trainBatches,
+      ...(control?.checkpointWanted ? { checkpointWanted: () => control.checkpointWanted!() } : {}),
       evaluate: (stop) =>
         evaluate({
           split: 'val',

@@ -1,0 +1,70 @@
+/**
+ * Errors on their way between page and worker. What a user can meet keeps its class, code and parts; anything
+ * else keeps name, message and stack. Causes come along, a few levels deep.
+ */
+import {
+  CheckpointError,
+  ConfigError,
+  DataError,
+  DeviceError,
+  type ErrorDetails,
+  InterruptedError,
+  OcelliError,
+  RemoteError,
+  RunError,
+  ShapeError,
+} from '../core/index.ts';
+
+const classes = {
+  CheckpointError,
+  ConfigError,
+  DataError,
+  DeviceError,
+  InterruptedError,
+  RemoteError,
+  RunError,
+  ShapeError,
+} as const;
+
+/** An error as plain data. */
+export interface PackedError {
+  readonly name: string;
+  readonly message: string;
+  readonly stack?: string | undefined;
+  /** Of an Ocelli error: what it was made of. */
+  readonly details?: Omit<ErrorDetails, 'cause'> | undefined;
+  readonly cause?: PackedError | undefined;
+}
+
+const deepest = 4;
+
+export function packError(error: unknown, depth = 0): PackedError {
+  if (!(error instanceof Error) && !(error instanceof DOMException)) {
+    return { name: 'Error', message: String(error) };
+  }
+  const { name, message, stack } = error;
+  const cause = error.cause !== undefined && depth < deepest ? packError(error.cause, depth + 1) : undefined;
+  if (!(error instanceof OcelliError)) return { name, message, stack, cause };
+  const { code, expected, received, hint, problems } = error;
+  // A bundler may shorten class names: the class is found, not named by itself.
+  const known = Object.entries(classes).find(([, Class]) => error instanceof Class)?.[0];
+  return {
+    name: known ?? name,
+    message,
+    stack,
+    details: { code, expected, received, fix: hint, problems },
+    cause,
+  };
+}
+
+export function unpackError({ name, message, stack, details, cause }: PackedError): Error {
+  const inner = cause && unpackError(cause);
+  const Class = classes[name as keyof typeof classes];
+  const error =
+    details && Class
+      ? new Class({ ...details, cause: inner })
+      : Object.assign(new Error(message, inner ? { cause: inner } : undefined), { name });
+  if (details && Class) error.name = name;
+  if (stack !== undefined) error.stack = stack;
+  return error;
+}

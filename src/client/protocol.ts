@@ -1,0 +1,144 @@
+/**
+ * What the page asks of the training worker. Plain data and Blobs both ways; the page never holds a tensor.
+ *
+ * One thing at a time owns the device: a run, an evaluation, an export. Predictions of the run's own model
+ * (`preview`) happen between its steps; what is asked meanwhile and needs the device itself is refused with
+ * `worker_busy`.
+ */
+import type { Metrics, RunEvent, SplitName } from '../core/index.ts';
+import type { DeviceChoice, EngineReport } from '../engine/index.ts';
+import type { ExportResult, ExportRunOptions } from '../export/index.ts';
+import type { Prediction } from '../inference/index.ts';
+import type { MountSource, StorageReport } from '../platform/browser/index.ts';
+import type { EvaluateResult } from '../runs/index.ts';
+
+export type { EngineReport, EvaluateResult, ExportResult, MountSource, Prediction, StorageReport };
+
+/** What a run reads besides the browser's own disk: mount path → source. A recipe names these paths. */
+export type Places = Readonly<Record<string, MountSource>>;
+
+export interface StartRequest {
+  /** The recipe's YAML. Problems come back as one ConfigError with all of them. */
+  readonly recipe: string;
+  /** `key=value` pairs that override it. */
+  readonly overrides?: readonly string[] | undefined;
+  readonly places?: Places | undefined;
+  readonly device?: DeviceChoice | undefined;
+  /** The run folder (`/runs/<name>-<time>`). */
+  readonly out?: string | undefined;
+}
+
+export interface ResumeRequest {
+  /** The run folder. */
+  readonly run: string;
+  /** Left out: those that the run index kept. */
+  readonly places?: Places | undefined;
+  readonly device?: DeviceChoice | undefined;
+}
+
+export interface RunResult {
+  readonly run: string;
+  /** `stopped`: by the user; the checkpoint is there to go on from. */
+  readonly outcome: 'finished' | 'stopped';
+  readonly metrics: Metrics;
+}
+
+export interface PreviewRequest {
+  readonly split?: SplitName | undefined;
+  /** Positions in the split (the first eight). */
+  readonly images?: readonly number[] | undefined;
+  /** Detections with a score above this (0.5). */
+  readonly threshold?: number | undefined;
+}
+
+/** Predictions of the model as it is now, between two steps. */
+export interface PreviewResult {
+  /** Optimiser steps that were done. */
+  readonly step: number;
+  readonly epoch: number;
+  readonly classes: readonly string[];
+  readonly images: readonly PreviewImage[];
+}
+
+export interface PreviewImage {
+  readonly index: number;
+  readonly fileName: string;
+  readonly height: number;
+  readonly width: number;
+  readonly prediction: Prediction;
+  /** The right answer: labels, and boxes in pixels where there are any. */
+  readonly truth: {
+    readonly labels: readonly number[];
+    readonly boxes: readonly (readonly [x: number, y: number, width: number, height: number])[];
+  };
+}
+
+export interface PredictRequest {
+  /** Run folder, model folder, mount path or hub id. */
+  readonly model: string;
+  readonly places?: Places | undefined;
+  readonly device?: DeviceChoice | undefined;
+  readonly threshold?: number | undefined;
+}
+
+export interface PredictResult {
+  readonly classes: readonly string[];
+  /** What computes, for people. */
+  readonly runtime: string;
+  /** One per picture, in pixels of the picture; a picture that can't be read is an error of the call. */
+  readonly predictions: readonly Prediction[];
+}
+
+export interface EvaluateRun {
+  readonly model: string;
+  readonly recipe: string;
+  readonly split?: SplitName | undefined;
+  readonly places?: Places | undefined;
+  readonly device?: DeviceChoice | undefined;
+  readonly out?: string | undefined;
+}
+
+export interface FileListing {
+  readonly path: string;
+  readonly size: number;
+}
+
+export type EventListener = (event: RunEvent) => void;
+
+/** The worker's side, as the page sees it through Comlink. */
+export interface TrainingService {
+  /** Values for what reads environment variables in Node: `HF_ENDPOINT`, …. No tokens. */
+  configure(environment: Readonly<Record<string, string>>): Promise<void>;
+  /** What this browser offers for tensor work. */
+  probe(): Promise<EngineReport>;
+
+  start(request: StartRequest, listener: EventListener): Promise<RunResult>;
+  resume(request: ResumeRequest, listener: EventListener): Promise<RunResult>;
+  /** Saves a checkpoint and stands still after the current step. */
+  pause(): Promise<void>;
+  /** Goes on after `pause`. */
+  proceed(): Promise<void>;
+  /** Saves a checkpoint and ends the run; `resume` goes on from there. */
+  stop(): Promise<void>;
+  /** Waits for the end of the current step. */
+  preview(request?: PreviewRequest): Promise<PreviewResult>;
+  /** A picture of the run's data as its file. */
+  picture(split: SplitName, index: number): Promise<Blob>;
+
+  evaluate(request: EvaluateRun, listener: EventListener): Promise<EvaluateResult>;
+  predict(request: PredictRequest, pictures: readonly Blob[]): Promise<PredictResult>;
+  export(run: string, options?: Omit<ExportRunOptions, 'signal'>): Promise<ExportResult>;
+
+  /** Everything below a folder, ascending. */
+  listFiles(folder: string): Promise<FileListing[]>;
+  readFile(path: string): Promise<Blob>;
+  writeFile(path: string, content: Blob): Promise<void>;
+  /** A folder as a zip archive, stored without compression: weights don't shrink. */
+  zipFolder(folder: string): Promise<Blob>;
+  /** Removes a run with all its files. */
+  removeRun(run: string): Promise<void>;
+
+  storage(): Promise<StorageReport>;
+  /** Throws away caches until that many bytes are free; returns what was gained. */
+  makeRoom(bytes: number): Promise<number>;
+}

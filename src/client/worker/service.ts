@@ -1,0 +1,296 @@
+/** The training worker's service; see `protocol.ts` for what each call promises. */
+import { decodeImage, files } from '#platform';
+import { parseRecipe, type Recipe } from '../../config/index.ts';
+import {
+  ConfigError,
+  InterruptedError,
+  type Metrics,
+  type RunEvent,
+  type SplitName,
+} from '../../core/index.ts';
+import { type DeviceChoice, openDevice, probeEngine } from '../../engine/index.ts';
+import { exportRun } from '../../export/index.ts';
+import { createPredictor } from '../../inference/index.ts';
+import {
+  type MountSource,
+  makeRoom,
+  mount,
+  readStorage,
+  tryLock,
+  useEnvironment,
+} from '../../platform/browser/index.ts';
+import { evaluateModel, type TrainRequest, train } from '../../runs/index.ts';
+import type {
+  EvaluateResult,
+  EvaluateRun,
+  EventListener,
+  ExportResult,
+  Places,
+  PredictRequest,
+  PredictResult,
+  PreviewRequest,
+  PreviewResult,
+  ResumeRequest,
+  RunResult,
+  StartRequest,
+  TrainingService,
+} from '../protocol.ts';
+import { RunIndex, runLock } from '../run-index.ts';
+import { Conductor } from './conductor.ts';
+import { blobOf, listBelow, zipFolder } from './folders.ts';
+import { previewOf } from './preview.ts';
+import { RunRecorder } from './recorder.ts';
+
+export class TrainingWorker implements TrainingService {
+  /** What owns the device now, in words. */
+  private busy: string | undefined;
+  private conductor: Conductor | undefined;
+  private interrupt: AbortController | undefined;
+
+  async configure(environment: Readonly<Record<string, string>>): Promise<void> {
+    useEnvironment(environment);
+  }
+
+  probe(): ReturnType<typeof probeEngine> {
+    return this.exclusively('a look at the device', probeEngine);
+  }
+
+  start(request: StartRequest, listener: EventListener): Promise<RunResult> {
+    return this.exclusively('a run', async () => {
+      const { recipe, warnings } = parseRecipe(request.recipe, {
+        source: 'recipe.yaml',
+        overrides: request.overrides ?? [],
+      });
+      const { out, device, places } = request;
+      await this.mountAll(places);
+      return this.run({ recipe, warnings, out: out ?? runFolder(recipe), device }, places, listener);
+    });
+  }
+
+  resume({ run, places, device }: ResumeRequest, listener: EventListener): Promise<RunResult> {
+    return this.exclusively('a run', async () => {
+      const index = await RunIndex.open();
+      const known = places ?? (await index.places(run));
+      index.close();
+      await this.mountAll(known);
+      return this.run({ out: run, resume: true, device }, known, listener);
+    });
+  }
+
+  async pause(): Promise<void> {
+    await this.conducted().pause();
+  }
+
+  async proceed(): Promise<void> {
+    this.conducted().proceed();
+  }
+
+  async stop(): Promise<void> {
+    this.interrupt?.abort();
+    this.conductor?.proceed();
+  }
+
+  preview(request?: PreviewRequest): Promise<PreviewResult> {
+    return this.conducted().ask((live, position) => previewOf(live, position, request));
+  }
+
+  async picture(split: SplitName, index: number): Promise<Blob> {
+    const dataset = this.conducted().data?.splits[split];
+    const record = dataset?.records[index];
+    if (!dataset || !record) throw noRun(`picture ${index} of ${split}`);
+    return new Blob([(await dataset.open(record).read()) as Uint8Array<ArrayBuffer>]);
+  }
+
+  evaluate(request: EvaluateRun, listener: EventListener): Promise<EvaluateResult> {
+    return this.exclusively('an evaluation', async () => {
+      await this.mountAll(request.places);
+      const { recipe } = parseRecipe(request.recipe, { source: 'recipe.yaml' });
+      const { model, split, device, out } = request;
+      this.interrupt = new AbortController();
+      const events = evaluateModel({ model, recipe, split, device, out }, this.interrupt.signal);
+      for (;;) {
+        const { done, value } = await events.next();
+        if (done) return value;
+        tell(listener, value);
+      }
+    });
+  }
+
+  async predict(request: PredictRequest, pictures: readonly Blob[]): Promise<PredictResult> {
+    await this.mountAll(request.places);
+    const work = async (): Promise<PredictResult> => {
+      const { model, device, threshold } = request;
+      const predictor = await createPredictor(model, {
+        ...(device ? { device } : {}),
+        ...(threshold === undefined ? {} : { threshold }),
+        // While a run owns our device, onnxruntime has its own.
+        ...(this.conductor ? { engine: 'onnx' as const } : {}),
+      });
+      try {
+        const images = await Promise.all(
+          pictures.map(async (picture) => decodeImage(new Uint8Array(await picture.arrayBuffer()))),
+        );
+        const predictions = await predictor.predict(images);
+        return { classes: predictor.classes.names, runtime: predictor.runtime, predictions };
+      } finally {
+        await predictor.dispose();
+      }
+    };
+    return this.conductor ? work() : this.exclusively('a prediction', work);
+  }
+
+  export(run: string, options: Parameters<TrainingService['export']>[1] = {}): Promise<ExportResult> {
+    return this.exclusively('an export', () => onDevice('auto', () => exportRun(run, options)));
+  }
+
+  listFiles(folder: string): ReturnType<typeof listBelow> {
+    return listBelow(folder);
+  }
+
+  readFile(path: string): Promise<Blob> {
+    return blobOf(path);
+  }
+
+  async writeFile(path: string, content: Blob): Promise<void> {
+    await files.write(path, new Uint8Array(await content.arrayBuffer()));
+  }
+
+  zipFolder(folder: string): Promise<Blob> {
+    return zipFolder(folder);
+  }
+
+  async removeRun(run: string): Promise<void> {
+    const release = await holdRun(run);
+    try {
+      await files.remove(run);
+      const index = await RunIndex.open();
+      await index.remove(run);
+      index.close();
+    } finally {
+      release();
+    }
+  }
+
+  storage(): ReturnType<typeof readStorage> {
+    return readStorage();
+  }
+
+  makeRoom(bytes: number): Promise<number> {
+    return makeRoom(bytes);
+  }
+
+  /** Trains with the page's listener, the run index and the pause in it; holds the run's lock meanwhile. */
+  private async run(
+    request: TrainRequest & { readonly out: string },
+    places: Places | undefined,
+    listener: EventListener,
+  ): Promise<RunResult> {
+    const release = await holdRun(request.out);
+    const index = await RunIndex.open();
+    const recorder = new RunRecorder(index, places, (reason) => tell(listener, placesLost(reason)));
+    const conductor = new Conductor((event) => {
+      recorder.observe(event);
+      tell(listener, event);
+      if (event.type === 'finished') metrics = event.metrics;
+    });
+    let metrics: Metrics = {};
+    this.conductor = conductor;
+    this.interrupt = new AbortController();
+    try {
+      const events = train({ ...request, control: conductor }, this.interrupt.signal);
+      // Listeners get the events; whoever reads keeps the run going.
+      while (!(await events.next()).done);
+      return { run: request.out, outcome: 'finished', metrics };
+    } catch (error) {
+      if (!(error instanceof InterruptedError)) throw error;
+      return { run: request.out, outcome: 'stopped', metrics };
+    } finally {
+      conductor.end();
+      this.conductor = undefined;
+      await recorder.finish();
+      index.close();
+      release();
+    }
+  }
+
+  private async mountAll(places: Readonly<Record<string, MountSource>> = {}): Promise<void> {
+    for (const [path, source] of Object.entries(places)) await mount(path, source);
+  }
+
+  private conducted(): Conductor {
+    if (!this.conductor) throw noRun('nothing');
+    return this.conductor;
+  }
+
+  private async exclusively<Result>(what: string, work: () => Promise<Result>): Promise<Result> {
+    if (this.busy !== undefined) {
+      throw new ConfigError({
+        code: 'worker_busy',
+        expected: `a worker that is free for ${what}`,
+        received: `one that is busy with ${this.busy}`,
+        fix: 'wait for it or stop it first',
+      });
+    }
+    this.busy = what;
+    try {
+      return await work();
+    } finally {
+      this.busy = undefined;
+      this.interrupt = undefined;
+    }
+  }
+}
+
+/** A page that is gone hears nothing, and the run goes on. */
+function tell(listener: EventListener, event: RunEvent): void {
+  Promise.resolve(listener(event) as unknown).catch(() => undefined);
+}
+
+async function onDevice<Result>(choice: DeviceChoice, work: () => Promise<Result>): Promise<Result> {
+  const device = await openDevice(choice);
+  try {
+    return await work();
+  } finally {
+    await device.dispose();
+  }
+}
+
+function runFolder({ mlflow }: Recipe): string {
+  const time = new Date()
+    .toISOString()
+    .replace(/\.\d+Z$/, '')
+    .replaceAll(/[-:]/g, '')
+    .replace('T', '-');
+  const name = mlflow.run_name.replaceAll(/[^\p{L}\p{N}._-]+/gu, '-').replaceAll(/^[-.]+|-+$/g, '') || 'run';
+  return `/runs/${name}-${time}`;
+}
+
+/** One tab at a time works on a run. */
+async function holdRun(run: string): Promise<() => void> {
+  const release = await tryLock(runLock(run));
+  if (release) return release;
+  throw new ConfigError({
+    code: 'run_in_other_tab',
+    expected: `a run that nobody works on: ${run}`,
+    received: 'one that another tab has open',
+    fix: 'stop it there, or close that tab',
+  });
+}
+
+function placesLost(reason: string): RunEvent {
+  return {
+    type: 'warning',
+    code: 'places_not_kept',
+    message: `the data of this run could not be kept in the browser (${reason}): pick it again to resume after a reload`,
+    time: new Date().toISOString(),
+  };
+}
+
+function noRun(received: string): ConfigError {
+  return new ConfigError({
+    code: 'no_run',
+    expected: 'a run that is under way',
+    received,
+    fix: 'start or resume a run first',
+  });
+}

@@ -1,0 +1,36 @@
+/**
+ * Debian's Chromium by playwright-core, without a screen. WebGPU runs on SwiftShader, a software adapter that comes
+ * with it: slow, and right.
+ */
+import { existsSync } from 'node:fs';
+import { type Browser, chromium } from 'playwright-core';
+
+const executablePath = process.env.OCELLI_CHROMIUM ?? '/usr/bin/chromium';
+
+/** Nothing is fetched from anywhere but the pages under test. */
+const quiet = [
+  '--no-sandbox',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
+const softwareWebgpu = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'];
+
+export interface ChromiumOptions {
+  /** `false`: a browser that has no WebGPU at all. */
+  readonly webgpu?: boolean;
+}
+
+export async function openChromium({ webgpu = true }: ChromiumOptions = {}): Promise<Browser> {
+  if (!existsSync(executablePath)) {
+    throw new Error(
+      `Expected Chromium at ${executablePath}. Received: nothing there. Fix: bash scripts/setup-system.sh, or set OCELLI_CHROMIUM`,
+    );
+  }
+  return chromium.launch({
+    executablePath,
+    args: [...quiet, ...(webgpu ? softwareWebgpu : ['--disable-features=WebGPU', '--disable-webgpu'])],
+  });
+}

@@ -1,0 +1,44 @@
+/** Builds a page of the tests with the browser's build and serves it on a free loopback port. */
+import { dirname, resolve } from 'node:path';
+import { build, preview } from 'vite';
+
+export interface Site {
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+export interface SiteOptions {
+  /** The page, relative to the repository. */
+  readonly page?: string;
+  /** Cross-origin isolation: threads of WebAssembly, exact timers. */
+  readonly isolated?: boolean;
+}
+
+const isolation = {
+  'Cross-Origin-Opener-Policy': 'same-origin',
+  'Cross-Origin-Embedder-Policy': 'require-corp',
+};
+
+export async function openSite({
+  page = 'tests/browser/page/index.html',
+  isolated,
+}: SiteOptions = {}): Promise<Site> {
+  const root = dirname(resolve(page));
+  const outDir = resolve('.cache/browser', page.split('/').at(-2)!);
+  const shared = { configFile: resolve('vite.config.ts'), mode: 'browser', root, logLevel: 'warn' } as const;
+  await build({
+    ...shared,
+    build: { outDir, emptyOutDir: true, sourcemap: true, reportCompressedSize: false },
+  });
+  const server = await preview({
+    ...shared,
+    build: { outDir },
+    preview: { host: '127.0.0.1', port: 0, strictPort: false, headers: isolated ? isolation : {} },
+  });
+  const address = server.httpServer.address();
+  if (address === null || typeof address === 'string') throw new Error('the preview server has no port');
+  return {
+    url: `http://127.0.0.1:${address.port}/`,
+    close: () => server.close(),
+  };
+}
