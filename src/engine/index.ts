@@ -33,11 +33,18 @@ export type { InterpolateMode } from './ops/index.ts';
 export * as ops from './ops/index.ts';
 export {
   type AtHalt,
+  CompiledFunction,
+  compiling,
   type HostData,
+  type HostTensor,
+  type HostTensors,
+  NotCompiled,
   type PrepareProgram,
   type Program,
+  probeOf,
   programsOf,
   replayProgram,
+  specsOf,
 } from './program/index.ts';
 export { Tape } from './tape.ts';
 export * as tf from './tf.ts';

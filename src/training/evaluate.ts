@@ -5,12 +5,24 @@
  */
 import type { Metrics } from '../core/index.ts';
 import type { Batch } from '../data/index.ts';
-import { tf } from '../engine/index.ts';
-import { type HostOutputs, requireFiniteOutputs } from '../tasks/index.ts';
-import { readOutputs, uploadImages, uploadTargets } from './transfer.ts';
+import type { HostOutputs, Task } from '../tasks/index.ts';
+import { EvaluationStep } from './evaluation-step.ts';
 import type { EvaluationRequest, EvaluationResult } from './types.ts';
 
 export async function evaluate<Prediction>(
+  request: EvaluationRequest<Prediction>,
+): Promise<EvaluationResult<Prediction>> {
+  const { task, model, device } = request;
+  const step = request.step ?? new EvaluationStep(model, task as Task<unknown>, device, request.losses);
+  try {
+    return await evaluateWith(step, request);
+  } finally {
+    if (!request.step) step.dispose();
+  }
+}
+
+async function evaluateWith<Prediction>(
+  step: EvaluationStep,
   request: EvaluationRequest<Prediction>,
 ): Promise<EvaluationResult<Prediction>> {
   const { dataset, task, batches, split, signal } = request;
@@ -22,10 +34,11 @@ export async function evaluate<Prediction>(
   for await (const batch of batches.epoch(0)) {
     signal?.throwIfAborted();
     const before = performance.now();
-    const { outputs, batchLosses } = await evaluateBatch(request, batch);
+    const { outputs, losses: batchLosses } = await step.run(batch);
     batchMs.push(performance.now() - before);
     images += batch.count;
-    for (const [name, loss] of batchLosses) losses.set(name, (losses.get(name) ?? 0) + loss * batch.count);
+    for (const [name, loss] of Object.entries(batchLosses))
+      losses.set(name, (losses.get(name) ?? 0) + loss * batch.count);
     const real = batch.samples.slice(0, batch.count);
     const sizes = real.map((sample) => sample.originalSize);
     const predictions = task.decode(firstRows(outputs, batch), sizes, { threshold: 0 });
@@ -39,32 +52,8 @@ export async function evaluate<Prediction>(
     ...prefixed(split, Object.fromEntries([...losses].map(([name, sum]) => [name, sum / images]))),
     ...prefixed(split, evaluator.compute()),
   };
-  return { metrics, images, ms: performance.now() - started, batchMs, evaluator };
-}
-
-async function evaluateBatch<Prediction>(
-  { model, task, device, losses = true }: EvaluationRequest<Prediction>,
-  batch: Batch,
-): Promise<{ outputs: HostOutputs; batchLosses: ReadonlyMap<string, number> }> {
-  const tensors = tf.tidy(() => ({ ...model.forward(uploadImages(batch, model), { training: false }) }));
-  try {
-    const outputs = await readOutputs(tensors, device);
-    requireFiniteOutputs(outputs, batch.count);
-    if (!losses) return { outputs, batchLosses: new Map() };
-    const targets = task.matchesOnHost ? task.targets(batch, outputs) : task.targets(batch);
-    const names: string[] = [];
-    const report = tf.tidy(() => {
-      const { total, parts } = task.loss(tensors, uploadTargets(targets));
-      const all = Object.entries({ loss: total, ...parts });
-      names.push(...all.map(([name]) => name));
-      return tf.stack(all.map(([, scalar]) => tf.reshape(scalar, [])));
-    });
-    const values = await device.read(report);
-    report.dispose();
-    return { outputs, batchLosses: new Map(names.map((name, i) => [name, values[i]!])) };
-  } finally {
-    tf.dispose(tensors);
-  }
+  const warnings = step.takeWarnings();
+  return { metrics, images, ms: performance.now() - started, batchMs, evaluator, warnings };
 }
 
 /** The rows of real images. */

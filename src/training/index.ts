@@ -9,6 +9,7 @@ export {
 export { clipByNorm, clipByValue, type GradientClip } from './clip.ts';
 export { WeightAverage } from './ema.ts';
 export { evaluate } from './evaluate.ts';
+export { EvaluationStep } from './evaluation-step.ts';
 export { freeze, type GroupSettings, parameterGroups } from './groups.ts';
 export { train } from './loop.ts';
 export * from './optimizers/index.ts';

@@ -95,8 +95,9 @@ export async function* train<Prediction>(
     const { step: at, epoch, trainLoss } = progress.pendingEvaluation!;
     if (services.evaluate) {
       try {
-        const { metrics, ms } = await session.evaluate(signal);
+        const { metrics, ms, warnings } = await session.evaluate(signal);
         progress.metrics = metrics;
+        yield* stamped(session.warningEvents(warnings));
         yield* stamped([{ type: 'evaluation', split: 'val', metrics, ms, step: at, epoch }]);
       } catch (error) {
         if (signal?.aborted) yield* interrupt();

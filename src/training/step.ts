@@ -11,8 +11,9 @@
  */
 import type { Metrics } from '../core/index.ts';
 import type { Batch } from '../data/index.ts';
+import { NotCompiled } from '../engine/index.ts';
 import type { Task } from '../tasks/index.ts';
-import { CompiledStep, NotCompiled } from './compiled/index.ts';
+import { CompiledStep } from './compiled/index.ts';
 import { EagerStep } from './eager-step.ts';
 import type { WeightAverage } from './ema.ts';
 import type { Optimizer } from './optimizers/index.ts';

@@ -7,6 +7,7 @@ import type { Batch, Dataset } from '../data/index.ts';
 import type { PrepareProgram, tf } from '../engine/index.ts';
 import type { ForwardContext, Module } from '../nn/index.ts';
 import type { Evaluator, ModelOutputs, Task } from '../tasks/index.ts';
+import type { EvaluationStep } from './evaluation-step.ts';
 
 /** A model as a step sees it: named parameters and a forward pass. */
 export type TrainableModel = Module & {
@@ -54,6 +55,8 @@ export interface EvaluationRequest<Prediction> {
   readonly signal?: AbortSignal | undefined;
   /** Whether the ground truth's losses are computed too (true). */
   readonly losses?: boolean | undefined;
+  /** Kept from one evaluation to the next, so that it compiles once; left out: one for this evaluation. */
+  readonly step?: EvaluationStep | undefined;
   /** Called with every prediction, unthresholded; predictions are not kept otherwise. */
   onPrediction?(image: PredictedImage<Prediction>): void | Promise<void>;
 }
@@ -67,4 +70,6 @@ export interface EvaluationResult<Prediction = unknown> {
   readonly batchMs: readonly number[];
   /** What the metrics were computed with, for curves and tables. */
   readonly evaluator: Evaluator<Prediction>;
+  /** What went otherwise than planned, and was told for the first time. */
+  readonly warnings: readonly { readonly code: string; readonly message: string }[];
 }

@@ -4,6 +4,8 @@ import type { Gpu } from '../backends/gpu.ts';
 import type { PrepareProgram } from './types.ts';
 import { webgpuPrograms } from './webgpu.ts';
 
+export { CompiledFunction, type HostTensor, type HostTensors, probeOf, specsOf } from './function.ts';
+export { compiling, NotCompiled } from './not-compiled.ts';
 export { replayProgram } from './replay.ts';
 export type { AtHalt, HostData, PrepareProgram, Program } from './types.ts';
 

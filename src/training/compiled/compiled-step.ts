@@ -5,12 +5,11 @@
  */
 import { derive } from '../../core/index.ts';
 import type { Batch } from '../../data/index.ts';
-import type { HostData, PrepareProgram, Program } from '../../engine/index.ts';
+import { compiling, type HostData, type PrepareProgram, type Program } from '../../engine/index.ts';
 import type { HostArrays, HostOutputs } from '../../tasks/index.ts';
 import { mixBatch, mixTargets } from '../mix.ts';
 import type { StepEngine, StepReport, StepSettings } from '../step-engine.ts';
 import { inputsOf, shapedOutputs, signatureOf } from './host-data.ts';
-import { compiling } from './not-compiled.ts';
 import { ApplyPlan, type Plan, StepPlans } from './plans.ts';
 import type { StepParts } from './step-graphs.ts';
 import { GradientSums } from './sums.ts';

@@ -1,3 +1,2 @@
 /** Training steps and forward passes that are traced once and then executed. */
 export { CompiledStep } from './compiled-step.ts';
-export { compiling, NotCompiled } from './not-compiled.ts';

@@ -6,17 +6,18 @@
  * changes from step to step. Output: `report`, the losses and the norm of the gradients. Where the task matches on
  * the host, the model's outputs are read at a halt, and the targets are fed there.
  */
-import { derive } from '../../core/index.ts';
 import type { Batch } from '../../data/index.ts';
 import {
   type NamedTensors,
+  probeOf,
   type Specs,
+  specsOf,
   type Trace,
   type TraceScope,
   tf,
   traceStep,
 } from '../../engine/index.ts';
-import type { HostArrays, HostOutputs, ModelOutputs, Task } from '../../tasks/index.ts';
+import type { HostArrays, Task } from '../../tasks/index.ts';
 import type { GradientClip } from '../clip.ts';
 import { type Differentiated, ForwardPass, update } from '../differentiate.ts';
 import type { WeightAverage } from '../ema.ts';
@@ -58,12 +59,8 @@ function batchSpecs({ model, task }: StepParts, batch: Batch, targets: HostArray
   };
 }
 
-function targetSpecs(arrays: HostArrays): Specs {
-  const entries = Object.entries(arrays).map(([name, { shape, data }]) => {
-    return [`target.${name}`, { shape, dtype: data instanceof Int32Array ? 'int32' : 'float32' }] as const;
-  });
-  return Object.fromEntries(entries);
-}
+const targetSpecs = (arrays: HostArrays): Specs =>
+  specsOf(Object.fromEntries(Object.entries(arrays).map(([name, array]) => [`target.${name}`, array])));
 
 /** Forward, targets, backward, on tensors of a trace. */
 function differentiate(
@@ -78,7 +75,7 @@ function differentiate(
   const pass = new ForwardPass(model, images, seed!);
   try {
     const fed = task.matchesOnHost
-      ? scope.halt({ ...pass.outputs }, targetSpecs(task.targets(batch, probeOf(pass.outputs))))
+      ? scope.halt({ ...pass.outputs }, targetSpecs(task.targets(batch, probeOf({ ...pass.outputs }))))
       : inputs;
     const named = Object.entries(fed).filter(([name]) => name.startsWith('target.'));
     const targets = Object.fromEntries(named.map(([name, tensor]) => [name.slice('target.'.length), tensor]));
@@ -86,16 +83,6 @@ function differentiate(
   } finally {
     pass.dispose();
   }
-}
-
-/** Numbers in (0, 1) for outputs that nobody computes: only the shapes of the targets are looked at. */
-function probeOf(outputs: ModelOutputs): HostOutputs {
-  const random = derive(0, 'probe');
-  const probes = Object.entries(outputs).map(([name, { shape, size }]) => {
-    const data = Float32Array.from({ length: size }, () => 0.05 + 0.9 * random.next());
-    return [name, { shape, data }] as const;
-  });
-  return Object.fromEntries(probes);
 }
 
 /** What a step gives, by name: found out before it is traced for good, because slots must be there then. */

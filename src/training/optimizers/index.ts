@@ -7,7 +7,6 @@ import { rmsprop } from './rmsprop.ts';
 import { sgd } from './sgd.ts';
 
 export type { Algorithm, OptimizerOptions, ScalarContext, UpdateInputs, UpdateResult } from './algorithm.ts';
-export { OptionReader } from './algorithm.ts';
 export {
   type NamedVariable,
   Optimizer,
