@@ -27,5 +27,7 @@ export {
   type TrainRequest,
   train,
 } from './runs/index.ts';
+export { registerVolume, type Volume, type VolumeKind } from './storage/index.ts';
 export { registerTask, type Task } from './tasks/index.ts';
 export { type Algorithm, registerOptimizer } from './training/index.ts';
+export { type ProcessorKind, registerProcessor } from './vision/index.ts';

@@ -3,7 +3,7 @@
  */
 import type { z } from 'zod';
 import { schemaKeys } from './keys.ts';
-import { ignoredKeys, movedKeys } from './legacy.ts';
+import { movedKeys } from './legacy.ts';
 import { nearest } from './nearest.ts';
 import { describe, type Path, type Source } from './source.ts';
 
@@ -110,9 +110,4 @@ function typeText(type: string): string {
     null: 'null',
   };
   return names[type] ?? type;
-}
-
-/** Every key that a recipe may hold, older ones included. */
-export function acceptedKeys(): string[] {
-  return [...schemaKeys(), ...movedKeys.map(({ from }) => from), ...ignoredKeys.map(({ key }) => key)];
 }

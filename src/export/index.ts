@@ -3,16 +3,7 @@ export {
   type ExportedModel,
   type ExportFormat,
   type ExportModelOptions,
-  exportFormats,
   exportModel,
-  onnxPath,
 } from './export-model.ts';
 export { type ExportResult, type ExportRunOptions, exportRun } from './export-run.ts';
 export type { ModelCard } from './model-card.ts';
-export {
-  exportOnnx,
-  lowerToOnnx,
-  type OnnxExport,
-  type OnnxOptions,
-  type OnnxPrecision,
-} from './onnx/index.ts';

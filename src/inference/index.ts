@@ -5,7 +5,6 @@ export { createPredictor, type PredictorOptions, predictorOf } from './predictor
 export {
   type DrawOptions,
   drawPrediction,
-  imageIds,
   type ResultRow,
   resultRows,
 } from './results.ts';

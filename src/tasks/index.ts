@@ -1,11 +1,10 @@
 /** Tasks: what a model is trained for, from targets to drawing. */
-export { decodeClassification, topLabels } from './classification/decode.ts';
+export { topLabels } from './classification/decode.ts';
 export { drawClassification } from './classification/draw.ts';
 export { type ClassificationLossOptions, classificationLoss } from './classification/loss.ts';
 export * from './classification/metrics.ts';
 export { classificationTargets } from './classification/targets.ts';
 export { type Assignment, assign } from './detection/assignment.ts';
-export { decodeDetections } from './detection/decode.ts';
 export { drawAnnotations, drawDetections } from './detection/draw.ts';
 export { detectionLoss } from './detection/loss.ts';
 export {
@@ -22,7 +21,6 @@ export { requireFiniteOutputs } from './finite.ts';
 export { heatmapLoss } from './keypoint_detection/loss.ts';
 export {
   createTask,
-  knownTasks,
   type Predictions,
   registerTask,
   requireTask,

@@ -1,4 +1,3 @@
-export { MlflowClient, MlflowError } from './client.ts';
 export { type Endpoint, resolveEndpoint } from './endpoint.ts';
 export { type PushOptions, type PushResult, push } from './push.ts';
 export { SystemLog } from './system.ts';

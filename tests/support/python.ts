@@ -15,18 +15,3 @@ export function python(purpose: 'tools' | 'mlflow' | 'torch'): Promise<readonly 
   prepared.set(purpose, command);
   return command;
 }
-
-/** Runs a program text; returns what it printed. */
-export async function runPython(
-  purpose: 'tools' | 'mlflow' | 'torch',
-  program: string,
-  args: readonly string[] = [],
-  environment: Readonly<Record<string, string>> = {},
-): Promise<string> {
-  const [command, ...words] = await python(purpose);
-  const { stdout } = await run(command!, [...words, '-c', program, ...args], {
-    env: { ...process.env, HF_HUB_OFFLINE: '1', TRANSFORMERS_VERBOSITY: 'error', ...environment },
-    maxBuffer: 64 * 2 ** 20,
-  });
-  return stdout;
-}

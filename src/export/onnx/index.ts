@@ -1,3 +1,2 @@
 export type { Forward, InputSize } from './check.ts';
 export { exportOnnx, type OnnxExport, type OnnxExportOptions, type OnnxPrecision } from './export-onnx.ts';
-export { lowerToOnnx, type OnnxOptions } from './lower.ts';

@@ -6,7 +6,7 @@ export {
   type CocoTruthFile,
   evaluateCoco,
 } from './files.ts';
-export { type AreaRange, type CocoParameters, cocoParameters, type IouType, linspace } from './parameters.ts';
+export type { AreaRange, CocoParameters, IouType } from './parameters.ts';
 export type {
   CategoryResult,
   CocoEvaluation,
