@@ -4,3 +4,5 @@ export { estimate, type MemoryReport } from './memory-plan.ts';
 export type { Numbers } from './numbers.ts';
 export type { ParameterSource } from './parameters.ts';
 export { type PlanTarget, planTarget } from './target.ts';
+export { type TuneOptions, tune } from './tune.ts';
+export { adoptTuning, type TuningChoices, TuningStore, tuningChoices } from './tuning.ts';

@@ -1,11 +1,14 @@
 /** What a device can do, as the planner wants to know it. */
 import { type ExecutionDevice, gpuOf } from './execution.ts';
+import { TuningStore } from './tuning.ts';
 
 export interface PlanTarget {
   /** Features of the device; `software` is among them where it computes on the processor. */
   readonly features: ReadonlySet<string>;
   /** By WebGPU's names. */
   readonly limits: Readonly<Record<string, number>>;
+  /** Forms of kernels that were chosen for this device (tuning.ts). */
+  readonly tuning: ReadonlyMap<string, string>;
 }
 
 /**
@@ -14,6 +17,11 @@ export interface PlanTarget {
  *   planGraph(graph, { ...planTarget(device) })
  */
 export function planTarget(device: ExecutionDevice): PlanTarget {
-  const { features, limits, software } = gpuOf(device);
-  return { features: new Set(software ? [...features, 'software'] : features), limits };
+  const gpu = gpuOf(device);
+  const { features, limits, software } = gpu;
+  return {
+    features: new Set(software ? [...features, 'software'] : features),
+    limits,
+    tuning: TuningStore.of(gpu).lookup,
+  };
 }

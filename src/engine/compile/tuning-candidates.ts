@@ -1,0 +1,16 @@
+/** The forms of kernels that a search may try, by the key under which a choice is looked up. */
+import { targetOf, tileCandidates, tileName } from './lowerings/mat-mul-tiles.ts';
+
+export interface CandidateTarget {
+  readonly features: ReadonlySet<string>;
+  readonly limits: Readonly<Record<string, number>>;
+}
+
+/** Names of forms, the most promising first; none for a key that has no choice. */
+export function tuningCandidates(key: string, { features, limits }: CandidateTarget): string[] {
+  const product = /\/(\d+)x(\d+)x(\d+)x(\d+)$/.exec(key);
+  if (!product) return [];
+  const [batch, rows, columns, depth] = product.slice(1).map(Number) as [number, number, number, number];
+  const target = targetOf({ software: features.has('software'), limits });
+  return tileCandidates({ batch, rows, columns, depth }, target).map(tileName);
+}

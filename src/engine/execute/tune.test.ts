@@ -1,0 +1,102 @@
+/** The search for forms of kernels, and what is kept of it. */
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import '@tensorflow/tfjs-backend-cpu';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openGpuDevice } from '../backends/gpu.ts';
+import { findGpu } from '../choose.ts';
+import { planGraph } from '../compile/index.ts';
+import { tuningCandidates } from '../compile/tuning-candidates.ts';
+import { recordGraph } from '../graph/index.ts';
+import { openTestGpu } from '../testing/run-plan.ts';
+import * as tf from '../tf.ts';
+import { planTarget, TuningStore, tune } from './index.ts';
+
+const gpu = await openTestGpu();
+
+/** Another device of the same adapter, as a later run opens it. */
+async function another() {
+  const found = await findGpu();
+  if ('missing' in found) throw new Error(found.missing);
+  return openGpuDevice(found.access, found.adapter);
+}
+
+describe.skipIf(!gpu)('tune', () => {
+  let folder: string;
+  const before = process.env.XDG_CACHE_HOME;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'ocelli-tuning-'));
+    process.env.XDG_CACHE_HOME = folder;
+    await tf.setBackend('cpu');
+  });
+  afterAll(async () => {
+    if (before === undefined) delete process.env.XDG_CACHE_HOME;
+    else process.env.XDG_CACHE_HOME = before;
+    await rm(folder, { recursive: true });
+  });
+
+  const record = () =>
+    recordGraph(({ a, b }) => ({ y: tf.relu(tf.matMul(a!, b!)), z: tf.matMul(b!, a!) }), {
+      a: tf.zeros([48, 64]),
+      b: tf.zeros([64, 48]),
+    });
+
+  it('measures, keeps what it found for the machine, and gives it to the planner', async () => {
+    const graph = await record();
+    const bytes = gpu!.memory.bytes;
+    await tune(gpu!, graph, { software: true, candidates: 2, budget: 60_000 });
+    expect(gpu!.memory.bytes).toBe(bytes);
+    const choices = TuningStore.of(gpu!).choices();
+    const keys = Object.keys(choices);
+    expect(keys).toHaveLength(2);
+    for (const key of keys) {
+      expect(tuningCandidates(key, planTarget(gpu!)).slice(0, 2)).toContain(choices[key]);
+    }
+    expect(JSON.parse(await readFile(join(folder, 'ocelli', 'tuning.json'), 'utf8')).version).toBe(1);
+
+    const later = await another();
+    try {
+      await tune(later, graph);
+      expect(TuningStore.of(later).choices()).toEqual(choices);
+    } finally {
+      later.close();
+    }
+  });
+
+  it('lets a resumed run have the choices of the first, whatever is measured since', async () => {
+    const graph = await record();
+    const resumed = await another();
+    try {
+      const store = TuningStore.of(resumed);
+      const options = planTarget(resumed);
+      const lookedUp = Object.keys(TuningStore.of(gpu!).choices());
+      // The last candidate, which no search that tries two would take; the other key had its default.
+      const form = tuningCandidates(lookedUp[0]!, options).at(-1)!;
+      store.adopt({ [lookedUp[0]!]: form, [lookedUp[1]!]: '' });
+      await tune(resumed, graph, { software: true });
+      expect(store.choices()).toEqual({ [lookedUp[0]!]: form, [lookedUp[1]!]: '' });
+      const plain = planGraph(graph, { ...options, tuning: new Map() });
+      const tuned = planGraph(graph, options);
+      expect(tuned.kernels.map(({ wgsl }) => wgsl)).not.toEqual(plain.kernels.map(({ wgsl }) => wgsl));
+    } finally {
+      resumed.close();
+    }
+  });
+
+  it('keeps a default that a run has used', async () => {
+    const graph = await record();
+    process.env.XDG_CACHE_HOME = join(folder, 'empty');
+    const device = await another();
+    try {
+      planGraph(graph, planTarget(device));
+      const choices = TuningStore.of(device).choices();
+      expect(Object.values(choices)).toEqual(['', '']);
+      await tune(device, graph, { software: true });
+      expect(TuningStore.of(device).choices()).toEqual(choices);
+    } finally {
+      device.close();
+      process.env.XDG_CACHE_HOME = folder;
+    }
+  });
+});
