@@ -152,4 +152,20 @@ describe.skipIf(!gpu)('Execution', () => {
     await nested;
     execution.dispose();
   });
+
+  it.each([true, false])('measures its kernels (timestamps: %s)', async (timestamps) => {
+    const features = gpu!.features.filter((feature) => timestamps || feature !== 'timestamp-query');
+    const plan = chain(3, 1000);
+    const execution = await Execution.prepare({ ...plan, updates: {} }, { ...gpu!, features });
+    execution.write('x', new Float32Array(1000));
+    const times = await execution.profile();
+    expect(times.map(({ label }) => label)).toEqual(plan.kernels.map(({ label }) => label));
+    for (const { milliseconds, flops } of times) {
+      expect(milliseconds).toBeGreaterThanOrEqual(0);
+      expect(flops).toBe(1000);
+    }
+    expect(times.some(({ milliseconds }) => milliseconds > 0)).toBe(true);
+    expect((await execution.read('z'))[0]).toBe(6);
+    execution.dispose();
+  });
 });

@@ -9,9 +9,10 @@
  */
 import type { Gpu } from '../backends/gpu.ts';
 import type { MemoryRange } from '../backends/sliced-webgpu.ts';
-import type { KernelPlan, PlanValue } from '../compile/types.ts';
+import type { KernelPlan, PlanKernel, PlanValue } from '../compile/types.ts';
 import { deviceRejected } from '../device-errors.ts';
 import type { GraphData } from '../graph/index.ts';
+import { GpuTimeline } from '../profile/index.ts';
 import { type MemoryPlan, type MemoryReport, planMemory } from './memory-plan.ts';
 import { bytesOf, elementsOf, encode, type Numbers } from './numbers.ts';
 import type { ParameterSource } from './parameters.ts';
@@ -20,6 +21,11 @@ import { PlanMemory } from './plan-memory.ts';
 import { storageUsage } from './pool.ts';
 import { Readback } from './readback.ts';
 import { SubmitSchedule } from './schedule.ts';
+
+/** A kernel of a plan and how long it took. */
+export interface KernelTime extends Pick<PlanKernel, 'label' | 'flops' | 'bytes' | 'nodes'> {
+  readonly milliseconds: number;
+}
 
 export interface PrepareOptions {
   /**
@@ -135,29 +141,25 @@ export class Execution {
    * submitted before this returns. Where the plan halts, `atHalt` says what goes on.
    */
   async run(atHalt?: AtHalt): Promise<void> {
-    this.check();
-    const { pool } = this.memory;
-    pool.begin(this);
-    try {
-      this.bind(this.memory.sync());
-      let from = 0;
-      for (const [index, halt] of this.plan.halts.entries()) {
-        if (!atHalt) throw new Error('the plan halts: run() needs to be told what to do there');
-        this.submit(from, halt.kernel, false);
-        from = halt.kernel;
-        const written = await atHalt(await this.readAll(halt.reads), index);
-        this.check();
-        for (const name of halt.writes) {
-          const given = written[name];
-          if (given === undefined) throw new Error(`at halt ${index} the input ${name} was not given`);
-          this.write(name, given);
-        }
-      }
-      this.submit(from, this.kernels.length, true);
-      this.runs++;
-    } finally {
-      pool.end(this);
-    }
+    await this.follow(atHalt, (from, to, last) => this.submit(from, to, last));
+    this.runs++;
+  }
+
+  /**
+   * Runs once and measures each kernel: by timestamps where the device has them (without what runs between
+   * kernels), else by the clock, one kernel after the other (with some tens of microseconds each).
+   */
+  async profile(atHalt?: AtHalt): Promise<KernelTime[]> {
+    const times = await (this.gpu.features.includes('timestamp-query')
+      ? this.timestamps(atHalt)
+      : this.clockTimes(atHalt));
+    return this.plan.kernels.map(({ label, flops, bytes, nodes }, i) => ({
+      label,
+      flops,
+      bytes,
+      nodes,
+      milliseconds: times[i]!,
+    }));
   }
 
   /** An output or a parameter as the last run left it. Later runs may start before it is there. */
@@ -178,6 +180,37 @@ export class Execution {
     this.readback.dispose();
     for (const { scratch } of this.copies) if (scratch) this.gpu.memory.free(scratch);
     this.memory.dispose();
+  }
+
+  /** Goes through the plan from halt to halt; `submit` is given what lies between. */
+  private async follow(
+    atHalt: AtHalt | undefined,
+    submit: (from: number, to: number, last: boolean) => Promise<void> | undefined,
+  ): Promise<void> {
+    this.check();
+    const { pool } = this.memory;
+    pool.begin(this);
+    try {
+      this.bind(this.memory.sync());
+      let from = 0;
+      for (const [index, halt] of this.plan.halts.entries()) {
+        if (!atHalt) throw new Error('the plan halts: run() needs to be told what to do there');
+        const submitted = submit(from, halt.kernel, false);
+        if (submitted) await submitted;
+        from = halt.kernel;
+        const written = await atHalt(await this.readAll(halt.reads), index);
+        this.check();
+        for (const name of halt.writes) {
+          const given = written[name];
+          if (given === undefined) throw new Error(`at halt ${index} the input ${name} was not given`);
+          this.write(name, given);
+        }
+      }
+      const submitted = submit(from, this.kernels.length, true);
+      if (submitted) await submitted;
+    } finally {
+      pool.end(this);
+    }
   }
 
   private check(): void {
@@ -268,7 +301,7 @@ export class Execution {
     }
   }
 
-  private submit(from: number, to: number, last: boolean): void {
+  private submit(from: number, to: number, last: boolean): undefined {
     const { queue } = this.gpu.device;
     const timed = this.runs < timedRuns || this.runs % timedAgain === 0;
     let start = from;
@@ -278,6 +311,32 @@ export class Execution {
       if (timed && end > start) this.time(start, end);
       start = end;
     } while (start < to);
+  }
+
+  private async timestamps(atHalt: AtHalt | undefined): Promise<number[]> {
+    const timeline = GpuTimeline.attach(this.gpu.device, { by: 'dispatch' });
+    try {
+      await this.run(atHalt);
+      const passes = await this.gpu.failures.guard(timeline.read());
+      return passes.map(({ ms }) => ms);
+    } finally {
+      timeline.dispose();
+    }
+  }
+
+  private async clockTimes(atHalt: AtHalt | undefined): Promise<number[]> {
+    const { queue } = this.gpu.device;
+    const times: number[] = [];
+    await this.follow(atHalt, async (from, to, last) => {
+      for (let i = from; i < to; i++) {
+        const start = performance.now();
+        queue.submit([this.encode(i, i + 1, false)]);
+        await this.gpu.failures.guard(queue.onSubmittedWorkDone());
+        times.push(performance.now() - start);
+      }
+      if (last) queue.submit([this.encode(to, to, true)]);
+    });
+    return times;
   }
 
   private time(from: number, to: number): void {

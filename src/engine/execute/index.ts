@@ -1,5 +1,11 @@
 /** Runs kernel plans on WebGPU. */
-export { type AtHalt, Execution, type ExecutionDevice, type PrepareOptions } from './execution.ts';
+export {
+  type AtHalt,
+  Execution,
+  type ExecutionDevice,
+  type KernelTime,
+  type PrepareOptions,
+} from './execution.ts';
 export { estimate, type MemoryReport } from './memory-plan.ts';
 export type { Numbers } from './numbers.ts';
 export type { ParameterSource } from './parameters.ts';
