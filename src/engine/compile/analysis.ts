@@ -83,7 +83,11 @@ export function reshapedBy({ graph, lowerings, producers }: Lowered, value: numb
 }
 
 /** The value in memory of which `value` is a reshape, or itself. */
-export function aliasOf(lowered: Lowered, inMemory: ReadonlySet<number>, value: number): number | undefined {
+export function aliasOf(
+  lowered: Lowered,
+  inMemory: { has(value: number): boolean },
+  value: number,
+): number | undefined {
   let current: number | undefined = value;
   while (current !== undefined && !inMemory.has(current)) current = reshapedBy(lowered, current);
   return current;

@@ -5,14 +5,16 @@
  */
 import type { GraphDtype } from '../graph/index.ts';
 import type { Lowering, Scope } from './lowering.ts';
-import type { Position } from './position.ts';
+import { type Position, quadOf, sizeOf } from './position.ts';
 import type { PlanBinding, PlanValue, StorageType } from './types.ts';
 import { literal as spell } from './wgsl.ts';
 
 /** The planner's answers while a kernel is written. */
 export interface ValueSource {
-  /** How the value lies in memory, if it does (decided before any kernel that reads it is written). */
+  /** How the value lies in memory, if this kernel can read it there. */
   inMemory(value: number): PlanValue | undefined;
+  /** Where the value is to be written; also what this very kernel computes. */
+  target(value: number): PlanValue | undefined;
   /** The value in memory that holds the same numbers in the same order, for one that is no more than a reshape. */
   aliasOf(value: number): number | undefined;
   /** The one number that a constant consists of. */
@@ -35,6 +37,8 @@ export class KernelBuilder {
   private readonly features = new Set<string>();
   private names = 0;
   private readonly body: BlockScope;
+  /** Loads of four neighbours, spelled `(q * 4 + j)`, become one load of a vector. */
+  vectorLoads = false;
 
   constructor(private readonly source: ValueSource) {
     this.body = this.block();
@@ -111,7 +115,7 @@ export class KernelBuilder {
     const block = scope as BlockScope;
     block.define(value, at, block.let(expression));
     for (const stored of this.source.storesOf(value)) {
-      const shape = this.source.inMemory(stored)!.shape;
+      const { shape } = this.source.target(stored)!;
       const there = stored === value ? at : at.reshaped(shape);
       this.write(block, stored, there, block.element(stored, there, true));
     }
@@ -119,15 +123,39 @@ export class KernelBuilder {
 
   /** Stores an element of this very value and nothing else. */
   write(scope: Scope, value: number, at: Position, expression: string): void {
-    const { storage } = this.source.inMemory(value)!;
-    const name = this.buffer(value, 'write')!;
+    const target = this.source.target(value)!;
+    const name = this.bindTarget(target, false);
     const converted =
-      storage === 'u32'
+      target.storage === 'u32'
         ? `select(0u, 1u, ${expression})`
-        : storage === 'f16'
+        : target.storage === 'f16'
           ? `f16(${expression})`
           : expression;
     scope.line(`${name}[${at.offset}] = ${converted};`);
+  }
+
+  /** Whether `writeVector` can be used. */
+  takesVectors(value: number): boolean {
+    const { storage, shape } = this.source.target(value)!;
+    return (storage === 'f32' || storage === 'f16') && sizeOf(shape) % 4 === 0;
+  }
+
+  /** Stores four neighbours at once, at the `vector`-th vector of this value. */
+  writeVector(scope: Scope, value: number, vector: string, four: readonly string[]): void {
+    const target = this.source.target(value)!;
+    const name = this.bindTarget(target, true);
+    const whole = `vec4<f32>(${four.join(', ')})`;
+    scope.line(`${name}[${vector}] = ${target.storage === 'f16' ? `vec4<f16>(${whole})` : whole};`);
+  }
+
+  /** How many buffers are bound so far. */
+  get bound(): number {
+    return this.bindings.length;
+  }
+
+  private bindTarget(target: PlanValue, vectors: boolean): string {
+    if (target.storage === 'f16') this.enable('f16');
+    return this.bind(target.id, 'write', vectors);
   }
 
   /** The element of a value that lies in memory, computed here. */
@@ -142,6 +170,9 @@ export class KernelBuilder {
     const literal = own ? undefined : this.source.literalOf(value);
     if (literal !== undefined) return spell(scope, literal.value, literal.dtype);
     if (stored) {
+      const quad = this.vectorLoads ? quadOf(at.offset) : undefined;
+      const vectors = quad && this.vectors(value);
+      if (vectors) return `${scope.vector(value, vectors, quad.vector, stored.storage)}.${'xyzw'[quad.part]}`;
       const loaded = `${this.buffer(value)!}[${at.offset}]`;
       if (stored.storage === 'u32') return `(${loaded} != 0u)`;
       return stored.storage === 'f16' ? `f32(${loaded})` : loaded;
@@ -157,7 +188,7 @@ export class KernelBuilder {
     features: string[];
   } {
     const arrays = this.bindings.map(({ value, access, name, vectors }, i) => {
-      const { storage } = this.source.inMemory(value)!;
+      const { storage } = (this.source.target(value) ?? this.source.inMemory(value))!;
       const type = vectors ? `vec4<${storage}>` : storage;
       const mode = access === 'write' ? 'read_write' : 'read';
       return `@group(0) @binding(${i}) var<storage, ${mode}> ${name}: array<${type}>;`;
@@ -202,6 +233,7 @@ export class KernelBuilder {
 export class BlockScope implements Scope {
   private readonly lines: string[] = [];
   private readonly known = new Map<string, string>();
+  private readonly pinned = new Map<number, string>();
 
   constructor(
     private readonly kernel: KernelBuilder,
@@ -209,10 +241,28 @@ export class BlockScope implements Scope {
   ) {}
 
   element(value: number, at: Position, own = false): string {
+    const pinned = this.findPinned(value);
+    if (pinned !== undefined) return pinned;
     const key = keyOf(value, at);
     const found = this.find(key);
     if (found !== undefined) return found;
     const name = this.let(this.kernel.resolve(this, value, at, own));
+    this.known.set(key, name);
+    return name;
+  }
+
+  /** This value is one number wherever this scope stands: the result of a reduction. */
+  pin(value: number, name: string): void {
+    this.pinned.set(value, name);
+  }
+
+  /** @internal Four neighbours in one load. */
+  vector(value: number, array: string, vector: string, storage: StorageType): string {
+    const key = `${value}@vector ${vector}`;
+    const found = this.find(key);
+    if (found !== undefined) return found;
+    const loaded = `${array}[${vector}]`;
+    const name = this.let(storage === 'f16' ? `vec4<f32>(${loaded})` : loaded);
     this.known.set(key, name);
     return name;
   }
@@ -249,6 +299,10 @@ export class BlockScope implements Scope {
 
   text(): string {
     return this.lines.map((line) => `${line}\n`).join('');
+  }
+
+  private findPinned(value: number): string | undefined {
+    return this.pinned.get(value) ?? this.outer?.findPinned(value);
   }
 
   private find(key: string): string | undefined {

@@ -1,7 +1,7 @@
 /** Holds a compiled function against the cpu backend: recorded, planned and run on whatever adapter is there. */
 import { expect } from 'vitest';
 import type { Gpu } from '../backends/gpu.ts';
-import { hasLowering, type KernelPlan, planGraph } from '../compile/index.ts';
+import { hasLowering, type KernelPlan, type PlanOptions, planGraph } from '../compile/index.ts';
 import { recordGraph } from '../graph/index.ts';
 import * as tf from '../tf.ts';
 import { runPlan } from './run-plan.ts';
@@ -17,22 +17,25 @@ export async function planOf(
   fn: (inputs: Tensors) => Tensors,
   inputs: Tensors,
   gpu?: Gpu,
+  options: Partial<PlanOptions> = {},
 ): Promise<KernelPlan> {
   const graph = await recordGraph(fn, inputs, { expand: expandUnlowered });
-  return planGraph(graph, { features: new Set(gpu?.features), limits: gpu?.limits ?? {} });
+  return planGraph(graph, { features: new Set(gpu?.features), limits: gpu?.limits ?? {}, ...options });
 }
 
 /**
  * Runs `fn` compiled and on the cpu backend (which must be the current one); every output must agree within
- * `tolerance`, relative to the larger of 1 and its largest number. Gives the plan.
+ * `tolerance`, relative to the larger of 1 and its largest number. `software: false` takes the kernels of a real
+ * GPU whatever the adapter is. Gives the plan.
  */
 export async function expectSameAsCpu(
   gpu: Gpu,
   fn: (inputs: Tensors) => Tensors,
   inputs: Tensors,
   tolerance = 2e-6,
+  options: Partial<PlanOptions> = {},
 ): Promise<KernelPlan> {
-  const plan = await planOf(fn, inputs, gpu);
+  const plan = await planOf(fn, inputs, gpu, options);
   const fed = Object.fromEntries(
     await Promise.all(
       Object.keys(plan.inputs).map(async (name) => [name, await inputs[name]!.data()] as const),

@@ -1,0 +1,144 @@
+/**
+ * What writing the kernels of a plan shares: the values in memory, the device, and the list of kernels so far.
+ */
+
+import type { GraphDtype } from '../../graph/index.ts';
+import { type Analysis, aliasOf, storageOf } from '../analysis.ts';
+import { elementsOf } from '../domains.ts';
+import type { Group } from '../groups.ts';
+import { KernelBuilder, type ValueSource } from '../kernel-builder.ts';
+import type { KernelOptions } from '../lowering.ts';
+import { Position, sizeOf } from '../position.ts';
+import type { PlanKernel, PlanValue } from '../types.ts';
+
+export interface Target {
+  readonly features: ReadonlySet<string>;
+  readonly limits: Readonly<Record<string, number>>;
+  readonly software: boolean;
+  readonly tuning: ReadonlyMap<string, string>;
+  /** Buffers that a kernel can bind. */
+  readonly buffers: number;
+}
+
+export class EmitContext {
+  readonly kernels: PlanKernel[] = [];
+  private next: number;
+
+  constructor(
+    readonly analysis: Analysis,
+    readonly target: Target,
+    readonly values: Map<number, PlanValue>,
+  ) {
+    this.next = Math.max(analysis.graph.values.length, ...values.keys()) + 1;
+  }
+
+  /** Memory that only the plan knows. */
+  temporary(shape: readonly number[], dtype: GraphDtype = 'float32'): number {
+    const id = this.next++;
+    this.values.set(id, { id, shape, dtype, storage: storageOf(dtype) });
+    return id;
+  }
+
+  /**
+   * Writes a kernel of a group and appends it. `write` is called again without vectors when they take more
+   * bindings than the device has.
+   */
+  kernel(
+    group: Group,
+    options: (vectors: boolean) => KernelOptions & { readonly write: (kernel: KernelBuilder) => void },
+    vectors = false,
+  ): void {
+    const { write, label, workgroupSize, workgroups, flops, bytes } = options(vectors);
+    const builder = new KernelBuilder(this.source(group));
+    builder.vectorLoads = vectors;
+    write(builder);
+    if (vectors && builder.bound > this.target.buffers) {
+      this.kernel(group, options, false);
+      return;
+    }
+    const finished = builder.finish(workgroupSize);
+    this.kernels.push({
+      label,
+      ...finished,
+      workgroups,
+      nodes: group.nodes,
+      flops: flops ?? this.flops(group),
+      bytes: bytes ?? this.bytes(finished.bindings.map(({ value }) => value)),
+    });
+  }
+
+  /** `MatMul + Add + Gelu` */
+  label(group: Group): string {
+    const names = [...new Set(group.nodes.map((node) => this.analysis.graph.nodes[node]!.kernel))];
+    return names.length > 6 ? `${names.slice(0, 5).join(' + ')} + …` : names.join(' + ');
+  }
+
+  /** Groups of nodes see each other's values as expressions, and all others in memory. */
+  private source(group: Group): ValueSource {
+    const { analysis, values } = this;
+    const { graph, lowerings } = analysis;
+    const own = new Set<number>();
+    let followed: number | undefined;
+    for (const node of group.nodes) {
+      const lowering = lowerings[node]!;
+      const { outputs } = graph.nodes[node]!;
+      if (lowering.kind !== 'template') for (const value of outputs) own.add(value);
+      else if (lowering.epilogue) followed = outputs[0];
+    }
+    const inMemory = (value: number): PlanValue | undefined =>
+      own.has(value) ? undefined : values.get(value);
+    return {
+      inMemory,
+      target: (value) => values.get(value),
+      literalOf: (value) => analysis.literals.get(value),
+      aliasOf: (value) => aliasOf(analysis, { has: (one) => inMemory(one) !== undefined }, value),
+      lowering(value) {
+        const { node, output } = analysis.producers.get(value)!;
+        return { lowering: lowerings[node]!, output };
+      },
+      storesOf: (value) =>
+        value === followed
+          ? group.stores.filter((stored) => stored === value || own.has(stored))
+          : values.has(value)
+            ? [value]
+            : [],
+    };
+  }
+
+  private bytes(bound: readonly number[]): number {
+    return [...new Set(bound)].reduce((sum, value) => {
+      const { shape, storage } = this.values.get(value)!;
+      return sum + sizeOf(shape) * (storage === 'f16' ? 2 : 4);
+    }, 0);
+  }
+
+  private flops(group: Group): number {
+    return group.nodes.reduce((sum, node) => {
+      const lowering = this.analysis.lowerings[node]!;
+      if (lowering.kind === 'template') return sum;
+      const value =
+        lowering.kind === 'reduce' ? lowering.input : this.analysis.graph.nodes[node]!.outputs[0]!;
+      return sum + elementsOf(this.analysis, value) * (lowering.kind === 'element' ? lowering.cost : 1);
+    }, 0);
+  }
+}
+
+/** A place in a value of `rows` × `columns` elements, of any shape: its axes are split between the two where it can be. */
+export function placeInRows(
+  shape: readonly number[],
+  columns: number,
+  at: { readonly row: string; readonly column: string; readonly offset: string },
+): Position {
+  for (let split = shape.length; split >= 0; split--) {
+    const size = sizeOf(shape.slice(split));
+    if (size > columns) break;
+    if (size !== columns) continue;
+    return Position.both(shape, at.offset, [
+      ...Position.at(shape.slice(0, split), at.row).axes,
+      ...Position.at(shape.slice(split), at.column).axes,
+    ]);
+  }
+  return Position.at(shape, at.offset);
+}
+
+export const nextPowerOfTwo = (n: number): number => 2 ** Math.ceil(Math.log2(Math.max(n, 1)));

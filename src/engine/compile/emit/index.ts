@@ -1,0 +1,43 @@
+/** Writes the kernels of a group. */
+import { isCut } from '../domains.ts';
+import type { Group } from '../groups.ts';
+import type { TemplateLowering } from '../lowering.ts';
+import type { Placement } from '../placement.ts';
+import { writeColumns } from './columns.ts';
+import type { EmitContext } from './context.ts';
+import { writeCutRows } from './cut-rows.ts';
+import { writeFlat } from './flat.ts';
+import { writeGeneral } from './general.ts';
+import { writeRows } from './rows.ts';
+
+export { EmitContext, type Target } from './context.ts';
+
+export function writeGroup(context: EmitContext, placement: Placement, group: Group): void {
+  const { domain } = group;
+  if (domain.kind === 'flat') writeFlat(context, group, domain.size);
+  else if (domain.kind === 'column') writeColumns(context, group, domain);
+  else if (domain.kind === 'template') writeTemplate(context, group);
+  else if (domain.kind === 'general') writeGeneral(context, group);
+  else if (domain.rows > 0 && isCut(domain)) writeCutRows(context, group, domain);
+  else if (domain.rows > 0) writeRows(context, placement, group, domain);
+}
+
+function writeTemplate(context: EmitContext, group: Group): void {
+  const node = group.nodes.find((one) => context.analysis.lowerings[one]!.kind === 'template')!;
+  const lowering = context.analysis.lowerings[node] as TemplateLowering;
+  const { features, limits, software, tuning } = context.target;
+  const label = context.label(group);
+  lowering.build({
+    features,
+    limits,
+    software,
+    tuning,
+    temporary: (shape, dtype) => context.temporary(shape, dtype),
+    kernel: (options, write) =>
+      context.kernel(group, () => ({
+        ...options,
+        label: group.nodes.length > 1 ? `${options.label} · ${label}` : options.label,
+        write,
+      })),
+  });
+}

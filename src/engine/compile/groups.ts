@@ -1,0 +1,243 @@
+/**
+ * Which rooted nodes share a kernel. Every node starts alone; two groups are joined when one walk does for both,
+ * when values pass between them element by element, when no third group stands between them, and when the
+ * device can bind what they touch together. Joining saves a trip through memory or a dispatch.
+ */
+import type { Analysis } from './analysis.ts';
+import { type Domain, domainOf, elementsOf, fullSize, isCut, placeIn, unify } from './domains.ts';
+import type { Placement } from './placement.ts';
+import type { Relation } from './relations.ts';
+
+export interface Group {
+  /** Positions in `Graph.nodes`, ascending. */
+  readonly nodes: readonly number[];
+  readonly domain: Domain;
+  /** Values of this group that others read, or that the plan keeps. */
+  readonly stores: readonly number[];
+  /** Values that it reads from memory. */
+  readonly reads: readonly number[];
+}
+
+interface Building {
+  nodes: number[];
+  domain: Domain;
+  readonly segment: number;
+}
+
+/** More than this many reductions of one walk don't fit into workgroup memory. */
+const mostReductions = 4;
+/** Kernels that share nothing are joined only when the recording has them this close together. */
+const nearby = 80;
+/** Longer kernels compile slowly and run out of registers. */
+const mostNodes = 48;
+
+export class Grouping {
+  private readonly groupOf: (Building | undefined)[] = [];
+  /** Rooted nodes that read a result of a rooted node. */
+  private readonly followers: number[][] = [];
+
+  constructor(
+    private readonly analysis: Analysis,
+    private readonly placement: Placement,
+    segments: readonly number[],
+    private readonly buffers: number,
+  ) {
+    placement.rooted.forEach((rooted, node) => {
+      if (!rooted) return;
+      this.groupOf[node] = { nodes: [node], domain: domainOf(analysis, node), segment: segments[node]! };
+      this.followers[node] = [];
+    });
+    for (const [node, leaves] of placement.leaves) {
+      for (const before of new Set(leaves.flatMap(({ value }) => this.producer(value) ?? []))) {
+        this.followers[before]!.push(node);
+      }
+    }
+  }
+
+  /** The groups in an order in which they can run. */
+  build(): Group[] {
+    this.joinAlongValues((domain) => domain.kind !== 'column');
+    this.joinAlongValues(() => true);
+    this.joinSiblings();
+    return this.ordered().map(({ nodes, domain }) => ({
+      nodes,
+      domain,
+      stores: this.stores(nodes),
+      reads: this.reads(nodes),
+    }));
+  }
+
+  private joinAlongValues(takes: (domain: Domain) => boolean): void {
+    for (const [node, leaves] of this.placement.leaves) {
+      const values = [...new Set(leaves.map(({ value }) => value))].sort(
+        (a, b) => elementsOf(this.analysis, b) - elementsOf(this.analysis, a),
+      );
+      for (const value of values) {
+        const before = this.producer(value);
+        if (before === undefined) continue;
+        const [a, b] = [this.groupOf[before]!, this.groupOf[node]!];
+        if (a !== b && takes(a.domain) && takes(b.domain)) this.join(a, b);
+      }
+    }
+  }
+
+  /** Groups of the same walk: they read the same, or are small and near. */
+  private joinSiblings(): void {
+    const groups = [...new Set(this.groupOf.filter((group) => group !== undefined))];
+    for (const [i, first] of groups.entries()) {
+      if (this.groupOf[first.nodes[0]!] !== first || !['row', 'column', 'flat'].includes(first.domain.kind)) {
+        continue;
+      }
+      for (const second of groups.slice(i + 1)) {
+        if (this.groupOf[second.nodes[0]!] !== second || second.domain.kind === 'template') continue;
+        if (!unify(first.domain, second.domain)) continue;
+        const reads = new Set(this.reads(first.nodes));
+        const large = fullSize(first.domain) / 2;
+        const shares = this.reads(second.nodes).some(
+          (value) => reads.has(value) && elementsOf(this.analysis, value) >= large,
+        );
+        const close = second.nodes[0]! - first.nodes.at(-1)! < nearby;
+        if (shares || (close && first.domain.kind !== 'row')) this.join(first, second);
+      }
+    }
+  }
+
+  private join(a: Building, b: Building): boolean {
+    if (a.segment !== b.segment || a.nodes.length + b.nodes.length > mostNodes) return false;
+    const domain = unify(a.domain, b.domain);
+    if (!domain) return false;
+    const nodes = [...a.nodes, ...b.nodes].sort((x, y) => x - y);
+    if (!this.passesAligned(nodes, domain)) return false;
+    const reductions = nodes.filter((node) => this.analysis.lowerings[node]!.kind === 'reduce');
+    if (reductions.length > mostReductions) return false;
+    const partial = domain.kind === 'column' || (domain.kind === 'row' && isCut(domain)) ? 1 : 0;
+    if (this.reads(nodes).length + this.stores(nodes).length + partial > this.buffers) return false;
+    if (this.pathBetween(a, b) || this.pathBetween(b, a)) return false;
+    const joined: Building = { nodes, domain, segment: a.segment };
+    for (const node of nodes) this.groupOf[node] = joined;
+    return true;
+  }
+
+  /** Whether every value that stays within these nodes is read where the walk stands. */
+  private passesAligned(nodes: readonly number[], domain: Domain): boolean {
+    const members = new Set(nodes);
+    return nodes.every((node) =>
+      this.placement.leaves.get(node)!.every(({ value, relation }) => {
+        const before = this.producer(value);
+        return (
+          before === undefined || !members.has(before) || this.aligned(before, value, node, relation, domain)
+        );
+      }),
+    );
+  }
+
+  private aligned(before: number, value: number, node: number, relation: Relation, domain: Domain): boolean {
+    const { lowerings, graph } = this.analysis;
+    if (lowerings[node]!.kind === 'template') return false;
+    if (domain.kind === 'template') {
+      const first = graph.nodes[before]!.outputs[0];
+      return relation === 'same' && (lowerings[before]!.kind !== 'template' || value === first);
+    }
+    const from = placeIn(domain, elementsOf(this.analysis, value));
+    const reduces = lowerings[node]!.kind === 'reduce';
+    const to = reduces ? 'full' : placeIn(domain, elementsOf(this.analysis, graph.nodes[node]!.outputs[0]!));
+    if (reduces && domain.kind === 'row' && domain.columns === 1) return relation === 'same';
+    if (from === to) return relation === 'same';
+    // A result that all of its row waits for.
+    return (
+      from === 'result' &&
+      domain.kind === 'row' &&
+      !isCut(domain) &&
+      (relation === 'row' || (relation === 'scalar' && domain.rows === 1))
+    );
+  }
+
+  /** Whether some other group depends on `a` and is needed by `b`. */
+  private pathBetween(a: Building, b: Building): boolean {
+    const last = b.nodes.at(-1)!;
+    const seen = new Set<Building>([a]);
+    const waiting = [a];
+    while (waiting.length > 0) {
+      const group = waiting.pop()!;
+      for (const node of group.nodes) {
+        for (const follower of this.followers[node]!) {
+          const next = this.groupOf[follower]!;
+          if (next === b) {
+            if (group !== a) return true;
+            continue;
+          }
+          if (seen.has(next) || next.nodes[0]! > last) continue;
+          seen.add(next);
+          waiting.push(next);
+        }
+      }
+    }
+    return false;
+  }
+
+  private reads(nodes: readonly number[]): number[] {
+    const members = new Set(nodes);
+    const found = new Set<number>();
+    for (const node of nodes) {
+      for (const { value } of this.placement.leaves.get(node)!) {
+        const before = this.producer(value);
+        if (before === undefined || !members.has(before)) found.add(value);
+      }
+    }
+    return [...found];
+  }
+
+  private stores(nodes: readonly number[]): number[] {
+    const members = new Set(nodes);
+    const { graph, lowerings } = this.analysis;
+    return nodes.flatMap((node) =>
+      graph.nodes[node]!.outputs.filter((value, output) => {
+        if (this.placement.stored.has(value) && this.analysis.kept.has(value)) return true;
+        const lowering = lowerings[node]!;
+        // A template may count on finding its further outputs in memory.
+        if (lowering.kind === 'template' && (output > 0 || !lowering.epilogue)) return true;
+        return this.followers[node]!.some(
+          (follower) =>
+            !members.has(follower) &&
+            this.placement.leaves.get(follower)!.some((leaf) => leaf.value === value),
+        );
+      }),
+    );
+  }
+
+  /** The rooted node that makes a value. */
+  private producer(value: number): number | undefined {
+    return this.analysis.producers.get(value)?.node;
+  }
+
+  /** By halts first, then as early as possible in the order of the recording. */
+  private ordered(): Building[] {
+    const groups = [...new Set(this.groupOf.filter((group) => group !== undefined))];
+    const waits = new Map<Building, number>();
+    const after = new Map<Building, Set<Building>>();
+    for (const group of groups) {
+      const next = new Set(
+        group.nodes.flatMap((node) => this.followers[node]!.map((follower) => this.groupOf[follower]!)),
+      );
+      next.delete(group);
+      after.set(group, next);
+      for (const one of next) waits.set(one, (waits.get(one) ?? 0) + 1);
+    }
+    const before = (a: Building, b: Building): number =>
+      a.segment - b.segment || a.nodes.at(-1)! - b.nodes.at(-1)!;
+    const ready = groups.filter((group) => !waits.get(group));
+    const order: Building[] = [];
+    while (ready.length > 0) {
+      ready.sort(before);
+      const group = ready.shift()!;
+      order.push(group);
+      for (const next of after.get(group)!) {
+        const left = waits.get(next)! - 1;
+        waits.set(next, left);
+        if (left === 0) ready.push(next);
+      }
+    }
+    if (order.length !== groups.length) throw new Error('kernels wait for each other');
+    return order;
+  }
+}
