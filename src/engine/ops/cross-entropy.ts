@@ -22,6 +22,51 @@ const rowsOp = defineOp<'logits' | 'targets'>({
   }),
 });
 
+interface LabelRowsAttrs {
+  readonly labelSmoothing: number;
+}
+
+/**
+ * The same from class indices: `weight` [classes], and `counts` [rows], 0 or 1: does the row count. The dense
+ * targets are an expression inside of each pass, never kept from one to the other.
+ */
+const labelRowsOp = defineOp<'logits' | 'labels' | 'weight' | 'counts', LabelRowsAttrs>({
+  name: 'CrossEntropyLabelRows',
+  inputs: ['logits', 'labels', 'weight', 'counts'],
+  saves: { outputs: [] },
+  forward({ logits, labels, weight, counts }, { labelSmoothing }) {
+    const targets = targetsOf(labels, weight, labelSmoothing);
+    return tf.neg(tf.mul(tf.sum(tf.mul(targets, logSoftmax(logits)), -1), counts));
+  },
+  backward: (dy, { logits, labels, weight, counts }, _, { labelSmoothing }) => ({
+    logits: () => {
+      const hard = tf.mul(weightsOf(labels, weight), 1 - labelSmoothing);
+      const classes = logits.shape[1]!;
+      const mass = labelSmoothing > 0 ? tf.add(hard, tf.mul(tf.sum(weight), labelSmoothing / classes)) : hard;
+      const perRow = tf.expandDims(tf.mul(dy, counts), 1);
+      const expected = tf.mul(tf.softmax(logits), tf.expandDims(mass, 1));
+      return tf.mul(tf.sub(expected, targetsOf(labels, weight, labelSmoothing)), perRow);
+    },
+  }),
+});
+
+/** [rows, classes]: one-hot times weight, smoothed. A label outside of the classes is one-hot nowhere. */
+function targetsOf(labels: tf.Tensor, weight: tf.Tensor, labelSmoothing: number): tf.Tensor {
+  const classes = weight.shape[0]!;
+  const oneHot = tf.cast(tf.oneHot(labels as tf.Tensor1D, classes), 'float32');
+  if (labelSmoothing === 0) return tf.mul(oneHot, weight);
+  const smooth = tf.add(tf.mul(oneHot, 1 - labelSmoothing), labelSmoothing / classes);
+  return tf.mul(smooth, weight);
+}
+
+/** The weight of each row's class; 0 for a label outside of the classes. */
+function weightsOf(labels: tf.Tensor, weight: tf.Tensor): tf.Tensor {
+  const classes = weight.shape[0]!;
+  const inside = tf.logicalAnd(tf.greaterEqual(labels, 0), tf.less(labels, classes));
+  const known = tf.where(inside, labels, tf.zerosLike(labels)) as tf.Tensor1D;
+  return tf.mul(tf.gather(weight, known), tf.cast(inside, 'float32'));
+}
+
 export interface CrossEntropyOptions {
   /** Weights of the classes, [classes]. */
   readonly weight?: tf.Tensor;
@@ -41,20 +86,16 @@ export function softmaxCrossEntropy(
 ): tf.Tensor {
   const classes = logits.shape[logits.rank - 1]!;
   const flatLogits = tf.reshape(logits, [-1, classes]);
-  const flatLabels = tf.reshape(labels, [-1]);
-  // An ignored label may lie outside the classes: it is one-hot nowhere then.
+  const flatLabels = tf.cast(tf.reshape(labels, [-1]), 'int32');
   const counts = tf.cast(tf.notEqual(flatLabels, ignoreIndex), 'float32');
-  const oneHot = tf.cast(tf.oneHot(tf.cast(flatLabels, 'int32') as tf.Tensor1D, classes), 'float32');
-  const weighted = tf.mul(weight ? tf.mul(oneHot, weight) : oneHot, tf.expandDims(counts, 1));
-  let targets: tf.Tensor = weighted;
-  if (labelSmoothing > 0) {
-    const everywhere = tf.mul(tf.expandDims(counts, 1), weight ?? tf.ones([classes]));
-    targets = tf.add(tf.mul(weighted, 1 - labelSmoothing), tf.mul(everywhere, labelSmoothing / classes));
-  }
-  const rows = rowsOp({ logits: flatLogits, targets }, {});
+  const weights = weight ?? tf.ones([classes]);
+  const rows = labelRowsOp(
+    { logits: flatLogits, labels: flatLabels, weight: weights, counts },
+    { labelSmoothing },
+  );
   if (reduction === 'none') return tf.reshape(rows, labels.shape);
   if (reduction === 'sum') return tf.sum(rows);
-  return tf.div(tf.sum(rows), tf.sum(weighted));
+  return tf.div(tf.sum(rows), tf.sum(tf.mul(weightsOf(flatLabels, weights), counts)));
 }
 
 /**

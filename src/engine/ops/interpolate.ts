@@ -26,13 +26,20 @@ interface AxesAttrs {
   readonly antialias?: boolean;
 }
 
+/** dy [B, h, w, C] times the transposed matrices → [B, *size, C]. */
+const gradient = defineOp<'dy' | 'rows' | 'columns', Pick<AxesAttrs, 'size'>>({
+  name: 'ResizeAxesGrad',
+  inputs: ['dy', 'rows', 'columns'],
+  forward: ({ dy, rows, columns }) => alongHeight(alongWidth(dy as tf.Tensor4D, columns, true), rows, true),
+});
+
 const op = defineOp<'x' | 'rows' | 'columns', AxesAttrs>({
   name: 'ResizeAxes',
   inputs: ['x', 'rows', 'columns'],
   saves: { inputs: ['rows', 'columns'], outputs: [] },
   forward: ({ x, rows, columns }) => alongWidth(alongHeight(x as tf.Tensor4D, rows, false), columns, false),
   backward: (dy, { rows, columns }) => ({
-    x: () => alongHeight(alongWidth(dy as tf.Tensor4D, columns, true), rows, true),
+    x: () => gradient({ dy, rows, columns }, { size: [rows.shape[1]!, columns.shape[1]!] }),
   }),
 });
 

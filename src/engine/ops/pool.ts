@@ -26,23 +26,52 @@ interface PoolAttrs {
 /** Smaller than any activation, and finite: −∞ times 0 would be NaN. */
 const lowest = -3.4e38;
 
+/** dy to where each window has its maximum; to the first of them where it has several. */
+const maxGradient = defineOp<'dy' | 'x' | 'y', PoolAttrs>({
+  name: 'MaxPool2dGrad',
+  inputs: ['dy', 'x', 'y'],
+  forward({ dy, x, y }, { kernel, stride, padding }) {
+    const padded = padImage(x as tf.Tensor4D, padding, lowest);
+    const gradient = tf.engine().runKernel('MaxPoolGrad', { dy, input: padded, output: y }, {
+      filterSize: [...kernel],
+      strides: [...stride],
+      pad: 'valid',
+    } as unknown as tf.NamedAttrMap) as tf.Tensor4D;
+    return cropImage(gradient, padding, x.shape);
+  },
+});
+
 const maxOp = defineOp<'x', PoolAttrs>({
   name: 'MaxPool2d',
   inputs: ['x'],
   saves: { outputs: [0] },
   forward: ({ x }, { kernel, stride, padding }) =>
     tf.maxPool(padImage(x as tf.Tensor4D, padding, lowest), [...kernel], [...stride], 'valid'),
-  backward: (dy, { x }, [y], { kernel, stride, padding }) => ({
-    x: () => {
-      const padded = padImage(x as tf.Tensor4D, padding, lowest);
-      const gradient = tf.engine().runKernel('MaxPoolGrad', { dy, input: padded, output: y! }, {
-        filterSize: [...kernel],
-        strides: [...stride],
-        pad: 'valid',
-      } as unknown as tf.NamedAttrMap) as tf.Tensor4D;
-      return cropImage(gradient, padding, x.shape);
-    },
-  }),
+  backward: (dy, { x }, [y], attrs) => ({ x: () => maxGradient({ dy, x, y: y! }, attrs) }),
+});
+
+interface AveragePoolGradAttrs extends PoolAttrs {
+  /** Of the input image. */
+  readonly size: Pair;
+}
+
+/** Every pixel gets dy/(window size) of each window that it lies in. */
+const averageGradient = defineOp<'dy', AveragePoolGradAttrs>({
+  name: 'AveragePool2dGrad',
+  inputs: ['dy'],
+  forward({ dy }, { kernel, stride, padding, size }) {
+    const [batch, , , channels] = dy.shape as [number, number, number, number];
+    const height = size[0] + padding[0] + padding[1];
+    const width = size[1] + padding[2] + padding[3];
+    // Only its shape is looked at.
+    const input = tf.zeros([batch, height, width, channels]);
+    const gradient = tf.engine().runKernel('AvgPoolGrad', { dy, input }, {
+      filterSize: [...kernel],
+      strides: [...stride],
+      pad: 'valid',
+    } as unknown as tf.NamedAttrMap) as tf.Tensor4D;
+    return cropImage(gradient, padding, [batch, size[0], size[1], channels]);
+  },
 });
 
 const averageOp = defineOp<'x', PoolAttrs>({
@@ -51,16 +80,8 @@ const averageOp = defineOp<'x', PoolAttrs>({
   saves: { outputs: [] },
   forward: ({ x }, { kernel, stride, padding }) =>
     tf.avgPool(padImage(x as tf.Tensor4D, padding), [...kernel], [...stride], 'valid'),
-  backward: (dy, { x }, _, { kernel, stride, padding }) => ({
-    x: () => {
-      const padded = padImage(x as tf.Tensor4D, padding);
-      const gradient = tf.engine().runKernel('AvgPoolGrad', { dy, input: padded }, {
-        filterSize: [...kernel],
-        strides: [...stride],
-        pad: 'valid',
-      } as unknown as tf.NamedAttrMap) as tf.Tensor4D;
-      return cropImage(gradient, padding, x.shape);
-    },
+  backward: (dy, { x }, _, attrs) => ({
+    x: () => averageGradient({ dy }, { ...attrs, size: [x.shape[1]!, x.shape[2]!] }),
   }),
 });
 
@@ -105,12 +126,14 @@ export function averagePool2d(x: tf.Tensor, options: PoolOptions): tf.Tensor {
   if (attrs.padding.every((side, i) => side === asked[i])) return y;
   // Windows at the far edge are divided by what they cover of the input and the padding that was asked for.
   const [, height, width] = x.shape as [number, number, number, number];
-  const covered = tf.tidy(() => {
-    const ones = tf.ones([1, height + asked[0] + asked[1], width + asked[2] + asked[3], 1]) as tf.Tensor4D;
-    const edge = [0, attrs.padding[1] - asked[1], 0, attrs.padding[3] - asked[3]] as const;
-    return tf.avgPool(padImage(ones, edge), [...attrs.kernel], [...attrs.stride], 'valid');
-  });
-  return tf.div(y, covered);
+  const rows = coverage(height + asked[0] + asked[1], y.shape[1]!, attrs.kernel[0], attrs.stride[0]);
+  const columns = coverage(width + asked[2] + asked[3], y.shape[2]!, attrs.kernel[1], attrs.stride[1]);
+  return tf.div(y, tf.mul(tf.reshape(rows, [-1, 1, 1]), tf.reshape(columns, [-1, 1])));
+}
+
+/** The share of each window that lies inside, along one axis: [windows]. */
+function coverage(size: number, windows: number, kernel: number, stride: number): tf.Tensor {
+  return tf.tensor1d(Array.from({ length: windows }, (_, i) => Math.min(kernel, size - i * stride) / kernel));
 }
 
 /** Torch's adaptive average pooling: `x` [B, H, W, C] → [B, height, width, C]; windows differ by a pixel. */
