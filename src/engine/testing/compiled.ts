@@ -25,8 +25,8 @@ export async function planOf(
 
 /**
  * Runs `fn` compiled and on the cpu backend (which must be the current one); every output must agree within
- * `tolerance`, relative to the larger of 1 and its largest number. `software: false` takes the kernels of a real
- * GPU whatever the adapter is. Gives the plan.
+ * `tolerance`, relative to the larger of 1 and its largest number. `{ software: false }` takes the
+ * kernels of a real GPU whatever the adapter is. Gives the plan.
  */
 export async function expectSameAsCpu(
   gpu: Gpu,
