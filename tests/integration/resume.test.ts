@@ -10,39 +10,33 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RunEvent } from '../../src/core/index.ts';
+import { tinyStages } from '../support/recipes.ts';
 
 const driver = '.cache/run/run-driver/main.js';
 
 const models = {
-  vit: `
-    model_type: vit
-    image_size: 32
-    patch_size: 8
-    hidden_size: 32
-    num_hidden_layers: 2
-    num_attention_heads: 2
-    intermediate_size: 64
-    hidden_dropout_prob: 0.1
-    attention_probs_dropout_prob: 0.1`,
-  resnet: `
-    model_type: resnet
-    layer_type: basic
-    embedding_size: 8
-    hidden_sizes: [8, 16]
-    depths: [1, 1]
-    stage_names: [stem, stage1, stage2]
-    out_features: [stage2]
-    out_indices: [2]`,
+  vit: [
+    'model_type: vit',
+    'image_size: 32',
+    'patch_size: 8',
+    'hidden_size: 32',
+    'num_hidden_layers: 2',
+    'num_attention_heads: 2',
+    'intermediate_size: 64',
+    'hidden_dropout_prob: 0.1',
+    'attention_probs_dropout_prob: 0.1',
+  ],
+  resnet: tinyStages,
 };
 
 /** 12 batches an epoch; two of them make a step. */
-const recipe = (model: string): string => `
+const recipe = (model: readonly string[]): string => `
 model:
   model_name: small
   task_type: classification
   pretrained: false
   image_size: 32
-  config:${model}
+  config: { ${model.join(', ')} }
 data:
   train_data_path: sample:shapes?images=96&seed=1
   val_data_path: sample:shapes?images=24&seed=2

@@ -3,20 +3,28 @@
  * that is what a user writes, and so that error messages have lines to name.
  */
 
+/** A ResNet of two stages, as fields of a config. */
+export const tinyStages = [
+  'model_type: resnet',
+  'layer_type: basic',
+  'embedding_size: 8',
+  'hidden_sizes: [8, 16]',
+  'depths: [1, 1]',
+  'stage_names: [stem, stage1, stage2]',
+  'out_features: [stage2]',
+  'out_indices: [2]',
+];
+
+const indented = (lines: readonly string[], spaces: number): string =>
+  lines.map((line) => ' '.repeat(spaces) + line).join('\n');
+
 const classifier = `model:
   model_name: tiny-resnet
   task_type: classification
   pretrained: false
   image_size: 32
   config:
-    model_type: resnet
-    layer_type: basic
-    embedding_size: 8
-    hidden_sizes: [8, 16]
-    depths: [1, 1]
-    stage_names: [stem, stage1, stage2]
-    out_features: [stage2]
-    out_indices: [2]
+${indented(tinyStages, 4)}
 `;
 
 const detector = `model:
@@ -30,14 +38,7 @@ const detector = `model:
     use_pretrained_backbone: false
     backbone: null
     backbone_config:
-      model_type: resnet
-      layer_type: basic
-      embedding_size: 8
-      hidden_sizes: [8, 16]
-      depths: [1, 1]
-      stage_names: [stem, stage1, stage2]
-      out_features: [stage2]
-      out_indices: [2]
+${indented(tinyStages, 6)}
     d_model: 16
     encoder_layers: 1
     decoder_layers: 1

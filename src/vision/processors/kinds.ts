@@ -53,6 +53,14 @@ function detrResizedSize(size: Size, settings: Settings): Size {
 const cropIfAsked = ({ doCenterCrop, cropSize }: Settings): Size | undefined =>
   doCenterCrop ? cropSize : undefined;
 
+/** What the rows of classifiers share. */
+const classifier = {
+  resizedSize: plainSize,
+  cropSize: cropIfAsked,
+  detects: false,
+  masksPixels: false,
+} as const;
+
 const detr: ProcessorKind = {
   type: 'DetrImageProcessor',
   aliases: ['DetrFeatureExtractor', 'DetrImageProcessorFast'],
@@ -73,17 +81,16 @@ const detr: ProcessorKind = {
 
 const builtIn: readonly ProcessorKind[] = [
   {
+    ...classifier,
     type: 'ViTImageProcessor',
     aliases: ['ViTFeatureExtractor', 'ViTImageProcessorFast'],
     defaults: { size: { height: 224, width: 224 }, resample: 2, image_mean: halves, image_std: halves },
     numberIsSquare: true,
     rules: ['fixed'],
-    resizedSize: plainSize,
     cropSize: () => undefined,
-    detects: false,
-    masksPixels: false,
   },
   {
+    ...classifier,
     type: 'DeiTImageProcessor',
     aliases: ['DeiTFeatureExtractor', 'DeiTImageProcessorFast'],
     defaults: {
@@ -96,12 +103,9 @@ const builtIn: readonly ProcessorKind[] = [
     },
     numberIsSquare: true,
     rules: ['fixed'],
-    resizedSize: plainSize,
-    cropSize: cropIfAsked,
-    detects: false,
-    masksPixels: false,
   },
   {
+    ...classifier,
     type: 'ConvNextImageProcessor',
     aliases: ['ConvNextFeatureExtractor', 'ConvNextImageProcessorFast'],
     defaults: { size: { shortest_edge: 384 }, resample: 2, image_mean: halves, image_std: halves },
@@ -112,10 +116,9 @@ const builtIn: readonly ProcessorKind[] = [
       const side = shortestOf(rule);
       return doResize && side < 384 ? { height: side, width: side } : undefined;
     },
-    detects: false,
-    masksPixels: false,
   },
   {
+    ...classifier,
     type: 'BitImageProcessor',
     aliases: ['BitImageProcessorFast'],
     defaults: {
@@ -128,12 +131,9 @@ const builtIn: readonly ProcessorKind[] = [
     },
     numberIsSquare: false,
     rules: ['shortest_edge', 'fixed'],
-    resizedSize: plainSize,
-    cropSize: cropIfAsked,
-    detects: false,
-    masksPixels: false,
   },
   {
+    ...classifier,
     type: 'MobileNetV2ImageProcessor',
     aliases: ['MobileNetV2FeatureExtractor', 'MobileNetV2ImageProcessorFast'],
     defaults: {
@@ -146,12 +146,9 @@ const builtIn: readonly ProcessorKind[] = [
     },
     numberIsSquare: false,
     rules: ['shortest_edge', 'fixed'],
-    resizedSize: plainSize,
-    cropSize: cropIfAsked,
-    detects: false,
-    masksPixels: false,
   },
   {
+    ...classifier,
     type: 'VitPoseImageProcessor',
     aliases: ['VitPoseImageProcessorFast'],
     defaults: {
@@ -162,10 +159,7 @@ const builtIn: readonly ProcessorKind[] = [
     },
     numberIsSquare: true,
     rules: ['fixed'],
-    resizedSize: plainSize,
     cropSize: () => undefined,
-    detects: false,
-    masksPixels: false,
     warpsBoxes: true,
   },
   detr,
