@@ -2,7 +2,7 @@
 import './activations.ts';
 import './assembly.ts';
 import './elements.ts';
+import './mat-mul.ts';
 import './optimizer.ts';
 import './reductions.ts';
 import './views.ts';
-import './attention.ts';

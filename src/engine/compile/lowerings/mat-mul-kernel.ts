@@ -1,0 +1,232 @@
+/**
+ * The kernels of one product: which part of it a workgroup computes, the split of long sums and the addition of
+ * the parts, and where results go. How a workgroup multiplies stands in `mat-mul-direct.ts` and
+ * `mat-mul-tile.ts`; linear layers, attention's products and convolutions are all written by this.
+ */
+import { type FlatDispatch, flatDispatch } from '../dispatch.ts';
+import type { KernelBuilder } from '../kernel-builder.ts';
+import type { KernelOptions, Scope, TemplateWriter } from '../lowering.ts';
+import { Position, sizeOf } from '../position.ts';
+import { writeDirect } from './mat-mul-direct.ts';
+import type { Operand } from './mat-mul-operand.ts';
+import { writeTile } from './mat-mul-tile.ts';
+import {
+  chooseTile,
+  invocationsOf,
+  type ProductShape,
+  parseTile,
+  productKey,
+  type Tile,
+  targetOf,
+} from './mat-mul-tiles.ts';
+
+/** Where a result belongs, as names. */
+export interface Result {
+  readonly batch: string;
+  readonly row: string;
+  readonly column: string;
+}
+
+export interface Product {
+  /** For profiles and for filing a measured tile: `MatMul/nt`. */
+  readonly name: string;
+  /** `depth` counts all terms of a sum. */
+  readonly shape: ProductShape;
+  /** The sum has this many parts of equal length (1), see `Operand.tap`. */
+  readonly taps?: number;
+  a(kernel: KernelBuilder): Operand;
+  b(kernel: KernelBuilder): Operand;
+  store(kernel: KernelBuilder, scope: Scope, at: Result, value: string): void;
+}
+
+/** What the two ways of multiplying are given: a place in the product, and where the sum begins and ends. */
+export interface Multiplication {
+  readonly kernel: KernelBuilder;
+  readonly tile: Tile;
+  readonly shape: ProductShape;
+  readonly a: Operand;
+  readonly b: Operand;
+  readonly batch: string;
+  /** First row and column of the workgroup. */
+  readonly row: string;
+  readonly column: string;
+  readonly taps: number;
+  /** Terms in one tap. */
+  readonly depth: number;
+  /** The taps (when there are several) or the terms that are summed up here. */
+  readonly begin: string;
+  readonly end: string;
+  /** Stores accumulators: `vectors[i][g]` names a vec4<f32> of row i and columns `columnOf(g, q)`. */
+  store(
+    scope: Scope,
+    rows: readonly string[],
+    vectors: readonly (readonly string[])[],
+    columnOf: (g: number, q: string) => string,
+  ): void;
+}
+
+export function writeProduct(writer: TemplateWriter, product: Product): void {
+  const { shape } = product;
+  const target = targetOf(writer);
+  const measured = writer.tuning.get(productKey(product.name, shape));
+  const chosen = (measured && parseTile(measured)) || chooseTile(shape, target);
+  const sum = splitSum(product, chosen);
+  const tile = { ...chosen, splits: sum.splits };
+  const { batch, rows, columns, depth } = shape;
+  const partials = sum.splits > 1 ? writer.temporary([sum.splits, batch, rows, columns]) : undefined;
+  const rowTiles = Math.ceil(rows / tile.rows);
+  const columnTiles = Math.ceil(columns / tile.columns);
+  const groups = rowTiles * columnTiles * batch * sum.splits;
+  const grid = flatDispatch(groups);
+  const options: KernelOptions = {
+    label: sum.splits > 1 ? `${product.name} parts` : product.name,
+    workgroupSize: [invocationsOf(tile), 1, 1],
+    workgroups: grid.workgroups,
+    flops: 2 * batch * rows * columns * depth,
+    bytes: 4 * batch * (rows * depth + columns * depth + rows * columns),
+  };
+  writer.kernel(options, (kernel) => {
+    const { main } = kernel;
+    const id = beginGroup(main, grid, groups);
+    const index = splitIndex(main, id, [batch, sum.splits, rowTiles, columnTiles]);
+    const [image, split, rowTile, columnTile] = index as [string, string, string, string];
+    const put = putFunction(kernel, product, partials);
+    const from = sum.splits === 1 ? '0' : main.let(`${split} * ${sum.step}`);
+    const to = sum.splits === 1 ? String(sum.length) : main.let(`min(${from} + ${sum.step}, ${sum.length})`);
+    const multiplication: Multiplication = {
+      kernel,
+      tile,
+      shape,
+      a: product.a(kernel),
+      b: product.b(kernel),
+      batch: image,
+      row: main.let(`${rowTile} * ${tile.rows}`),
+      column: main.let(`${columnTile} * ${tile.columns}`),
+      taps: product.taps ?? 1,
+      depth: depth / (product.taps ?? 1),
+      begin: from,
+      end: to,
+      store: (scope, storedRows, vectors, columnOf) =>
+        storeAll(scope, put, { image, split, storedRows, vectors, columnOf }),
+    };
+    (tile.kind === 'tile' ? writeTile : writeDirect)(multiplication);
+  });
+  if (partials !== undefined) addParts(writer, product, partials, sum.splits);
+}
+
+interface Sum {
+  readonly splits: number;
+  /** Taps or terms in all, and in one split. */
+  readonly length: number;
+  readonly step: number;
+}
+
+/** Whole taps where there are several, otherwise a multiple of what is read at a time. */
+function splitSum({ shape, taps = 1 }: Product, { splits, depth }: Tile): Sum {
+  const length = taps > 1 ? taps : shape.depth;
+  const unit = taps > 1 ? 1 : Math.max(depth, 4);
+  const step = Math.max(1, Math.ceil(length / splits / unit)) * unit;
+  return { splits: Math.max(1, Math.ceil(length / step)), length, step };
+}
+
+interface Put {
+  readonly name: string;
+  /** Its text is short: it may be written out for every result. */
+  readonly short: boolean;
+}
+
+/** A function that stores one result, or a part of it, when it is inside of the product. */
+function putFunction(kernel: KernelBuilder, product: Product, partials: number | undefined): Put {
+  const { batch, rows, columns } = product.shape;
+  const scope = kernel.block();
+  const inside = kernel.block(scope);
+  if (partials === undefined) {
+    product.store(kernel, inside, { batch: 'image', row: 'row', column: 'column' }, 'result');
+  } else {
+    const offset = inside.let(`((split * ${batch} + image) * ${rows} + row) * ${columns} + column`);
+    kernel.write(inside, partials, Position.at([sizeOf([batch, rows, columns])], offset), 'result');
+  }
+  const text = inside.text();
+  const name = kernel.name('put');
+  kernel.declare(
+    `fn ${name}(image: i32, split: i32, row: i32, column: i32, result: f32) {\n` +
+      `if (row < ${rows} && column < ${columns}) {\n${text}}\n}`,
+  );
+  return { name, short: text.split('\n').length < 8 };
+}
+
+interface Stored {
+  readonly image: string;
+  readonly split: string;
+  readonly storedRows: readonly string[];
+  readonly vectors: readonly (readonly string[])[];
+  readonly columnOf: (g: number, q: string) => string;
+}
+
+/** What follows a product (an activation) may be long: then one copy per vector in a loop, not one per number. */
+function storeAll(scope: Scope, put: Put, { image, split, storedRows, vectors, columnOf }: Stored): void {
+  const call = (i: number, g: number, q: string): string =>
+    `${put.name}(${image}, ${split}, ${storedRows[i]}, ${columnOf(g, q)}, ${vectors[i]![g]}[${q}]);`;
+  const quarter = (q: string): void =>
+    vectors.forEach((groups, i) => {
+      groups.forEach((_, g) => {
+        scope.line(call(i, g, q));
+      });
+    });
+  if (put.short) {
+    for (const q of ['0', '1', '2', '3']) quarter(q);
+    return;
+  }
+  scope.line('for (var q = 0; q < 4; q++) {');
+  quarter('q');
+  scope.line('}');
+}
+
+const lanesOfAddition = 64;
+
+/** Adds the parts of each result from the first to the last. */
+function addParts(writer: TemplateWriter, product: Product, partials: number, splits: number): void {
+  const { batch, rows, columns } = product.shape;
+  const size = batch * rows * columns;
+  const grid = flatDispatch(Math.ceil(size / lanesOfAddition));
+  const options: KernelOptions = {
+    label: `${product.name} sum`,
+    workgroupSize: [lanesOfAddition, 1, 1],
+    workgroups: grid.workgroups,
+    flops: size * splits,
+    bytes: 4 * size * (splits + 1),
+  };
+  writer.kernel(options, (kernel) => {
+    const { main } = kernel;
+    main.line(`let at = ${grid.index} * ${lanesOfAddition} + i32(lane);`);
+    main.line(`if (at >= ${size}) { return; }`);
+    const parts = kernel.buffer(partials)!;
+    main.line(`var total = ${parts}[at];`);
+    main.line(`for (var part = 1; part < ${splits}; part++) { total += ${parts}[part * ${size} + at]; }`);
+    const index = splitIndex(main, 'at', [batch, rows, columns]);
+    const [image, row, column] = index as [string, string, string];
+    product.store(kernel, main, { batch: image, row, column }, 'total');
+  });
+}
+
+/** A name for the number of the workgroup, after those beyond `count` have left. */
+export function beginGroup(scope: Scope, grid: FlatDispatch, count: number): string {
+  const id = scope.let(grid.index);
+  const [x, y] = grid.workgroups;
+  if (x * y > count) scope.line(`if (${id} >= ${count}) { return; }`);
+  return id;
+}
+
+/** Names for the coordinates of `index` in a box of these sizes, the last one running fastest. */
+export function splitIndex(scope: Scope, index: string, sizes: readonly number[]): string[] {
+  const names = sizes.map(() => '0');
+  let rest = index;
+  const first = sizes.findIndex((size) => size > 1);
+  for (let axis = sizes.length - 1; axis >= 0; axis--) {
+    const size = sizes[axis]!;
+    if (size === 1) continue;
+    names[axis] = scope.let(axis === first ? rest : `${rest} % ${size}`);
+    if (axis > first) rest = scope.let(`${rest} / ${size}`);
+  }
+  return names;
+}

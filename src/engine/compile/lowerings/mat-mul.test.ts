@@ -1,0 +1,159 @@
+import '@tensorflow/tfjs-backend-cpu';
+import { beforeAll, describe, expect, it } from 'vitest';
+import * as ops from '../../ops/index.ts';
+import { expectSameAsCpu, normal } from '../../testing/compiled.ts';
+import { openTestGpu } from '../../testing/run-plan.ts';
+import * as tf from '../../tf.ts';
+import {
+  chooseTile,
+  invocationsOf,
+  parseTile,
+  productKey,
+  tileCandidates,
+  tileName,
+  workgroupBytes,
+} from './mat-mul-tiles.ts';
+
+const gpu = await openTestGpu();
+
+beforeAll(async () => {
+  await tf.setBackend('cpu');
+});
+
+/** Both kinds of adapter; the tests run on whichever is there. */
+const kinds = [
+  { kind: 'blocks in workgroup memory', options: { software: false } },
+  { kind: 'registers alone', options: { software: true } },
+];
+
+describe.skipIf(!gpu).each(kinds)('products with $kind', ({ options }) => {
+  const compare = (
+    fn: (inputs: Readonly<Record<string, tf.Tensor>>) => Record<string, tf.Tensor>,
+    inputs: Readonly<Record<string, tf.Tensor>>,
+  ) => expectSameAsCpu(gpu!, fn, inputs, 4e-6, options);
+
+  it.each([
+    [17, 65, 33],
+    [37, 64, 36],
+  ])('%i × %i × %i, all four transpositions', async (rows, depth, columns) => {
+    const inputs = {
+      a: normal([rows, depth], 1),
+      at: normal([depth, rows], 2),
+      b: normal([depth, columns], 3),
+      bt: normal([columns, depth], 4),
+    };
+    await compare(
+      ({ a, at, b, bt }) => ({
+        nn: tf.matMul(a!, b!),
+        tn: tf.matMul(at!, b!, true, false),
+        nt: tf.matMul(a!, bt!, false, true),
+        tt: tf.matMul(at!, bt!, true, true),
+      }),
+      inputs,
+    );
+  });
+
+  it.each([
+    [1, 1, 1],
+    [70, 12, 1],
+    [1, 70, 36],
+    [8, 100, 130],
+  ])('%i × %i × %i', async (rows, depth, columns) => {
+    await compare(({ a, b }) => ({ y: tf.matMul(a!, b!) }), {
+      a: normal([rows, depth], 1),
+      b: normal([depth, columns], 3),
+    });
+  });
+
+  it('batches: one by one, broadcast, one for all', async () => {
+    await compare(
+      ({ a, b, c, d }) => ({
+        each: tf.matMul(a!, b!),
+        spread: tf.matMul(a!, c!),
+        all: tf.matMul(a!, d!),
+      }),
+      { a: normal([2, 3, 7, 12]), b: normal([2, 3, 12, 9]), c: normal([1, 3, 12, 5]), d: normal([12, 8]) },
+    );
+  });
+
+  it('reads views and writes what follows', async () => {
+    const plan = await compare(
+      ({ x, w, b, r }) => {
+        const heads = tf.transpose(tf.reshape(x!, [2, 9, 3, 4]), [0, 2, 1, 3]);
+        const scores = tf.matMul(heads, heads, false, true);
+        const y = tf.add(ops.gelu(tf.add(tf.matMul(tf.slice(x!, [0, 1, 0], [2, 8, 12]), w!), b!)), r!);
+        return { scores: tf.mul(scores, 0.5), y };
+      },
+      { x: normal([2, 9, 12]), w: normal([2, 12, 10]), b: normal([10]), r: normal([2, 8, 10]) },
+    );
+    expect(plan.kernels.filter(({ flops }) => flops > 1000).length).toBeGreaterThanOrEqual(2);
+  });
+
+  it('linear layers, forward and backward, take one kernel a product', async () => {
+    const plan = await compare(
+      ({ x, w, b, dy }) => {
+        const layer = (...[input, weight, bias]: tf.Tensor[]): tf.Tensor =>
+          ops.linear(input!, weight!, bias!);
+        const [dx, dw, db] = tf.grads(layer)([x!, w!, b!], dy!);
+        return { y: layer(x!, w!, b!), dx: dx!, dw: dw!, db: db! };
+      },
+      { x: normal([2, 5, 24]), w: normal([20, 24]), b: normal([20]), dy: normal([2, 5, 20]) },
+    );
+    expect(plan.kernels.length).toBeLessThanOrEqual(5);
+  });
+
+  it('splits long sums and adds the parts', async () => {
+    const plan = await compare(({ a, b }) => ({ y: tf.add(tf.matMul(a!, b!, true, false), 1) }), {
+      a: tf.mul(normal([9001, 6], 1), 0.02),
+      b: normal([9001, 10], 2),
+    });
+    expect(plan.kernels.some(({ label }) => label.includes('sum'))).toBe(true);
+  });
+});
+
+describe.skipIf(!gpu)('a tile that was measured', () => {
+  const shape = { batch: 2, rows: 67, columns: 70, depth: 44 };
+  it.each(['tile 128x64x16/8x4', 'tile 32x32x16/2x4/3', 'direct 32x8x4/4x8/2'])('%s', async (name) => {
+    const tuning = new Map(['nn', 'nt', 'tn'].map((way) => [productKey(`MatMul/${way}`, shape), name]));
+    const plan = await expectSameAsCpu(
+      gpu!,
+      ({ a, b, at, bt }) => ({
+        nn: tf.matMul(a!, b!),
+        nt: tf.matMul(a!, bt!, false, true),
+        tn: tf.matMul(at!, b!, true, false),
+      }),
+      { a: normal([2, 67, 44]), b: normal([2, 44, 70]), at: normal([2, 44, 67]), bt: normal([2, 70, 44]) },
+      4e-6,
+      { tuning },
+    );
+    const { rows, columns, splits } = parseTile(name)!;
+    const groups = 2 * splits * Math.ceil(67 / rows) * Math.ceil(70 / columns);
+    expect(plan.kernels[0]!.workgroups).toEqual([groups, 1, 1]);
+  });
+});
+
+describe('tiles', () => {
+  const gpuTarget = { software: false, workgroupStorage: 16384, invocations: 256 };
+  it('stay within the limits of the adapter', () => {
+    for (const target of [gpuTarget, { ...gpuTarget, invocations: 128 }, { ...gpuTarget, software: true }]) {
+      for (const tile of tileCandidates({ batch: 1, rows: 1000, columns: 1000, depth: 100 }, target)) {
+        expect(workgroupBytes(tile)).toBeLessThanOrEqual(16384);
+        expect(invocationsOf(tile)).toBeLessThanOrEqual(target.invocations);
+        expect(parseTile(tileName(tile))).toEqual(tile);
+      }
+    }
+  });
+
+  it('are large for large products, and split where there are few results', () => {
+    const large = chooseTile({ batch: 1, rows: 4096, columns: 4096, depth: 1024 }, gpuTarget);
+    expect([large.rows * large.columns, large.splits]).toEqual([128 * 128, 1]);
+    const gradient = chooseTile({ batch: 1, rows: 64, columns: 64, depth: 50176 }, gpuTarget);
+    expect(gradient.splits).toBeGreaterThan(8);
+    const few = chooseTile({ batch: 1, rows: 4, columns: 1000, depth: 768 }, gpuTarget);
+    expect(few.rows).toBeLessThanOrEqual(32);
+  });
+
+  it('are refused by a name that is none', () => {
+    expect(parseTile('128x128')).toBeUndefined();
+  });
+});
