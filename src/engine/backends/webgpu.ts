@@ -16,6 +16,7 @@ export async function openWebgpu(access: GpuAccess, adapter: GPUAdapter): Promis
   const backend = new SlicedWebgpuBackend(device, adapter.info);
   const buffers = backend.bufferManager;
   refuseTooLarge(buffers, device);
+  gpu.memory.onShortage(() => trim(buffers));
   // Small operations on values that were just written would otherwise run on the CPU, unseen by a recording.
   tf.env().set('WEBGPU_CPU_FORWARD', false);
   tf.registerBackend('webgpu', () => backend as unknown as tf.KernelBackend, 3);

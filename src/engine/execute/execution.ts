@@ -89,7 +89,7 @@ export class Execution {
     { parameters = {} }: PrepareOptions = {},
   ): Promise<Execution> {
     const gpu = gpuOf(device);
-    const layout = planMemory(plan, gpu.memory.largest);
+    const layout = planMemory(plan, gpu.memory.largestBuffer);
     const compiling = compileKernels(gpu, plan.kernels);
     // Awaited below, unless the memory does not suffice.
     compiling.catch(() => {});

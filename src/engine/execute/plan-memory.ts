@@ -26,6 +26,9 @@ export class PlanMemory {
     given: Readonly<Record<string, ParameterSource>>,
   ) {
     this.pool = MemoryPool.of(gpu);
+    for (const { bindings, label } of plan.kernels)
+      for (const { value } of bindings)
+        gpu.memory.checkBinding(`a value of kernel "${label}"`, layout.bytes.get(value)!);
     this.parameters = new Parameters(gpu, plan, layout, given);
     try {
       this.pool.reserve(this, layout.packed.slabs);

@@ -1,7 +1,7 @@
 /**
  * Memory that prepared plans of one device share: slabs for what is alive only within a run, and arenas of equal
- * layout. Runs follow one another on the queue, so the next may use the same bytes. A plan that needs larger
- * slabs gets them; `version` tells the others that their bind groups point at buffers that are gone.
+ * layout. Runs follow one another on the queue, so the next may use the same bytes. Slabs are as large as the
+ * largest plan needs; when that changes `version` tells all that their bind groups point at buffers that are gone.
  */
 import type { Gpu } from '../backends/gpu.ts';
 
@@ -19,7 +19,8 @@ export class MemoryPool {
   version = 0;
   /** A run between two of its submissions: what lies in the slabs is still needed. */
   private running: object | undefined;
-  private readonly slabs: GPUBuffer[] = [];
+  private readonly slabs: (GPUBuffer | undefined)[] = [];
+  private readonly retired: GPUBuffer[] = [];
   private readonly users = new Map<object, readonly number[]>();
   private readonly arenas = new Map<string, SharedArena>();
 
@@ -38,33 +39,45 @@ export class MemoryPool {
     return this.slabs[index]!;
   }
 
-  /** Makes slabs of at least these bytes available until `release`. Nothing changes when it throws. */
+  /** Makes slabs of at least these bytes available until `release`. Nothing has changed when it throws. */
   reserve(user: object, bytes: readonly number[]): void {
-    const larger: { index: number; buffer: GPUBuffer }[] = [];
+    this.users.set(user, bytes);
     try {
-      bytes.forEach((needed, index) => {
-        const slab = this.slabs[index];
-        if (slab && slab.size >= needed) return;
-        larger.push({ index, buffer: this.gpu.memory.allocate('activations', needed, storageUsage()) });
-      });
+      this.resize();
     } catch (error) {
-      for (const { buffer } of larger) this.gpu.memory.free(buffer);
+      this.release(user);
       throw error;
     }
-    for (const { index, buffer } of larger) {
-      const before = this.slabs[index];
-      if (before) this.gpu.memory.free(before);
-      this.slabs[index] = buffer;
-    }
-    if (larger.length > 0) this.version++;
-    this.users.set(user, bytes);
   }
 
   /** Gives back what nobody else needs. */
   release(user: object): void {
-    this.users.delete(user);
-    const needed = Math.max(0, ...[...this.users.values()].map(({ length }) => length));
-    for (const slab of this.slabs.splice(needed)) this.gpu.memory.free(slab);
+    if (this.users.delete(user)) this.resize();
+  }
+
+  /** Each slab as large as its largest user needs it. */
+  private resize(): void {
+    const needed: number[] = [];
+    for (const bytes of this.users.values())
+      bytes.forEach((its, index) => {
+        needed[index] = Math.max(needed[index] ?? 0, its);
+      });
+    const changed = [...needed.keys()].filter((index) => this.slabs[index]?.size !== needed[index]);
+    // Before others are made: there may not be room for both.
+    for (const slab of this.slabs.splice(needed.length)) this.retire(slab);
+    for (const index of changed) {
+      this.retire(this.slabs[index]);
+      this.slabs[index] = undefined;
+    }
+    if (changed.length > 0) this.version++;
+    for (const index of changed)
+      this.slabs[index] = this.gpu.memory.allocate('activations', needed[index]!, storageUsage());
+  }
+
+  /** What lies in a slab has no meaning between runs; during one it is kept until that ends. */
+  private retire(slab: GPUBuffer | undefined): void {
+    if (slab && this.running) this.retired.push(slab);
+    else if (slab) this.gpu.memory.free(slab);
   }
 
   /** A zeroed buffer, the same for the same key. */
@@ -92,6 +105,8 @@ export class MemoryPool {
   }
 
   end(run: object): void {
-    if (this.running === run) this.running = undefined;
+    if (this.running !== run) return;
+    this.running = undefined;
+    for (const slab of this.retired.splice(0)) this.gpu.memory.free(slab);
   }
 }

@@ -33,13 +33,13 @@ describe.skipIf(!gpu)('tune', () => {
   afterAll(async () => {
     if (before === undefined) delete process.env.XDG_CACHE_HOME;
     else process.env.XDG_CACHE_HOME = before;
-    await rm(folder, { recursive: true });
+    await rm(folder, { recursive: true, maxRetries: 5 });
   });
 
   const record = () =>
-    recordGraph(({ a, b }) => ({ y: tf.relu(tf.matMul(a!, b!)), z: tf.matMul(b!, a!) }), {
-      a: tf.zeros([48, 64]),
-      b: tf.zeros([64, 48]),
+    recordGraph(({ a, b }) => ({ y: tf.relu(tf.matMul(a!, b!)) }), {
+      a: tf.zeros([16, 8]),
+      b: tf.zeros([8, 16]),
     });
 
   it('measures, keeps what it found for the machine, and gives it to the planner', async () => {
@@ -49,7 +49,7 @@ describe.skipIf(!gpu)('tune', () => {
     expect(gpu!.memory.bytes).toBe(bytes);
     const choices = TuningStore.of(gpu!).choices();
     const keys = Object.keys(choices);
-    expect(keys).toHaveLength(2);
+    expect(keys).toHaveLength(1);
     for (const key of keys) {
       expect(tuningCandidates(key, planTarget(gpu!)).slice(0, 2)).toContain(choices[key]);
     }
@@ -70,12 +70,12 @@ describe.skipIf(!gpu)('tune', () => {
     try {
       const store = TuningStore.of(resumed);
       const options = planTarget(resumed);
-      const lookedUp = Object.keys(TuningStore.of(gpu!).choices());
-      // The last candidate, which no search that tries two would take; the other key had its default.
-      const form = tuningCandidates(lookedUp[0]!, options).at(-1)!;
-      store.adopt({ [lookedUp[0]!]: form, [lookedUp[1]!]: '' });
+      const key = Object.keys(TuningStore.of(gpu!).choices())[0]!;
+      // The last candidate, which no search that tries two would take.
+      const adopted = { [key]: tuningCandidates(key, options).at(-1)! };
+      store.adopt(adopted);
       await tune(resumed, graph, { software: true });
-      expect(store.choices()).toEqual({ [lookedUp[0]!]: form, [lookedUp[1]!]: '' });
+      expect(store.choices()).toEqual(adopted);
       const plain = planGraph(graph, { ...options, tuning: new Map() });
       const tuned = planGraph(graph, options);
       expect(tuned.kernels.map(({ wgsl }) => wgsl)).not.toEqual(plain.kernels.map(({ wgsl }) => wgsl));
@@ -91,7 +91,7 @@ describe.skipIf(!gpu)('tune', () => {
     try {
       planGraph(graph, planTarget(device));
       const choices = TuningStore.of(device).choices();
-      expect(Object.values(choices)).toEqual(['', '']);
+      expect(Object.values(choices)).toEqual(['']);
       await tune(device, graph, { software: true });
       expect(TuningStore.of(device).choices()).toEqual(choices);
     } finally {

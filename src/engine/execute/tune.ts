@@ -116,10 +116,9 @@ async function time(gpu: Gpu, execution: Execution): Promise<number> {
   };
   // The first run pays for what the driver puts off.
   await batch(1);
-  const once = await batch(2);
-  const runs = Math.max(1, Math.min(50, Math.ceil(10 / once)));
-  let best = once;
-  for (let round = 0; round < (once > 50 ? 1 : 3); round++) best = Math.min(best, await batch(runs));
+  let best = await batch(2);
+  const runs = Math.max(1, Math.min(20, Math.ceil(5 / best)));
+  for (let round = 0; round < 3 && best < 50; round++) best = Math.min(best, await batch(runs));
   return best;
 }
 
