@@ -88,6 +88,7 @@ export async function* evaluateModel(
         signal,
       });
       for (const message of setAside) yield stamp({ type: 'warning', code: 'image_set_aside', message });
+      for (const warning of evaluation.warnings) yield stamp({ type: 'warning', ...warning });
       const { metrics, images, ms } = evaluation;
       yield stamp({ type: 'evaluation', split, metrics, ms });
       const result = { split, metrics, images, imagesPerSecond: (1000 * images) / ms, unknownClasses };

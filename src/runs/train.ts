@@ -22,6 +22,7 @@ import { requireTask, type Task } from '../tasks/index.ts';
 import { SystemLog, Tracker } from '../tracking/index.ts';
 import {
   CheckpointStore,
+  EvaluationStep,
   evaluate,
   positionOf,
   settingsOf,
@@ -112,6 +113,7 @@ async function* trainOn(
   yield* stream.tell(dataReady(data));
   const { loaded, warnings } = await prepareModel(recipe, data.classes, signal);
   const loaders: Loader[] = [];
+  let evaluationStep: EvaluationStep | undefined;
   try {
     yield* stream.tell(modelReady(loaded), ...warnings.map((message) => warning('model', message)));
     const task = prepareTask(recipe, loaded, data.splits.train);
@@ -126,6 +128,8 @@ async function* trainOn(
     const trainBatches = trainingLoader(setup, data.splits.train);
     const valBatches = evaluationLoader(setup, data.splits.val);
     loaders.push(trainBatches, valBatches);
+    const forEvaluations = new EvaluationStep(loaded.model, task, device);
+    evaluationStep = forEvaluations;
     const checkpoints = new CheckpointStore(files, folder.checkpoints, await modelCompanions(loaded));
     const live: LiveRun = {
       folder: folder.path,
@@ -152,6 +156,7 @@ async function* trainOn(
           task,
           dataset: data.splits.val,
           batches: valBatches,
+          step: forEvaluations,
           signal: stop,
         }),
       checkpoints,
@@ -172,9 +177,10 @@ async function* trainOn(
       run,
       loaders,
       valBatches,
+      evaluationStep,
       signal,
     });
-    yield* stream.tell(...evaluations.map(evaluationEvent));
+    yield* stream.tell(...evaluations.flatMap(evaluationEvents));
     const metrics: Metrics = Object.assign({}, ...evaluations.map((evaluation) => evaluation.metrics));
     const splits = { ...data.splits };
     yield* stream.tell(
@@ -200,6 +206,7 @@ async function* trainOn(
     );
   } finally {
     for (const loader of loaders) await loader.dispose();
+    evaluationStep?.dispose();
     loaded.model.dispose();
   }
 }
@@ -213,12 +220,13 @@ interface FinalEvaluation {
   readonly run: OpenRun;
   readonly loaders: Loader[];
   readonly valBatches: Loader;
+  readonly evaluationStep: EvaluationStep;
   readonly signal: AbortSignal | undefined;
 }
 
 /** Val, and test where there is one, with the weights that are handed out. */
 async function evaluateAll(request: FinalEvaluation): Promise<SplitEvaluation[]> {
-  const { device, data, loaded, task, setup, run, loaders, valBatches, signal } = request;
+  const { device, data, loaded, task, setup, run, loaders, valBatches, evaluationStep, signal } = request;
   const evaluations: SplitEvaluation[] = [];
   for (const split of ['val', 'test'] as const) {
     const dataset = data.splits[split];
@@ -234,6 +242,7 @@ async function evaluateAll(request: FinalEvaluation): Promise<SplitEvaluation[]>
         task,
         dataset,
         batches,
+        step: evaluationStep,
         classes: loaded.classes,
         predictionsFile: save ? run.folder.file(`predictions/${split}.json`) : undefined,
         signal,
@@ -244,8 +253,9 @@ async function evaluateAll(request: FinalEvaluation): Promise<SplitEvaluation[]>
 }
 
 /** Of the finished run: it belongs to no step of its course. */
-function evaluationEvent({ split, metrics, ms }: SplitEvaluation): RunEventBody {
-  return { type: 'evaluation', split, metrics, ms };
+function evaluationEvents({ split, metrics, ms, warnings }: SplitEvaluation): RunEventBody[] {
+  const told = warnings.map(({ code, message }) => warning(code, message));
+  return [...told, { type: 'evaluation', split, metrics, ms }];
 }
 
 function runStarted({ recipe, folder }: OpenRun, device: Device): RunEventBody {
