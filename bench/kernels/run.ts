@@ -88,7 +88,7 @@ export async function runKernelCase(
       },
       async plain() {
         tf.tidy(() => void kernel.plain(tensors));
-        (tf.backend() as unknown as { submitQueue(): void }).submitQueue();
+        submitPlain();
         return timed();
       },
     });
@@ -105,6 +105,18 @@ export async function runKernelCase(
     execution.dispose();
     tf.dispose(tensors);
   }
+}
+
+/** What TensorFlow.js has encoded and not submitted yet. */
+function submitPlain(): void {
+  const backend = tf.backend() as unknown as {
+    readonly commandEncoder: GPUCommandEncoder | null;
+    endComputePassEncoder(): void;
+    submitQueue(): void;
+  };
+  if (!backend.commandEncoder) return;
+  backend.endComputePassEncoder();
+  backend.submitQueue();
 }
 
 const listOf = (results: tf.Tensor | readonly tf.Tensor[]): readonly tf.Tensor[] =>

@@ -22,6 +22,7 @@
 import type { Batch } from '../../src/data/index.ts';
 import { type Device, lookForGpu, openDevice } from '../../src/engine/index.ts';
 import { GpuMeter } from '../../src/engine/profile/index.ts';
+import type { HostArrays } from '../../src/tasks/index.ts';
 import { type BenchCase, type BenchOptions, type BenchReport, interleaved, median } from '../case.ts';
 import {
   type NetworkName,
@@ -38,7 +39,7 @@ import { jaxContender, jaxName } from './jax.ts';
 import { type Lane, newLane, openLane } from './lane.ts';
 import { eagerName, ocelliContender, ocelliName } from './ocelli.ts';
 import { plainContender, plainName } from './plain.ts';
-import { type TorchContender, torchContender } from './torch.ts';
+import { type TorchContender, type TorchPrecision, torchContender } from './torch.ts';
 
 interface Entrant {
   readonly contender: Contender;
@@ -125,18 +126,25 @@ class StepBench {
       } else report.note(`${jaxName} is left out: it would compile for many minutes`);
     }
     for (const precision of this.options.torch ? (['f32', 'autocast'] as const) : []) {
-      const contender = await torchContender(
-        this.options.torch!,
-        network,
-        weights,
-        batch,
-        own.targets(),
-        precision,
-      );
-      report.note(`${contender.name}: PyTorch ${contender.version}`);
-      const half = precision === 'autocast';
-      await this.admit(contender, { half, comparesSecond: !isDetection && !half });
+      try {
+        await this.admitTorch(this.options.torch!, precision, weights, own.targets());
+      } catch (error) {
+        report.note(`PyTorch, ${precision}, is left out: ${error instanceof Error ? error.message : error}`);
+      }
     }
+  }
+
+  private async admitTorch(
+    python: string,
+    precision: TorchPrecision,
+    weights: NamedWeights,
+    targets: HostArrays,
+  ): Promise<void> {
+    const { network, batch, report } = this;
+    const contender = await torchContender(python, network, weights, batch, targets, precision);
+    report.note(`${contender.name}: PyTorch ${contender.version}`);
+    const half = precision === 'autocast';
+    await this.admit(contender, { half, comparesSecond: network.task !== 'detection' && !half });
   }
 
   private checkComplete(weights: NamedWeights, name: string): void {
@@ -151,6 +159,7 @@ class StepBench {
   ): Promise<void> {
     lane?.enter();
     const first = await measureStep(contender, this.meter);
+    this.report.note(`${contender.name || 'Ocelli'}: first loss ${first.loss}`);
     this.entrants.push({ contender, ...(lane ? { lane } : {}), first, half, comparesSecond });
   }
 
