@@ -1,5 +1,5 @@
 /**
- * TensorFlow.js' WebGPU backend with one thing more: a tensor may be a slice of a larger buffer. Compiled steps
+ * TensorFlow.js' WebGPU backend with two changes. A tensor may be a slice of a larger buffer: compiled steps
  * keep all weights of a kind in one buffer, so that one kernel updates them all; through slices the same
  * memory is what eager code reads (checkpoints, evaluation, export), without a second copy.
  *
@@ -7,6 +7,9 @@
  * it does so are overridden here: binding, reading, copying. Memory of a slice belongs to whoever made it;
  * `external` is TensorFlow.js' own mark for that, and disposing of such a tensor frees nothing. The package's
  * version is pinned because of the members that are used.
+ *
+ * And its matrix product for few results of long sums (`MatMulSplitKProgram`) is never used: with `transposeB` it
+ * gives wrong numbers, and it sums up by atomics, in another order each time.
  */
 import { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
 import * as tf from '../tf.ts';
@@ -34,6 +37,13 @@ interface TensorMemory {
   slice?: { readonly offset: number; readonly size: number } | undefined;
 }
 
+interface WebgpuProgram {
+  readonly shaderKey: string;
+  /** Of matrix products. */
+  readonly transposeA?: boolean;
+  readonly transposeB?: boolean;
+}
+
 interface BackendMembers {
   readonly device: GPUDevice;
   readonly bufferManager: BufferManager;
@@ -46,6 +56,14 @@ interface BackendMembers {
   convertAndCacheOnCPU(id: object, values: tf.backend_util.TypedArray): tf.backend_util.TypedArray;
   makeTensorInfo(shape: number[], dtype: tf.DataType): tf.TensorInfo;
   tensorToBinding(tensor: tf.TensorInfo | null): object | null;
+  disposeData(id: object): boolean;
+  runWebGPUProgram(
+    program: WebgpuProgram,
+    inputs: tf.TensorInfo[],
+    dtype: tf.DataType,
+    uniforms?: object,
+    output?: tf.TensorInfo,
+  ): tf.TensorInfo;
   read(id: object): Promise<tf.backend_util.BackendValues>;
   readSync(id: object): tf.backend_util.BackendValues;
   readToGPU(id: object): tf.GPUData;
@@ -59,6 +77,10 @@ export interface MemoryRange {
 
 // Several of the members are private in TensorFlow.js' types.
 const Base = WebGPUBackend as unknown as new (device: GPUDevice, info: GPUAdapterInfo) => BackendMembers;
+
+/** TensorFlow.js' choice between its matrix products, and the one with small tiles. */
+const programTypeFlag = 'WEBGPU_MATMUL_PROGRAM_TYPE';
+const smallOutputSize = 2;
 
 const tensorUsage = (): number => GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
 
@@ -160,6 +182,30 @@ export class SlicedWebgpuBackend extends Base {
     const info = this.makeTensorInfo(shape, dtype);
     this.tensorMap.get(info.dataId).resource = buffer;
     return { tensorRef: tf.engine().makeTensorFromTensorInfo(info), buffer };
+  }
+
+  override runWebGPUProgram(
+    program: WebgpuProgram,
+    inputs: tf.TensorInfo[],
+    dtype: tf.DataType,
+    uniforms?: object,
+    output?: tf.TensorInfo,
+  ): tf.TensorInfo {
+    if (!program.shaderKey.startsWith('matMulSplitK_'))
+      return super.runWebGPUProgram(program, inputs, dtype, uniforms, output);
+    const [a, b] = inputs as [tf.TensorInfo, tf.TensorInfo];
+    const { transposeA, transposeB } = program;
+    const before = tf.env().get(programTypeFlag)!;
+    tf.env().set(programTypeFlag, smallOutputSize);
+    try {
+      const { kernelFunc } = tf.getKernel('BatchMatMul', 'webgpu')!;
+      const attrs = { transposeA, transposeB };
+      return kernelFunc({ inputs: { a, b }, attrs, backend: this } as never) as tf.TensorInfo;
+    } finally {
+      tf.env().set(programTypeFlag, before);
+      // The zeros that the other program would have added to.
+      if (output) this.disposeData(output.dataId);
+    }
   }
 
   private copyOut(from: GPUBuffer, slice: { offset: number; size: number }, to: GPUBuffer): void {
