@@ -37,7 +37,7 @@ const op: (inputs: Record<'x' | 'seed', tf.Tensor>, attrs: DropoutAttrs) => tf.T
   backward: (dy, { seed }, _, attrs) => ({ x: () => op({ x: dy, seed }, attrs) }),
 });
 
-function lowbias32(value: number): number {
+export function lowbias32(value: number): number {
   let x = value;
   x = Math.imul(x ^ (x >>> 16), 0x7feb352d);
   x = Math.imul(x ^ (x >>> 15), 0x846ca68b);

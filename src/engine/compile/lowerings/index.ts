@@ -6,3 +6,8 @@ import './mat-mul.ts';
 import './optimizer.ts';
 import './reductions.ts';
 import './views.ts';
+import './pooling.ts';
+import './resize.ts';
+import './gather.ts';
+import './sorting.ts';
+import './dropout.ts';

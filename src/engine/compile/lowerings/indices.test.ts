@@ -1,0 +1,131 @@
+/** Sums by index, sorting, running sums, dropout and label losses compiled, against the cpu backend. */
+import '@tensorflow/tfjs';
+import '@tensorflow/tfjs-backend-cpu';
+import { beforeAll, describe, expect, it } from 'vitest';
+import * as ops from '../../ops/index.ts';
+import { expectSameAsCpu, normal } from '../../testing/compiled.ts';
+import { openTestGpu } from '../../testing/run-plan.ts';
+import * as tf from '../../tf.ts';
+
+const gpu = await openTestGpu();
+
+beforeAll(async () => {
+  await tf.setBackend('cpu');
+});
+
+interface LossCase {
+  readonly weight?: number[];
+  readonly labelSmoothing?: number;
+  readonly ignoreIndex?: number;
+}
+const losses: readonly (readonly [name: string, options: LossCase])[] = [
+  ['plain', {}],
+  ['weighted and smoothed', { weight: [1, 0.5, 2, 3, 0.1, 1], labelSmoothing: 0.1 }],
+  ['another ignored label', { ignoreIndex: 2 }],
+];
+
+const image = (): tf.Tensor => normal([2, 7, 9, 3], 5);
+
+describe.skipIf(!gpu)('indices', () => {
+  it('sums segments, in any order and with empty ones; the gradient of gather is one', async () => {
+    await expectSameAsCpu(
+      gpu!,
+      ({ x, ids }) => ({
+        sums: tf.unsortedSegmentSum(x!, ids as tf.Tensor1D, 6),
+        gradient: tf.grad((table: tf.Tensor) => tf.sum(tf.square(tf.gather(table, ids as tf.Tensor1D))))(
+          tf.slice(x!, 0, 6),
+        ),
+      }),
+      { x: normal([8, 3]), ids: tf.tensor1d([0, 1, 5, 5, 2, 0, 3, 0], 'int32') },
+    );
+  });
+
+  it('scatters and gathers by several axes; what falls on one place is added', async () => {
+    await expectSameAsCpu(
+      gpu!,
+      ({ x, at }) => {
+        const spread = tf.scatterND(at!, x!, [4, 5, 2]);
+        return { spread, back: tf.gatherND(spread, at!) };
+      },
+      {
+        x: normal([3, 2]),
+        at: tf.tensor2d(
+          [
+            [0, 1],
+            [3, 4],
+            [0, 1],
+          ],
+          [3, 2],
+          'int32',
+        ),
+      },
+    );
+  });
+
+  it('runs sums in every direction', async () => {
+    await expectSameAsCpu(
+      gpu!,
+      ({ x }) => ({
+        plain: tf.cumsum(x!, 1),
+        exclusive: tf.cumsum(x!, 2, true),
+        reverse: tf.cumsum(x!, 3, false, true),
+        both: tf.cumsum(x!, 0, true, true),
+      }),
+      { x: image() },
+    );
+  });
+
+  it('finds the first of the largest and smallest, and the k largest in order', async () => {
+    await expectSameAsCpu(
+      gpu!,
+      ({ x }) => {
+        const top = tf.topk(x!, 4);
+        return {
+          largest: tf.argMax(x!, 2),
+          smallest: tf.argMin(x!, 0),
+          values: top.values,
+          places: top.indices,
+        };
+      },
+      { x: tf.round(normal([3, 5, 11])) },
+    );
+  });
+
+  it('drops the same elements and samples', async () => {
+    const plan = await expectSameAsCpu(
+      gpu!,
+      ({ x, seed }) => ({
+        elements: ops.dropout(x!, 0.3, seed!, 5),
+        samples: ops.dropPath(x!, 0.5, seed!, 2),
+      }),
+      { x: image(), seed: tf.scalar(-12345, 'int32') },
+      0,
+    );
+    expect(plan.inputs.seed).toBeDefined();
+  });
+
+  it.each(losses)('takes cross entropy from class indices: %s', async (_, { weight, ...options }) => {
+    const loss = (logits: tf.Tensor, labels: tf.Tensor): tf.Tensor =>
+      ops.softmaxCrossEntropy(logits, labels, {
+        ...options,
+        ...(weight ? { weight: tf.tensor1d(weight) } : {}),
+      });
+    const plan = await expectSameAsCpu(
+      gpu!,
+      ({ logits, labels }) => ({
+        loss: loss(logits!, labels!),
+        gradient: tf.grad((x: tf.Tensor) => loss(x, labels!))(logits!),
+      }),
+      {
+        logits: normal([50, 6]),
+        labels: tf.tensor1d(
+          Array.from({ length: 50 }, (_, i) => (i % 7 === 6 ? -100 : i % 7)),
+          'int32',
+        ),
+      },
+    );
+    // The targets as a matrix exist nowhere: only logits, their gradient.
+    const matrices = [...plan.values.values()].filter(({ shape }) => shape.join() === '50,6');
+    expect(matrices.length).toBe(2);
+  });
+});

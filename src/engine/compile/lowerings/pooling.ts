@@ -1,0 +1,242 @@
+/**
+ * Pooling over windows of [B, H, W, C] and its gradients. The gradients gather: a pixel looks at the windows that
+ * it lies in, so each has one writer.
+ *
+ * The gradient of a maximum goes to the first largest pixel of a window, as in torch. Which one that was is not
+ * kept: a pixel below the window's maximum is out at once, and only one that equals it looks at those before it.
+ */
+import {
+  type LoweringNode,
+  registerLowering,
+  type TemplateLowering,
+  type TemplateWriter,
+} from '../lowering.ts';
+import { sizeOf } from '../position.ts';
+import { float } from '../wgsl.ts';
+import { perElement, reader } from './per-element.ts';
+
+type Pair = readonly [height: number, width: number];
+
+interface Windows {
+  readonly kernel: Pair;
+  readonly stride: Pair;
+  /** Above and left of the image; windows may also reach over the other edges. */
+  readonly before: Pair;
+  readonly image: readonly [batch: number, height: number, width: number, channels: number];
+  /** Windows along both axes. */
+  readonly count: Pair;
+}
+
+type Shape4 = Windows['image'];
+
+/** Of our own pooling operations. */
+function ownWindows(node: LoweringNode, image: readonly number[], result: readonly number[]): Windows {
+  const { kernel, stride, padding } = node.attrs as unknown as {
+    readonly kernel: Pair;
+    readonly stride: Pair;
+    readonly padding: readonly [number, number, number, number];
+  };
+  return {
+    kernel,
+    stride,
+    before: [padding[0], padding[2]],
+    image: image as Shape4,
+    count: [result[1]!, result[2]!],
+  };
+}
+
+/** Of TensorFlow.js' kernels, without padding. */
+function plainWindows(
+  node: LoweringNode,
+  image: readonly number[],
+  result: readonly number[],
+): Windows | undefined {
+  const { filterSize, strides, pad } = node.attrs;
+  if (pad !== 'valid') return undefined;
+  const both = (value: unknown): Pair => (typeof value === 'number' ? [value, value] : (value as Pair));
+  return {
+    kernel: both(filterSize),
+    stride: both(strides),
+    before: [0, 0],
+    image: image as Shape4,
+    count: [result[1]!, result[2]!],
+  };
+}
+
+const lowest = '-3.4e38f';
+
+/** A loop over the pixels of window (y, x) that lie in the image: `body` may use `row` and `column`. */
+function overWindow({ kernel, stride, before, image }: Windows, y: string, x: string, body: string): string {
+  const limits = (axis: 0 | 1, at: string): [string, string] => [
+    `max(${at} * ${stride[axis]} - ${before[axis]}, 0)`,
+    `min(${at} * ${stride[axis]} - ${before[axis]} + ${kernel[axis]}, ${image[axis + 1]})`,
+  ];
+  const [firstRow, lastRow] = limits(0, y);
+  const [firstColumn, lastColumn] = limits(1, x);
+  return `for (var row = ${firstRow}; row < ${lastRow}; row++) {
+for (var column = ${firstColumn}; column < ${lastColumn}; column++) {
+${body}
+} }`;
+}
+
+/** A loop over the windows that pixel (y, x) lies in: `body` may use `windowRow` and `windowColumn`. */
+function overWindowsOf(
+  { kernel, stride, before, count }: Windows,
+  y: string,
+  x: string,
+  body: string,
+): string {
+  // Window w covers stride·w − before … + kernel − 1. Sums below are kept above zero: i32 division truncates.
+  const first = (axis: 0 | 1, at: string): string =>
+    `max((${at} + ${before[axis] - kernel[axis] + 1 + kernel[axis] * stride[axis] + stride[axis] - 1}) / ${stride[axis]} - ${kernel[axis]}, 0)`;
+  const last = (axis: 0 | 1, at: string): string =>
+    `min((${at} + ${before[axis]}) / ${stride[axis]}, ${count[axis] - 1})`;
+  return `for (var windowRow = ${first(0, y)}; windowRow <= ${last(0, y)}; windowRow++) {
+for (var windowColumn = ${first(1, x)}; windowColumn <= ${last(1, x)}; windowColumn++) {
+${body}
+} }`;
+}
+
+const template = (build: (writer: TemplateWriter) => void): TemplateLowering => ({
+  kind: 'template',
+  epilogue: true,
+  build,
+});
+
+function pool(node: LoweringNode, windows: Windows | undefined, mean: boolean): TemplateLowering | undefined {
+  if (!windows) return undefined;
+  const x = node.input('x');
+  const shape = node.shapeOf(node.output());
+  const taps = windows.kernel[0] * windows.kernel[1];
+  return template((writer) =>
+    perElement(
+      writer,
+      {
+        label: node.node.kernel,
+        value: node.output(),
+        shape,
+        flops: sizeOf(shape) * taps,
+        bytes: 4 * (sizeOf(shape) + sizeOf(windows.image)),
+      },
+      (kernel, scope, at) => {
+        const read = reader(kernel, x, windows.image);
+        const [b, y, x0, c] = at.axes as [string, string, string, string];
+        const element = `${read}(${b}, row, column, ${c})`;
+        scope.line(`var result = ${mean ? '0.0' : lowest};`);
+        const body = mean ? `result += ${element};` : `result = max(result, ${element});`;
+        scope.line(overWindow(windows, y, x0, body));
+        return mean ? `result * ${float(1 / taps)}` : 'result';
+      },
+    ),
+  );
+}
+
+function maxGradient(
+  node: LoweringNode,
+  windows: Windows | undefined,
+  x: string,
+  y: string,
+): TemplateLowering | undefined {
+  if (!windows) return undefined;
+  const shape = node.shapeOf(node.output());
+  const [, height, width] = windows.image;
+  return template((writer) =>
+    perElement(
+      writer,
+      {
+        label: node.node.kernel,
+        value: node.output(),
+        shape,
+        flops: sizeOf(shape) * windows.kernel[0] * windows.kernel[1],
+        bytes: 4 * (2 * sizeOf(shape) + 2 * sizeOf(node.shapeOf(node.input('dy')))),
+      },
+      (kernel, scope, at) => {
+        const image = reader(kernel, node.input(x), windows.image);
+        const result = node.shapeOf(node.input(y));
+        const [largest, dy] = [
+          reader(kernel, node.input(y), result),
+          reader(kernel, node.input('dy'), result),
+        ];
+        const [b, row, column, c] = at.axes as [string, string, string, string];
+        const there = `${b}, windowRow, windowColumn, ${c}`;
+        // Is there an equal pixel before this one in the window?
+        const earlier = overWindow(
+          windows,
+          'windowRow',
+          'windowColumn',
+          `if (row * ${width} + column < own && ${image}(${b}, row, column, ${c}) == value) { first = false; }`,
+        );
+        scope.line(`let value = ${image}(${b}, ${row}, ${column}, ${c});`);
+        scope.line(`let own = ${row} * ${width} + ${column};`);
+        scope.line('var result = 0.0;');
+        scope.line(
+          overWindowsOf(
+            windows,
+            row,
+            column,
+            `if (value == ${largest}(${there})) {
+var first = true;
+${earlier}
+if (first) { result += ${dy}(${there}); }
+}`,
+          ),
+        );
+        return height * width === 0 ? '0.0' : 'result';
+      },
+    ),
+  );
+}
+
+function averageGradient(node: LoweringNode, windows: Windows | undefined): TemplateLowering | undefined {
+  if (!windows) return undefined;
+  const shape = node.shapeOf(node.output());
+  const taps = windows.kernel[0] * windows.kernel[1];
+  return template((writer) =>
+    perElement(
+      writer,
+      {
+        label: node.node.kernel,
+        value: node.output(),
+        shape,
+        flops: sizeOf(shape) * taps,
+        bytes: 4 * (sizeOf(shape) + sizeOf(node.shapeOf(node.input('dy')))),
+      },
+      (kernel, scope, at) => {
+        const dy = reader(kernel, node.input('dy'), node.shapeOf(node.input('dy')));
+        const [b, row, column, c] = at.axes as [string, string, string, string];
+        scope.line('var result = 0.0;');
+        const body = `result += ${dy}(${b}, windowRow, windowColumn, ${c});`;
+        scope.line(overWindowsOf(windows, row, column, body));
+        return `result * ${float(1 / taps)}`;
+      },
+    ),
+  );
+}
+
+const resultOf = (node: LoweringNode): readonly number[] => node.shapeOf(node.output());
+const inputOf = (node: LoweringNode, name: string): readonly number[] => node.shapeOf(node.input(name));
+
+registerLowering('OcelliMaxPool2d', (node) =>
+  pool(node, ownWindows(node, inputOf(node, 'x'), resultOf(node)), false),
+);
+registerLowering('OcelliAveragePool2d', (node) =>
+  pool(node, ownWindows(node, inputOf(node, 'x'), resultOf(node)), true),
+);
+registerLowering('MaxPool', (node) =>
+  pool(node, plainWindows(node, inputOf(node, 'x'), resultOf(node)), false),
+);
+registerLowering('AvgPool', (node) =>
+  pool(node, plainWindows(node, inputOf(node, 'x'), resultOf(node)), true),
+);
+registerLowering('OcelliMaxPool2dGrad', (node) =>
+  maxGradient(node, ownWindows(node, resultOf(node), inputOf(node, 'dy')), 'x', 'y'),
+);
+registerLowering('MaxPoolGrad', (node) =>
+  maxGradient(node, plainWindows(node, resultOf(node), inputOf(node, 'dy')), 'input', 'output'),
+);
+registerLowering('OcelliAveragePool2dGrad', (node) =>
+  averageGradient(node, ownWindows(node, resultOf(node), inputOf(node, 'dy'))),
+);
+registerLowering('AvgPoolGrad', (node) =>
+  averageGradient(node, plainWindows(node, resultOf(node), inputOf(node, 'dy'))),
+);
