@@ -4,19 +4,21 @@
  *
  * Tolerances are the case's own (`suggested_tolerance`): max|a − b| ≤ rtol · max(max|b| of the tensor, 1e-3 ·
  * the largest of its group), with the README's rule for parameters after Adam steps. On WebGPU up to ten times
- * as much passes; the ratio is printed.
+ * as much passes; the ratio is printed. With `--compiled` every pass is one compiled graph, the optimiser steps are
+ * the kit's own compiled training step, and what can't be compiled fails.
  */
 import { openDevice, tf } from '../../../src/engine/index.ts';
-import {
-  fromPretrained,
-  type LoadedModel,
-  type ModelOutputs,
-  type VisionModel,
-} from '../../../src/models/index.ts';
-import type { Parameter } from '../../../src/nn/index.ts';
+import { fromPretrained, type LoadedModel, type VisionModel } from '../../../src/models/index.ts';
 import type { KindHandler } from '../case.ts';
-import { type CaseTensors, readCaseTensors } from '../model/case-tensors.ts';
-import { ModelChecks } from '../model/checks.ts';
+import { type CaseTensor, type CaseTensors, readCaseTensors } from '../model/case-tensors.ts';
+import { ModelChecks, type OptimizerSettings } from '../model/checks.ts';
+import {
+  CompiledTrainer,
+  type CompilingDevice,
+  compiledForward,
+  compiledLoss,
+  requireCompiling,
+} from '../model/compiled.ts';
 import { lossOf, type StepOutcome } from '../model/loss.ts';
 import { Trainer } from '../model/trainer.ts';
 
@@ -26,19 +28,21 @@ export const model: KindHandler = async (parityCase, report, options) => {
   const expected = await readCaseTensors(parityCase, 'expected.safetensors');
   const checks = new ModelChecks(parityCase, report, expected, device.backend === 'webgpu' ? 10 : 1);
   const load = (): Promise<LoadedModel> => fromPretrained(parityCase.folder);
+  const passes = options.compiled ? compiledPasses(requireCompiling(device)) : eagerPasses;
+  report.equal('compiled', passes.compiled, options.compiled);
 
   const loaded = await load();
   report.equal('load.missing', loaded.report.missing, []);
   report.equal('load.unexpected', loaded.report.unexpected, []);
-  await evaluation(loaded.model, inputs, expected, checks);
-  await scaledWeights(loaded.model, inputs, checks);
+  await evaluation(passes, loaded.model, inputs, expected, checks);
+  await scaledWeights(passes, loaded.model, inputs, checks);
   loaded.model.dispose();
 
-  await withModel(load, checks, (fresh) => training(fresh, inputs, checks));
+  await withModel(load, checks, (fresh) => training(passes, fresh, inputs, checks));
   if (checks.wants('frozenbn.')) {
-    await withModel(load, checks, (fresh) => frozenStatistics(fresh, inputs, checks));
+    await withModel(load, checks, (fresh) => frozenStatistics(passes, fresh, inputs, checks));
   }
-  await withModel(load, checks, (fresh) => optimizerSteps(fresh, inputs, checks));
+  await withModel(load, checks, (fresh) => optimizerSteps(passes, fresh, inputs, checks));
 };
 
 async function withModel(
@@ -53,47 +57,91 @@ async function withModel(
   loaded.model.dispose();
 }
 
-/** Values to the host, and their tensors freed. */
-async function readAll(
-  outputs: ModelOutputs,
-): Promise<Map<string, { shape: readonly number[]; data: Float32Array }>> {
-  const values = new Map<string, { shape: readonly number[]; data: Float32Array }>();
-  for (const [name, tensor] of Object.entries(outputs)) {
+/** How a case's passes are computed. */
+interface Passes {
+  readonly compiled: boolean;
+  forward(model: VisionModel, inputs: CaseTensors, prefix?: string): Promise<Map<string, CaseTensor>>;
+  /** Running statistics come with it where `statistics` is not false. */
+  loss(
+    loaded: LoadedModel,
+    inputs: CaseTensors,
+    context: { readonly batchStatistics?: boolean },
+  ): Promise<StepOutcome & { readonly buffers: ReadonlyMap<string, CaseTensor> }>;
+  trainer(
+    loaded: LoadedModel,
+    inputs: CaseTensors,
+    settings: OptimizerSettings,
+  ): Pick<Trainer, 'step' | 'dispose'>;
+}
+
+const compiledPasses = (device: CompilingDevice): Passes => ({
+  compiled: true,
+  forward: (model, inputs, prefix) => compiledForward(device, model, inputs, prefix),
+  loss: (loaded, inputs, context) => compiledLoss(device, loaded, inputs, context),
+  trainer: (loaded, inputs, settings) => new CompiledTrainer(device, loaded, inputs, settings),
+});
+
+const eagerPasses: Passes = {
+  compiled: false,
+  async forward(model, inputs, prefix) {
+    const outputs = tf.tidy(() => ({
+      ...model.forward(inputs.modelInputs(prefix), { training: false, outputHiddenStates: true }),
+    }));
+    const values = await readAll(Object.entries(outputs));
+    tf.dispose(Object.values(outputs));
+    return values;
+  },
+  async loss(loaded, inputs, context) {
+    const names = new Map([...loaded.model.buffers()].map(([name, buffer]) => [buffer, name]));
+    const statistics = new Map<string, tf.Tensor>();
+    const outcome = await lossOf(loaded, inputs, {
+      ...context,
+      updateBuffer: (buffer, value) => void statistics.set(names.get(buffer)!, tf.keep(value)),
+    });
+    const buffers = await readAll(statistics);
+    tf.dispose([...statistics.values()]);
+    return { ...outcome, buffers };
+  },
+  trainer: (loaded, inputs, settings) => new Trainer(loaded, inputs, settings),
+};
+
+async function readAll(tensors: Iterable<readonly [string, tf.Tensor]>): Promise<Map<string, CaseTensor>> {
+  const values = new Map<string, CaseTensor>();
+  for (const [name, tensor] of tensors) {
     values.set(name, { shape: tensor.shape, data: Float32Array.from(await tensor.data()) });
   }
-  tf.dispose(Object.values(outputs));
   return values;
 }
 
-function forward(model: VisionModel, inputs: CaseTensors, prefix = ''): ModelOutputs {
-  return tf.tidy(() => ({
-    ...model.forward(inputs.modelInputs(prefix), { training: false, outputHiddenStates: true }),
-  }));
-}
-
 async function evaluation(
+  passes: Passes,
   model: VisionModel,
   inputs: CaseTensors,
   expected: CaseTensors,
   checks: ModelChecks,
 ): Promise<void> {
-  for (const [name, value] of await readAll(forward(model, inputs)))
+  for (const [name, value] of await passes.forward(model, inputs))
     checks.compare(`eval.${name}`, value, 'outputs');
   if (!expected.names.some((name) => name.startsWith('eval.interp.'))) return;
-  for (const [name, value] of await readAll(forward(model, inputs, 'interp.'))) {
+  for (const [name, value] of await passes.forward(model, inputs, 'interp.')) {
     checks.compare(`eval.interp.${name}`, value, 'outputs');
   }
 }
 
 /** All weights times 0.03: a wrong epsilon in a norm shows. */
-async function scaledWeights(model: VisionModel, inputs: CaseTensors, checks: ModelChecks): Promise<void> {
+async function scaledWeights(
+  passes: Passes,
+  model: VisionModel,
+  inputs: CaseTensors,
+  checks: ModelChecks,
+): Promise<void> {
   if (!checks.wants('epsprobe.')) return;
   for (const [, tensor] of model.tensors()) {
     if (tensor.dtype !== 'F32') continue;
     const values = await tensor.value.data();
     tensor.set(Float32Array.from(values, (value) => Math.fround(value * Math.fround(0.03))));
   }
-  const outputs = await readAll(forward(model, inputs));
+  const outputs = await passes.forward(model, inputs);
   for (const [name, value] of outputs) checks.compare(`epsprobe.${name}`, value, 'epsprobe');
   if (!outputs.has('last_hidden_state')) {
     const states = [...outputs.keys()].filter((name) => name.startsWith('hidden_states.'));
@@ -103,11 +151,13 @@ async function scaledWeights(model: VisionModel, inputs: CaseTensors, checks: Mo
 }
 
 /** One forward and backward pass while training. */
-async function training(loaded: LoadedModel, inputs: CaseTensors, checks: ModelChecks): Promise<void> {
-  const buffers = new Map<Parameter, tf.Tensor>();
-  const outcome = await lossOf(loaded, inputs, {
-    updateBuffer: (buffer, value) => void buffers.set(buffer, tf.keep(value)),
-  });
+async function training(
+  passes: Passes,
+  loaded: LoadedModel,
+  inputs: CaseTensors,
+  checks: ModelChecks,
+): Promise<void> {
+  const outcome = await passes.loss(loaded, inputs, {});
   checks.compareNumber('train.loss', outcome.loss, 'loss');
   for (const [name, value] of outcome.parts) checks.compareNumber(`train.loss_dict.${name}`, value, 'loss');
   for (const [name, value] of outcome.outputs) checks.compare(`train.${name}`, value, 'train_outputs');
@@ -117,13 +167,7 @@ async function training(loaded: LoadedModel, inputs: CaseTensors, checks: ModelC
     checks.compareExactly(`match.${layer}.${image}.tgt`, target);
   }
   compareGradients('grad.', outcome, checks);
-  for (const [name, buffer] of loaded.model.buffers()) {
-    const value = buffers.get(buffer);
-    if (!value) continue;
-    const read = { shape: buffer.shape, data: Float32Array.from(await value.data()) };
-    checks.compare(`bn_after1.${name}`, read, 'bn_after1');
-    value.dispose();
-  }
+  for (const [name, value] of outcome.buffers) checks.compare(`bn_after1.${name}`, value, 'bn_after1');
 }
 
 function compareGradients(prefix: string, { gradients }: StepOutcome, checks: ModelChecks): void {
@@ -131,19 +175,25 @@ function compareGradients(prefix: string, { gradients }: StepOutcome, checks: Mo
 }
 
 async function frozenStatistics(
+  passes: Passes,
   loaded: LoadedModel,
   inputs: CaseTensors,
   checks: ModelChecks,
 ): Promise<void> {
-  const outcome = await lossOf(loaded, inputs, { batchStatistics: false });
+  const outcome = await passes.loss(loaded, inputs, { batchStatistics: false });
   checks.compareNumber('frozenbn.loss', outcome.loss, 'loss');
   for (const [name, value] of outcome.outputs) checks.compare(`frozenbn.${name}`, value, 'train_outputs');
   compareGradients('frozenbn.grad.', outcome, checks);
 }
 
-async function optimizerSteps(loaded: LoadedModel, inputs: CaseTensors, checks: ModelChecks): Promise<void> {
+async function optimizerSteps(
+  passes: Passes,
+  loaded: LoadedModel,
+  inputs: CaseTensors,
+  checks: ModelChecks,
+): Promise<void> {
   const { model } = loaded;
-  const trainer = new Trainer(loaded, inputs, checks.optimizer);
+  const trainer = passes.trainer(loaded, inputs, checks.optimizer);
   const losses: number[] = [];
   const norms: number[] = [];
   for (let step = 1; step <= checks.optimizer.steps; step++) {
@@ -168,7 +218,7 @@ async function optimizerSteps(loaded: LoadedModel, inputs: CaseTensors, checks: 
     const value = { shape: buffer.shape, data: Float32Array.from(await buffer.value.data()) };
     checks.compare(check, value, `bn_after${checks.optimizer.steps}`);
   }
-  const { loss } = await lossOf(loaded, inputs, {});
+  const { loss } = await passes.loss(loaded, inputs, {});
   checks.compareNumber(`loss_after${checks.optimizer.steps}`, loss, 'steps');
   trainer.dispose();
 }

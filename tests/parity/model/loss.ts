@@ -72,8 +72,8 @@ export async function differentiate(
   using tape = new Tape();
   const outputs = model.forward(inputs.modelInputs(), { training: true, ...context });
   const host = await readOutputs(outputs);
-  const computed = lossAndMatches(loaded, outputs, host, inputs);
-  const { total, parts } = computed.loss;
+  const task = caseTask(loaded, inputs);
+  const { total, parts } = task.loss(outputs, upload(task.targets(host)));
   const found = tape.gradients(total, variables);
   const gradients = new Map<string, tf.Tensor>();
   trained.forEach(([name], i) => {
@@ -86,7 +86,7 @@ export async function differentiate(
     loss,
     parts: readParts,
     outputs: new Map(Object.entries(host)),
-    matches: computed.matches,
+    matches: task.matches(host),
     gradients,
   };
 }
@@ -108,30 +108,27 @@ function upload(arrays: HostArrays): Record<string, tf.Tensor> {
   );
 }
 
-interface LossAndMatches {
-  readonly loss: Loss;
-  readonly matches: readonly Match[];
+/** What a case trains, by what it stores as labels. */
+export interface CaseTask {
+  /** Whether the targets need the outputs. */
+  readonly matchesOnHost: boolean;
+  targets(outputs?: HostOutputs): HostArrays;
+  loss(outputs: ModelOutputs, targets: Readonly<Record<string, tf.Tensor>>): Loss;
+  matches(outputs: HostOutputs): readonly Match[];
 }
 
-/** By what the case stores as labels. */
-function lossAndMatches(
-  loaded: LoadedModel,
-  outputs: ModelOutputs,
-  host: HostOutputs,
-  inputs: CaseTensors,
-): LossAndMatches {
+export function caseTask(loaded: LoadedModel, inputs: CaseTensors): CaseTask {
   const labels = inputs.labels();
-  if (labels) return classificationPart(outputs, labels, loaded);
+  if (labels) return classificationCase(labels, loaded);
   const heatmaps = inputs.heatmapTargets();
-  if (heatmaps) return keypointPart(outputs, heatmaps);
-  return detectionPart(outputs, host, inputs.objects(), loaded.config);
+  if (heatmaps) return keypointCase(heatmaps);
+  return detectionCase(inputs.objects(), loaded.config);
 }
 
-function classificationPart(
-  outputs: ModelOutputs,
+function classificationCase(
   labels: readonly (readonly number[])[],
   { classes, config }: LoadedModel,
-): LossAndMatches {
+): CaseTask {
   const multiLabel = config.problem_type === 'multi_label_classification';
   const samples = labels.map((own, index) => ({
     index,
@@ -142,27 +139,32 @@ function classificationPart(
     boxLabels: [],
     labels: own,
   }));
-  const targets = classificationTargets({ samples, count: labels.length }, classes.size, { multiLabel });
-  return { loss: classificationLoss(outputs, upload(targets), { multiLabel }), matches: [] };
+  return {
+    matchesOnHost: false,
+    targets: () => classificationTargets({ samples, count: labels.length }, classes.size, { multiLabel }),
+    loss: (outputs, targets) => classificationLoss(outputs, targets, { multiLabel }),
+    matches: () => [],
+  };
 }
 
-function keypointPart(outputs: ModelOutputs, targets: HostArrays): LossAndMatches {
+function keypointCase(targets: HostArrays): CaseTask {
   const batch = targets.target_weight!.shape[0]!;
   const weight = { shape: [batch], data: new Float32Array(batch).fill(1) };
-  return { loss: heatmapLoss(outputs, upload({ ...targets, weight })), matches: [] };
+  return {
+    matchesOnHost: false,
+    targets: () => ({ ...targets, weight }),
+    loss: heatmapLoss,
+    matches: () => [],
+  };
 }
 
-function detectionPart(
-  outputs: ModelOutputs,
-  host: HostOutputs,
-  labels: readonly DetectionLabels[],
-  config: LoadedModel['config'],
-): LossAndMatches {
+function detectionCase(labels: readonly DetectionLabels[], config: LoadedModel['config']): CaseTask {
   const options = detectionOptions(config);
-  const targets = detectionTargets(host, labels, options.matching);
   return {
-    loss: detectionLoss(outputs, upload(targets), options.loss),
-    matches: matchesOf(host, labels, options.matching),
+    matchesOnHost: true,
+    targets: (outputs) => detectionTargets(outputs!, labels, options.matching),
+    loss: (outputs, targets) => detectionLoss(outputs, targets, options.loss),
+    matches: (outputs) => matchesOf(outputs, labels, options.matching),
   };
 }
 
