@@ -4,7 +4,7 @@
  */
 
 import { replaceKernel } from '../kernels.ts';
-import { conv2dWeightGradient } from '../ops/conv2d.ts';
+import { denseWeightGradient } from '../ops/conv2d-dense.ts';
 import { depthwiseInputGradient, depthwiseWeightGradient } from '../ops/conv2d-depthwise.ts';
 import type { Window } from '../ops/windows.ts';
 import * as tf from '../tf.ts';
@@ -64,7 +64,7 @@ export function registerConvolutionGradients(): void {
     const [kh, kw, input, output] = typed.filterShape;
     const window = windowOf(typed, x.shape, typed.filterShape, false);
     return tf.tidy(() =>
-      tf.transpose(conv2dWeightGradient(dy, x, [output, input, kh, kw], window), [2, 3, 1, 0]),
+      tf.transpose(denseWeightGradient(dy, x, [output, input, kh, kw], window), [2, 3, 1, 0]),
     );
   });
   replaceKernel('DepthwiseConv2dNativeBackpropFilter', 'wasm', ({ inputs, attrs }) => {
