@@ -68,16 +68,11 @@ export function applyTable(
   const plane = height * width;
   const enough = memory !== undefined && memory.length >= 3 * plane;
   const result = enough ? memory.subarray(0, 3 * plane) : new Float32Array(3 * plane);
-  const red = result.subarray(0, plane);
-  const green = result.subarray(plane, 2 * plane);
-  const blue = result.subarray(2 * plane);
-  const redTable = table.subarray(0, 256);
-  const greenTable = table.subarray(256, 512);
-  const blueTable = table.subarray(512, 768);
+  // One array each for reading and writing: six views cost the loop twice the time.
   for (let i = 0, p = 0; i < plane; i++, p += 3) {
-    red[i] = redTable[data[p]!]!;
-    green[i] = greenTable[data[p + 1]!]!;
-    blue[i] = blueTable[data[p + 2]!]!;
+    result[i] = table[data[p]!]!;
+    result[plane + i] = table[256 + data[p + 1]!]!;
+    result[2 * plane + i] = table[512 + data[p + 2]!]!;
   }
   return result;
 }
