@@ -5,6 +5,7 @@
 import type { Graph, GraphDtype, GraphNode } from '../graph/index.ts';
 import { EngineError } from './engine-error.ts';
 import { type Lowering, lowerNode } from './lowering.ts';
+import { sizeOf } from './position.ts';
 import type { PlanValue, StorageType } from './types.ts';
 
 export interface Producer {
@@ -95,3 +96,7 @@ export function aliasOf(
 
 /** The graph values that a node reads, once each. */
 export const inputsOf = (node: GraphNode): number[] => [...new Set(Object.values(node.inputs))];
+
+/** How many elements a value has. */
+export const elementsOf = ({ graph }: Pick<Analysis, 'graph'>, value: number): number =>
+  sizeOf(graph.values[value]!.shape);

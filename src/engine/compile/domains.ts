@@ -2,6 +2,7 @@
  * What a kernel walks over. Reductions give the walk a shape: rows that are combined one by one, or columns.
  */
 import type { Analysis } from './analysis.ts';
+import type { ArenaWalk } from './arenas.ts';
 import type { ReduceLowering } from './lowering.ts';
 import { sizeOf } from './position.ts';
 
@@ -14,6 +15,8 @@ export type Domain =
   | { readonly kind: 'column'; readonly outer: number; readonly rows: number; readonly columns: number }
   /** A structure of its own; `size` elements of its first output may be followed by others. */
   | { readonly kind: 'template'; readonly size: number; readonly epilogue: boolean }
+  /** Equal walks over tensors that lie side by side. */
+  | { readonly kind: 'arena'; readonly walk: ArenaWalk }
   /** Reduced axes between kept ones: nothing joins. */
   | { readonly kind: 'general' };
 
@@ -99,13 +102,10 @@ export const fullSize = (domain: Domain): number => {
       return domain.rows * domain.columns;
     case 'column':
       return domain.outer * domain.rows * domain.columns;
-    case 'general':
-      return 0;
-    default:
+    case 'flat':
+    case 'template':
       return domain.size;
+    default:
+      return 0;
   }
 };
-
-/** Elements of a value. */
-export const elementsOf = ({ graph }: Pick<Analysis, 'graph'>, value: number): number =>
-  sizeOf(graph.values[value]!.shape);

@@ -3,8 +3,9 @@
  * when values pass between them element by element, when no third group stands between them, and when the
  * device can bind what they touch together. Joining saves a trip through memory or a dispatch.
  */
-import type { Analysis } from './analysis.ts';
-import { type Domain, domainOf, elementsOf, fullSize, isCut, placeIn, unify } from './domains.ts';
+import { type Analysis, elementsOf } from './analysis.ts';
+import { type Arena, arenaWalks, updateNodes } from './arenas.ts';
+import { type Domain, domainOf, fullSize, isCut, placeIn, unify } from './domains.ts';
 import type { Placement } from './placement.ts';
 import type { Relation } from './relations.ts';
 
@@ -35,13 +36,18 @@ export class Grouping {
   private readonly groupOf: (Building | undefined)[] = [];
   /** Rooted nodes that read a result of a rooted node. */
   private readonly followers: number[][] = [];
+  private readonly overwriterOf = new Map<number, Building>();
+  private readonly updates: ReadonlySet<number>;
 
+  /** `arenaElements`: how many numbers one buffer may hold. */
   constructor(
     private readonly analysis: Analysis,
     private readonly placement: Placement,
     segments: readonly number[],
     private readonly buffers: number,
+    private readonly arenaElements: number,
   ) {
+    this.updates = updateNodes(analysis);
     placement.rooted.forEach((rooted, node) => {
       if (!rooted) return;
       this.groupOf[node] = { nodes: [node], domain: domainOf(analysis, node), segment: segments[node]! };
@@ -54,17 +60,54 @@ export class Grouping {
     }
   }
 
-  /** The groups in an order in which they can run. */
-  build(): Group[] {
+  /** The groups in an order in which they can run, and the tensors that must lie side by side for them. */
+  build(): { readonly groups: readonly Group[]; readonly arenas: readonly Arena[] } {
     this.joinAlongValues((domain) => domain.kind !== 'column');
     this.joinAlongValues(() => true);
     this.joinSiblings();
-    return this.ordered().map(({ nodes, domain }) => ({
+    const arenas = this.joinUpdates();
+    const groups = this.ordered().map(({ nodes, domain }) => ({
       nodes,
       domain,
       stores: this.stores(nodes),
       reads: this.reads(nodes),
     }));
+    return { groups, arenas };
+  }
+
+  private isUpdate({ nodes }: Building): boolean {
+    return this.updates.has(nodes[0]!);
+  }
+
+  private joinUpdates(): readonly Arena[] {
+    const groups = this.all().filter((group) => group.domain.kind === 'flat' && this.isUpdate(group));
+    const segments = new Map(groups.map((group) => [group.nodes[0]!, group.segment]));
+    const last = Math.max(0, ...segments.values());
+    const { arenas, walks } = arenaWalks(
+      this.analysis,
+      this.placement,
+      groups.filter(({ segment }) => segment === last).map(({ nodes }) => nodes),
+      this.arenaElements,
+    );
+    for (const walk of walks) {
+      const joined: Building = { nodes: [...walk.nodes], domain: { kind: 'arena', walk }, segment: last };
+      for (const node of walk.nodes) this.groupOf[node] = joined;
+      for (const parameter of walk.overwrites) this.overwriterOf.set(parameter, joined);
+    }
+    for (const group of groups) {
+      if (this.groupOf[group.nodes[0]!] === group) this.partWhereTooLarge(group);
+    }
+    return arenas;
+  }
+
+  /** Updates that found no place in an arena are written elsewhere after all. */
+  private partWhereTooLarge({ nodes, domain, segment }: Building): void {
+    if (this.reads(nodes).length + this.stores(nodes).length <= this.buffers) return;
+    for (const node of nodes) this.groupOf[node] = { nodes: [node], domain, segment };
+  }
+
+  private all(): Building[] {
+    return [...new Set(this.groupOf.filter((group) => group !== undefined))];
   }
 
   private joinAlongValues(takes: (domain: Domain) => boolean): void {
@@ -83,7 +126,7 @@ export class Grouping {
 
   /** Groups of the same walk: they read the same, or are small and near. */
   private joinSiblings(): void {
-    const groups = [...new Set(this.groupOf.filter((group) => group !== undefined))];
+    const groups = this.all().filter((group) => !this.isUpdate(group));
     for (const [i, first] of groups.entries()) {
       if (this.groupOf[first.nodes[0]!] !== first || !['row', 'column', 'flat'].includes(first.domain.kind)) {
         continue;
@@ -103,6 +146,7 @@ export class Grouping {
   }
 
   private join(a: Building, b: Building): boolean {
+    if (this.isUpdate(a) !== this.isUpdate(b)) return false;
     if (a.segment !== b.segment || a.nodes.length + b.nodes.length > mostNodes) return false;
     const domain = unify(a.domain, b.domain);
     if (!domain) return false;
@@ -111,7 +155,9 @@ export class Grouping {
     const reductions = nodes.filter((node) => this.analysis.lowerings[node]!.kind === 'reduce');
     if (reductions.length > mostReductions) return false;
     const partial = domain.kind === 'column' || (domain.kind === 'row' && isCut(domain)) ? 1 : 0;
-    if (this.reads(nodes).length + this.stores(nodes).length + partial > this.buffers) return false;
+    // Updates are written where the old numbers are.
+    const written = this.isUpdate(a) ? 0 : this.stores(nodes).length;
+    if (this.reads(nodes).length + written + partial > this.buffers) return false;
     if (this.pathBetween(a, b) || this.pathBetween(b, a)) return false;
     const joined: Building = { nodes, domain, segment: a.segment };
     for (const node of nodes) this.groupOf[node] = joined;
@@ -210,15 +256,21 @@ export class Grouping {
     return this.analysis.producers.get(value)?.node;
   }
 
+  /** Groups that overwrite what this one reads. */
+  private overwriters({ nodes }: Building): Building[] {
+    return this.reads(nodes).flatMap((value) => this.overwriterOf.get(value) ?? []);
+  }
+
   /** By halts first, then as early as possible in the order of the recording. */
   private ordered(): Building[] {
-    const groups = [...new Set(this.groupOf.filter((group) => group !== undefined))];
+    const groups = this.all();
     const waits = new Map<Building, number>();
     const after = new Map<Building, Set<Building>>();
     for (const group of groups) {
       const next = new Set(
         group.nodes.flatMap((node) => this.followers[node]!.map((follower) => this.groupOf[follower]!)),
       );
+      for (const later of this.overwriters(group)) next.add(later);
       next.delete(group);
       after.set(group, next);
       for (const one of next) waits.set(one, (waits.get(one) ?? 0) + 1);

@@ -4,8 +4,8 @@
  * which the planner provides.
  */
 import type { GraphDtype } from '../graph/index.ts';
-import type { Lowering, Scope } from './lowering.ts';
 import { type Position, quadOf, sizeOf } from './position.ts';
+import type { Scope } from './scope.ts';
 import type { PlanBinding, PlanValue, StorageType } from './types.ts';
 import { literal as spell } from './wgsl.ts';
 
@@ -19,8 +19,8 @@ export interface ValueSource {
   aliasOf(value: number): number | undefined;
   /** The one number that a constant consists of. */
   literalOf(value: number): { readonly value: number; readonly dtype: GraphDtype } | undefined;
-  /** For a value that is not in memory: how to compute it, and which output of that node it is. */
-  lowering(value: number): { readonly lowering: Lowering; readonly output: number };
+  /** Writes an element of a value that is not in memory. Undefined when it is no expression. */
+  expression(value: number): ((scope: Scope, at: Position) => string) | undefined;
   /** What is to be written when the kernel has an element of `value`: the value itself and what follows it. */
   storesOf(value: number): readonly number[];
 }
@@ -177,9 +177,9 @@ export class KernelBuilder {
       if (stored.storage === 'u32') return `(${loaded} != 0u)`;
       return stored.storage === 'f16' ? `f32(${loaded})` : loaded;
     }
-    const { lowering, output } = this.source.lowering(value);
-    if (lowering.kind !== 'element') throw new Error(`value ${value} must be in memory: it is no expression`);
-    return lowering.element(scope, at, output);
+    const expression = this.source.expression(value);
+    if (!expression) throw new Error(`value ${value} must be in memory: it is no expression`);
+    return expression(scope, at);
   }
 
   finish(workgroupSize: readonly [number, number, number]): {

@@ -14,7 +14,10 @@
 import type { Graph, GraphAttribute, GraphDtype, GraphNode } from '../graph/index.ts';
 import type { KernelBuilder } from './kernel-builder.ts';
 import type { Position } from './position.ts';
+import type { Scope } from './scope.ts';
 import type { PlanKernel } from './types.ts';
+
+export type { Scope } from './scope.ts';
 
 /** A node with its surroundings, as a lowering sees it. */
 export interface LoweringNode<Attrs = Readonly<Record<string, GraphAttribute>>> {
@@ -29,29 +32,6 @@ export interface LoweringNode<Attrs = Readonly<Record<string, GraphAttribute>>> 
   constantOf(value: number): ArrayLike<number> | undefined;
   /** Id of an output (0). */
   output(index?: number): number;
-}
-
-/** WGSL under construction: a block of statements, and what values are called in it. */
-export interface Scope {
-  /**
-   * An expression for an element of a graph value: f32, i32 or bool by its dtype. It loads from memory, or computes
-   * in place what the planner did not put into memory. `own`: computed here even if it lies in memory.
-   */
-  element(value: number, at: Position, own?: boolean): string;
-  /** Gives an expression a name, so that it is computed once. */
-  let(expression: string): string;
-  line(statement: string): void;
-  /** `otherwise`, or where `condition` holds what `write` computes in a block of its own, only then. */
-  when(
-    condition: string,
-    type: 'f32' | 'i32' | 'bool',
-    otherwise: string,
-    write: (inner: Scope) => string,
-  ): string;
-  /** Module-scope text under a name of its own, a function (`erf`): written once per kernel. */
-  helper(name: string, text: string): void;
-  /** The statements so far. */
-  text(): string;
 }
 
 export interface ElementLowering {
@@ -102,10 +82,22 @@ export interface TemplateWriter {
   readonly software: boolean;
   /** Choices that were measured on this device, by the key that the lowering gives them. */
   readonly tuning: ReadonlyMap<string, string>;
+  /**
+   * The memory of these values in as few pieces as possible: what lies side by side is one piece. Elements between
+   * two values are zero.
+   */
+  ranges(values: readonly number[]): readonly MemoryRange[];
   /** Memory between the kernels of this template. */
   temporary(shape: readonly number[], dtype?: GraphDtype): number;
   /** A kernel that is written by `write` and appended to the plan. */
   kernel(options: KernelOptions, write: (kernel: KernelBuilder) => void): void;
+}
+
+/** `count` elements of a value in memory, from `begin` on. */
+export interface MemoryRange {
+  readonly value: number;
+  readonly begin: number;
+  readonly count: number;
 }
 
 export interface KernelOptions {

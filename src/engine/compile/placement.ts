@@ -3,8 +3,7 @@
  * needs it) and which are expressions that every kernel writes out where it needs them: views always, arithmetic
  * when computing it again costs less than a trip through memory.
  */
-import { type Analysis, inputsOf, reshapedBy } from './analysis.ts';
-import { elementsOf } from './domains.ts';
+import { type Analysis, elementsOf, inputsOf, reshapedBy } from './analysis.ts';
 import { type Leaf, leavesOf } from './relations.ts';
 
 export interface Placement {

@@ -23,8 +23,10 @@ describe('planGraph', () => {
   });
 
   it('lists the kernels that it does not know', async () => {
-    const graph = await recordGraph(({ x }) => ({ y: tf.cumsum(x!) }), { x: tf.ones([3]) });
+    const graph = await recordGraph(({ x }) => ({ y: tf.localResponseNormalization(x as tf.Tensor4D) }), {
+      x: tf.ones([1, 2, 2, 3]),
+    });
     expect(() => planGraph(graph, options)).toThrow(EngineError);
-    expect(() => planGraph(graph, options)).toThrow('Cumsum');
+    expect(() => planGraph(graph, options)).toThrow('LRN');
   });
 });

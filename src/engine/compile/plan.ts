@@ -38,7 +38,13 @@ export function planGraph(recorded: Graph, options: PlanOptions): KernelPlan {
   const analysis = analyse(graph);
   const placement = place(analysis, target.buffers);
   const segments = segmentsOf(graph, halts);
-  const groups = new Grouping(analysis, placement, segments, target.buffers).build();
+  const { groups, arenas } = new Grouping(
+    analysis,
+    placement,
+    segments,
+    target.buffers,
+    bindableElements(options.limits),
+  ).build();
   const given = [
     ...Object.values(graph.inputs),
     ...Object.values(graph.parameters),
@@ -50,17 +56,19 @@ export function planGraph(recorded: Graph, options: PlanOptions): KernelPlan {
     values.set(id, { id, shape, dtype, storage: storageOf(dtype) });
   }
   const context = new EmitContext(analysis, target, values);
+  const laid = new Map(arenas.map((arena) => [arena, context.layOut(arena)]));
   const ends: number[] = [];
   for (const group of groups) {
     const segment = segments[group.nodes[0]!]!;
     while (ends.length < segment) ends.push(context.kernels.length);
-    writeGroup(context, placement, group);
+    writeGroup(context, placement, group, laid);
   }
   while (ends.length < halts.length) ends.push(context.kernels.length);
   const bound = new Set(context.kernels.flatMap(({ bindings }) => bindings.map(({ value }) => value)));
   const named = new Set(
     [graph.inputs, graph.parameters, graph.outputs, graph.updates].flatMap((names) => Object.values(names)),
   );
+  for (const { within } of values.values()) if (within) bound.add(within.value);
   for (const id of values.keys()) if (!bound.has(id) && !named.has(id)) values.delete(id);
   return {
     values,
@@ -72,4 +80,10 @@ export function planGraph(recorded: Graph, options: PlanOptions): KernelPlan {
     updates: graph.updates,
     halts: halts.map(({ reads, writes }, i) => ({ kernel: ends[i]!, reads, writes })),
   };
+}
+
+/** How many numbers of 32 bits a kernel can bind as one buffer. */
+function bindableElements(limits: Readonly<Record<string, number>>): number {
+  const { maxStorageBufferBindingSize = 2 ** 27, maxBufferSize = 2 ** 28 } = limits;
+  return Math.floor(Math.min(maxStorageBufferBindingSize, maxBufferSize) / 4);
 }

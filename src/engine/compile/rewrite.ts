@@ -5,8 +5,11 @@
 import type { Graph, GraphAttribute, GraphDtype, GraphNode, GraphValue } from '../graph/index.ts';
 import { sameShape } from './broadcast.ts';
 
+/** Inputs `0`, `1`, …: Σ x² over the elements of all of them. */
+export const sumOfAllSquares = 'SumOfAllSquares';
+
 export function rewriteGraph(graph: Graph): Graph {
-  return withoutDeadCode(withoutRepetition(withoutCopies(decomposed(graph))));
+  return withoutDeadCode(withJoinedSquares(withoutRepetition(withoutCopies(decomposed(graph)))));
 }
 
 /** Where composite kernels put what they are made of. */
@@ -233,6 +236,21 @@ function withoutRepetition(graph: Graph): Graph {
       same.set(id, known[i]!);
     });
     return [];
+  });
+  return { ...graph, nodes };
+}
+
+/** The sum of many sums of squares, as of all gradients, is one sum over many tensors. */
+function withJoinedSquares(graph: Graph): Graph {
+  const makers = new Map(graph.nodes.flatMap((node) => node.outputs.map((id) => [id, node] as const)));
+  const nodes = graph.nodes.map((node) => {
+    if (node.kernel !== 'Sum' || graph.values[node.outputs[0]!]!.shape.length > 0) return node;
+    const pack = makers.get(node.inputs.x!);
+    if (pack?.kernel !== 'Pack') return node;
+    const squares = Object.entries(pack.inputs).map(([name, id]) => [name, makers.get(id)] as const);
+    if (!squares.every(([, maker]) => maker?.kernel === 'OcelliSumOfSquares')) return node;
+    const inputs = Object.fromEntries(squares.map(([name, maker]) => [name, maker!.inputs.x!]));
+    return { ...node, kernel: sumOfAllSquares, attrs: {}, inputs };
   });
   return { ...graph, nodes };
 }

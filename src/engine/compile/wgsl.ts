@@ -1,6 +1,6 @@
 /** Spelling of numbers and small helpers in WGSL. */
 import type { GraphDtype } from '../graph/index.ts';
-import type { Scope } from './lowering.ts';
+import type { Scope } from './scope.ts';
 
 /** The type of an element in expressions. */
 export const wgslType = (dtype: GraphDtype): 'f32' | 'i32' | 'bool' =>

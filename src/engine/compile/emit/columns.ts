@@ -3,7 +3,9 @@
  * single rows cut into pieces. Neighbouring lanes take neighbouring columns, further lanes of the workgroup other
  * rows; many rows are cut into slices that `partials` brings together.
  */
-import { type Domain, elementsOf, placeIn } from '../domains.ts';
+
+import { elementsOf } from '../analysis.ts';
+import { type Domain, placeIn } from '../domains.ts';
 import type { Group } from '../groups.ts';
 import type { BlockScope, KernelBuilder } from '../kernel-builder.ts';
 import { type Position, spellQuad } from '../position.ts';

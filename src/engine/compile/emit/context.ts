@@ -3,11 +3,11 @@
  */
 
 import type { GraphDtype } from '../../graph/index.ts';
-import { type Analysis, aliasOf, storageOf } from '../analysis.ts';
-import { elementsOf } from '../domains.ts';
+import { type Analysis, aliasOf, elementsOf, storageOf } from '../analysis.ts';
+import type { Arena } from '../arenas.ts';
 import type { Group } from '../groups.ts';
 import { KernelBuilder, type ValueSource } from '../kernel-builder.ts';
-import type { KernelOptions } from '../lowering.ts';
+import type { KernelOptions, MemoryRange } from '../lowering.ts';
 import { Position, sizeOf } from '../position.ts';
 import type { PlanKernel, PlanValue } from '../types.ts';
 
@@ -32,6 +32,36 @@ export class EmitContext {
     this.next = Math.max(analysis.graph.values.length, ...values.keys()) + 1;
   }
 
+  /** Memory for tensors side by side; they become slices of it. */
+  layOut({ elements, members }: Arena): number {
+    const id = this.temporary([elements]);
+    for (const [value, offset] of members) {
+      const { shape, dtype } = this.analysis.graph.values[value]!;
+      const storage = storageOf(dtype);
+      this.values.set(value, { id: value, shape, dtype, storage, within: { value: id, offset } });
+    }
+    return id;
+  }
+
+  /** The memory of these values; whole arenas where all their members are among them. */
+  ranges(given: readonly number[]): MemoryRange[] {
+    const all = given.map((value) => aliasOf(this.analysis, this.values, value) ?? value);
+    const wanted = new Set(all);
+    const whole = new Set<number>();
+    return all.flatMap((value) => {
+      const { shape, within } = this.values.get(value)!;
+      const members = [...this.values.values()].filter(
+        (other) => within && other.within?.value === within.value,
+      );
+      if (!within || !members.every(({ id }) => wanted.has(id))) {
+        return [{ value, begin: 0, count: sizeOf(shape) }];
+      }
+      if (whole.has(within.value)) return [];
+      whole.add(within.value);
+      return [{ value: within.value, begin: 0, count: sizeOf(this.values.get(within.value)!.shape) }];
+    });
+  }
+
   /** Memory that only the plan knows. */
   temporary(shape: readonly number[], dtype: GraphDtype = 'float32'): number {
     const id = this.next++;
@@ -41,19 +71,24 @@ export class EmitContext {
 
   /**
    * Writes a kernel of a group and appends it. `write` is called again without vectors when they take more
-   * bindings than the device has.
+   * bindings than the device has. `place`: where a value lies, when that is another value's memory.
    */
   kernel(
-    group: Group,
-    options: (vectors: boolean) => KernelOptions & { readonly write: (kernel: KernelBuilder) => void },
+    group: Pick<Group, 'nodes' | 'stores'>,
+    options: (vectors: boolean) => KernelOptions & {
+      readonly write: (kernel: KernelBuilder) => void;
+      /** Left out: those of the group. */
+      readonly nodes?: readonly number[];
+    },
     vectors = false,
+    place: (value: number) => number = (value) => value,
   ): void {
-    const { write, label, workgroupSize, workgroups, flops, bytes } = options(vectors);
-    const builder = new KernelBuilder(this.source(group));
+    const { write, label, workgroupSize, workgroups, flops, bytes, nodes } = options(vectors);
+    const builder = new KernelBuilder(this.source(group, place));
     builder.vectorLoads = vectors;
     write(builder);
     if (vectors && builder.bound > this.target.buffers) {
-      this.kernel(group, options, false);
+      this.kernel(group, options, false, place);
       return;
     }
     const finished = builder.finish(workgroupSize);
@@ -61,44 +96,48 @@ export class EmitContext {
       label,
       ...finished,
       workgroups,
-      nodes: group.nodes,
-      flops: flops ?? this.flops(group),
+      nodes: nodes ?? group.nodes,
+      flops: flops ?? this.flops({ nodes: nodes ?? group.nodes }),
       bytes: bytes ?? this.bytes(finished.bindings.map(({ value }) => value)),
     });
   }
 
   /** `MatMul + Add + Gelu` */
-  label(group: Group): string {
+  label(group: Pick<Group, 'nodes'>): string {
     const names = [...new Set(group.nodes.map((node) => this.analysis.graph.nodes[node]!.kernel))];
     return names.length > 6 ? `${names.slice(0, 5).join(' + ')} + …` : names.join(' + ');
   }
 
   /** Groups of nodes see each other's values as expressions, and all others in memory. */
-  private source(group: Group): ValueSource {
+  private source(
+    { nodes, stores }: Pick<Group, 'nodes' | 'stores'>,
+    place: (value: number) => number,
+  ): ValueSource {
     const { analysis, values } = this;
     const { graph, lowerings } = analysis;
     const own = new Set<number>();
     let followed: number | undefined;
-    for (const node of group.nodes) {
+    for (const node of nodes) {
       const lowering = lowerings[node]!;
       const { outputs } = graph.nodes[node]!;
       if (lowering.kind !== 'template') for (const value of outputs) own.add(value);
       else if (lowering.epilogue) followed = outputs[0];
     }
     const inMemory = (value: number): PlanValue | undefined =>
-      own.has(value) ? undefined : values.get(value);
+      own.has(value) ? undefined : values.get(place(value));
     return {
       inMemory,
-      target: (value) => values.get(value),
+      target: (value) => values.get(place(value)),
       literalOf: (value) => analysis.literals.get(value),
       aliasOf: (value) => aliasOf(analysis, { has: (one) => inMemory(one) !== undefined }, value),
-      lowering(value) {
+      expression(value) {
         const { node, output } = analysis.producers.get(value)!;
-        return { lowering: lowerings[node]!, output };
+        const lowering = lowerings[node]!;
+        return lowering.kind === 'element' ? (scope, at) => lowering.element(scope, at, output) : undefined;
       },
       storesOf: (value) =>
         value === followed
-          ? group.stores.filter((stored) => stored === value || own.has(stored))
+          ? stores.filter((stored) => stored === value || own.has(stored))
           : values.has(value)
             ? [value]
             : [],
@@ -112,7 +151,7 @@ export class EmitContext {
     }, 0);
   }
 
-  private flops(group: Group): number {
+  private flops(group: Pick<Group, 'nodes'>): number {
     return group.nodes.reduce((sum, node) => {
       const lowering = this.analysis.lowerings[node]!;
       if (lowering.kind === 'template') return sum;

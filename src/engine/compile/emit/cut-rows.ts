@@ -1,5 +1,7 @@
 /** Few long rows, a sum over all elements for one: cut into pieces, each combined by one workgroup. */
-import { type Domain, elementsOf, placeIn } from '../domains.ts';
+
+import { elementsOf } from '../analysis.ts';
+import { type Domain, placeIn } from '../domains.ts';
 import type { Group } from '../groups.ts';
 import type { BlockScope } from '../kernel-builder.ts';
 import { type Position, spellQuad } from '../position.ts';

@@ -1,8 +1,10 @@
 /** Writes the kernels of a group. */
+import type { Arena } from '../arenas.ts';
 import { isCut } from '../domains.ts';
 import type { Group } from '../groups.ts';
 import type { TemplateLowering } from '../lowering.ts';
 import type { Placement } from '../placement.ts';
+import { writeArena } from './arenas.ts';
 import { writeColumns } from './columns.ts';
 import type { EmitContext } from './context.ts';
 import { writeCutRows } from './cut-rows.ts';
@@ -12,8 +14,22 @@ import { writeRows } from './rows.ts';
 
 export { EmitContext, type Target } from './context.ts';
 
-export function writeGroup(context: EmitContext, placement: Placement, group: Group): void {
+/** `arenas`: the values that the arenas of the plan are. */
+export function writeGroup(
+  context: EmitContext,
+  placement: Placement,
+  group: Group,
+  arenas: ReadonlyMap<Arena, number>,
+): void {
   const { domain } = group;
+  if (domain.kind === 'arena') {
+    const { arenaOf } = domain.walk;
+    writeArena(context, domain.walk, (value) => {
+      const arena = arenaOf.get(value);
+      return arena && arenas.get(arena);
+    });
+    return;
+  }
   if (domain.kind === 'flat') writeFlat(context, group, domain.size);
   else if (domain.kind === 'column') writeColumns(context, group, domain);
   else if (domain.kind === 'template') writeTemplate(context, group);
@@ -32,6 +48,7 @@ function writeTemplate(context: EmitContext, group: Group): void {
     limits,
     software,
     tuning,
+    ranges: (values) => context.ranges(values),
     temporary: (shape, dtype) => context.temporary(shape, dtype),
     kernel: (options, write) =>
       context.kernel(group, () => ({

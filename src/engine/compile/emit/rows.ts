@@ -3,9 +3,11 @@
  * once for each reduction that waits for another one. Short rows stay in registers from pass to pass; long ones
  * are read again. A workgroup takes several rows when they are short.
  */
+
+import { elementsOf } from '../analysis.ts';
 import { flatDispatch } from '../dispatch.ts';
 import type { Domain } from '../domains.ts';
-import { elementsOf, placeIn } from '../domains.ts';
+import { placeIn } from '../domains.ts';
 import type { Group } from '../groups.ts';
 import type { BlockScope, KernelBuilder } from '../kernel-builder.ts';
 import type { Placement } from '../placement.ts';
