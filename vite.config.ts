@@ -7,7 +7,7 @@
  * - `vite build --mode browser`, `vite` and `vite preview` are the browser's side: everything is bundled, and
  *   Vite resolves `#platform` to the browser's by the import condition of that name.
  */
-import { defineConfig, type ViteUserConfig } from 'vitest/config';
+import { configDefaults, defineConfig, type ViteUserConfig } from 'vitest/config';
 
 const node: ViteUserConfig = {
   build: {
@@ -26,6 +26,8 @@ const node: ViteUserConfig = {
   },
   test: {
     include: ['src/**/*.test.ts', 'tests/**/*.test.ts'],
+    // They have a configuration of their own: one browser at a time, on a page that is built before.
+    exclude: [...configDefaults.exclude, 'tests/browser/**'],
     testTimeout: 60_000,
     pool: 'forks',
     maxWorkers: 2,

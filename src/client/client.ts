@@ -9,8 +9,8 @@
  * open call with `worker_crashed`; the next call starts a new one, and the run is in `runs()` to go on with.
  */
 import { proxy, type Remote, releaseProxy, wrap } from 'comlink';
-import { type OcelliError, RunError } from '../core/index.ts';
-import { heldLocks, requestPersistence } from '../platform/browser/index.ts';
+import { ConfigError, type OcelliError, RunError } from '../core/index.ts';
+import { heldLocks, missingCapabilities, requestPersistence } from '../platform/browser/index.ts';
 import { prepareCrossing } from './crossing.ts';
 import { grantPlaces } from './picked.ts';
 import type {
@@ -43,6 +43,7 @@ export class TrainingClient {
     prepareCrossing();
   }
 
+  /** @throws ConfigError `browser_unsupported` where the browser lacks what a run needs (WebGPU is not among it) */
   static open(
     startWorker = (): Worker =>
       new Worker(new URL('../../workers/training.worker.ts', import.meta.url), {
@@ -50,6 +51,8 @@ export class TrainingClient {
         name: 'training',
       }),
   ): TrainingClient {
+    const missing = missingCapabilities();
+    if (missing.length > 0) throw unsupported(missing);
     return new TrainingClient(startWorker);
   }
 
@@ -162,6 +165,15 @@ export class TrainingClient {
     if (Object.keys(this.environment).length > 0) void connection.remote.configure(this.environment);
     return connection;
   }
+}
+
+function unsupported(missing: readonly string[]): OcelliError {
+  return new ConfigError({
+    code: 'browser_unsupported',
+    expected: 'a browser and a page that can keep files and run workers',
+    received: `without ${missing.join(', ')}`,
+    fix: 'open the page over https or on localhost, in a current Chrome, Edge, Firefox or Safari, outside of a private window',
+  });
 }
 
 function crash(received: string): OcelliError {

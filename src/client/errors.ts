@@ -46,10 +46,8 @@ export function packError(error: unknown, depth = 0): PackedError {
   const cause = error.cause !== undefined && depth < deepest ? packError(error.cause, depth + 1) : undefined;
   if (!(error instanceof OcelliError)) return { name, message, stack, cause };
   const { code, expected, received, hint, problems } = error;
-  // A bundler may shorten class names: the class is found, not named by itself.
-  const known = Object.entries(classes).find(([, Class]) => error instanceof Class)?.[0];
   return {
-    name: known ?? name,
+    name,
     message,
     stack,
     details: { code, expected, received, fix: hint, problems },
@@ -59,12 +57,11 @@ export function packError(error: unknown, depth = 0): PackedError {
 
 export function unpackError({ name, message, stack, details, cause }: PackedError): Error {
   const inner = cause && unpackError(cause);
-  const Class = classes[name as keyof typeof classes];
-  const error =
-    details && Class
-      ? new Class({ ...details, cause: inner })
-      : Object.assign(new Error(message, inner ? { cause: inner } : undefined), { name });
-  if (details && Class) error.name = name;
+  // A class that only the worker knows (of a plugin) is a failed run here.
+  const Class = classes[name as keyof typeof classes] ?? RunError;
+  const error = details
+    ? new Class({ ...details, cause: inner })
+    : Object.assign(new Error(message, inner ? { cause: inner } : undefined), { name });
   if (stack !== undefined) error.stack = stack;
   return error;
 }

@@ -31,6 +31,7 @@ export abstract class OcelliError extends Error {
     super(`Expected ${details.expected}. Received: ${details.received}. Fix: ${details.fix}${list}`, {
       cause: details.cause,
     });
+    // Our own classes name themselves below: a bundler may shorten the names of classes.
     this.name = new.target.name;
     this.code = details.code;
     this.hint = details.fix;
@@ -42,41 +43,49 @@ export abstract class OcelliError extends Error {
 
 /** Wrong use: the recipe, an argument, an unknown model type, a metric that the task does not compute. */
 export class ConfigError extends OcelliError {
+  override readonly name = 'ConfigError';
   readonly exitCode = 2;
 }
 
 /** Data or files: COCO, images, an empty split, a class that only val has. */
 export class DataError extends OcelliError {
+  override readonly name = 'DataError';
   readonly exitCode = 3;
 }
 
 /** Weights or checkpoints that are truncated, inconsistent or lie about their size. */
 export class CheckpointError extends OcelliError {
+  override readonly name = 'CheckpointError';
   readonly exitCode = 3;
 }
 
 /** The device that was asked for is missing, was lost, or its memory does not suffice. */
 export class DeviceError extends OcelliError {
+  override readonly name = 'DeviceError';
   readonly exitCode = 4;
 }
 
 /** A server said no or could not be reached: hub, volume, MLflow. */
 export class RemoteError extends OcelliError {
+  override readonly name = 'RemoteError';
   readonly exitCode = 5;
 }
 
 /** Tensors that do not fit together. */
 export class ShapeError extends OcelliError {
+  override readonly name = 'ShapeError';
   readonly exitCode = 1;
 }
 
 /** A run that cannot go on: loss not finite, disk full. */
 export class RunError extends OcelliError {
+  override readonly name = 'RunError';
   readonly exitCode = 1;
 }
 
 /** The user interrupted; a checkpoint was written before. */
 export class InterruptedError extends OcelliError {
+  override readonly name = 'InterruptedError';
   readonly exitCode = 130;
 }
 

@@ -6,6 +6,7 @@ export type { OnnxArray, OnnxDevice, OnnxPort, OnnxSession } from '../onnx-sessi
 export type { Thread, ThreadAnswer, ThreadHandler } from '../thread-channel.ts';
 export * from '../types.ts';
 export { canvasFont, openCanvas } from './canvas.ts';
+export { missingCapabilities } from './capabilities.ts';
 export type { CacheEntry } from './files/caches.ts';
 export { files, localPath } from './files/index.ts';
 export { type HttpEntry, type MountSource, mount, mounted, unmount } from './files/mounts.ts';

@@ -19,11 +19,12 @@ const quiet = [
 const softwareWebgpu = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'];
 
 export interface ChromiumOptions {
-  /** `false`: a browser that has no WebGPU at all. */
+  /** `false`: a browser that finds no adapter. */
   readonly webgpu?: boolean;
+  readonly more?: readonly string[];
 }
 
-export async function openChromium({ webgpu = true }: ChromiumOptions = {}): Promise<Browser> {
+export async function openChromium({ webgpu = true, more = [] }: ChromiumOptions = {}): Promise<Browser> {
   if (!existsSync(executablePath)) {
     throw new Error(
       `Expected Chromium at ${executablePath}. Received: nothing there. Fix: bash scripts/setup-system.sh, or set OCELLI_CHROMIUM`,
@@ -31,6 +32,6 @@ export async function openChromium({ webgpu = true }: ChromiumOptions = {}): Pro
   }
   return chromium.launch({
     executablePath,
-    args: [...quiet, ...(webgpu ? softwareWebgpu : ['--disable-features=WebGPU', '--disable-webgpu'])],
+    args: [...quiet, ...(webgpu ? softwareWebgpu : []), ...more],
   });
 }

@@ -26,14 +26,24 @@ export async function openSite({
   const root = dirname(resolve(page));
   const outDir = resolve('.cache/browser', page.split('/').at(-2)!);
   const shared = { configFile: resolve('vite.config.ts'), mode: 'browser', root, logLevel: 'warn' } as const;
+  // Vitest says "test"; what ships is built for production.
+  const before = process.env.NODE_ENV;
+  process.env.NODE_ENV = 'production';
   await build({
     ...shared,
     build: { outDir, emptyOutDir: true, sourcemap: true, reportCompressedSize: false },
   });
+  process.env.NODE_ENV = before;
   const server = await preview({
     ...shared,
     build: { outDir },
-    preview: { host: '127.0.0.1', port: 0, strictPort: false, headers: isolated ? isolation : {} },
+    preview: {
+      host: '127.0.0.1',
+      port: 0,
+      strictPort: false,
+      allowedHosts: true,
+      headers: isolated ? isolation : {},
+    },
   });
   const address = server.httpServer.address();
   if (address === null || typeof address === 'string') throw new Error('the preview server has no port');

@@ -53,14 +53,15 @@ export async function putBytes(handle: FileSystemFileHandle, data: Uint8Array | 
   } finally {
     access.close();
   }
+  await expectSize(handle, data instanceof Blob ? data.size : data.byteLength);
 }
 
 /** Adds to the end of the file. */
 export async function appendBytes(handle: FileSystemFileHandle, data: Uint8Array): Promise<void> {
   if (!isSync(handle)) return stream(handle, data, true);
   const access = await handle.createSyncAccessHandle();
+  const end = access.getSize();
   try {
-    const end = access.getSize();
     try {
       writeAll(access, data, end);
     } catch (error) {
@@ -72,6 +73,20 @@ export async function appendBytes(handle: FileSystemFileHandle, data: Uint8Array
   } finally {
     access.close();
   }
+  try {
+    await expectSize(handle, end + data.byteLength);
+  } catch (error) {
+    const again = await handle.createSyncAccessHandle();
+    again.truncate(end);
+    again.close();
+    throw error;
+  }
+}
+
+/** In private windows Chromium reports bytes as written that its quota did not take. */
+async function expectSize(handle: FileSystemFileHandle, size: number): Promise<void> {
+  const found = (await handle.getFile()).size;
+  if (found !== size) throw new DOMException(`${found} of ${size} bytes were kept`, 'QuotaExceededError');
 }
 
 /** A full disk takes a part and says so by its count alone. */
