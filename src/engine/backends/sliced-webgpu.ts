@@ -25,7 +25,7 @@ export interface BufferManager {
 }
 
 /** What TensorFlow.js knows of the memory behind one or several tensors. */
-interface TensorMemory {
+export interface TensorMemory {
   dtype: tf.DataType;
   shape: number[];
   refCount: number;
@@ -35,6 +35,8 @@ interface TensorMemory {
   external?: boolean;
   /** In bytes; undefined: the resource is the tensor's own. */
   slice?: { readonly offset: number; readonly size: number } | undefined;
+  /** Compiled steps work on it. */
+  watched?: boolean;
 }
 
 interface WebgpuProgram {
@@ -56,7 +58,8 @@ interface BackendMembers {
   convertAndCacheOnCPU(id: object, values: tf.backend_util.TypedArray): tf.backend_util.TypedArray;
   makeTensorInfo(shape: number[], dtype: tf.DataType): tf.TensorInfo;
   tensorToBinding(tensor: tf.TensorInfo | null): object | null;
-  disposeData(id: object): boolean;
+  disposeData(id: object, force?: boolean): boolean;
+  incRef(id: object): void;
   runWebGPUProgram(
     program: WebgpuProgram,
     inputs: tf.TensorInfo[],
@@ -92,9 +95,28 @@ export class SlicedWebgpuBackend extends Base {
     return { buffer: memory.resource!, offset: memory.slice?.offset ?? 0 };
   }
 
-  /** How many tensors have this memory. */
-  sharers(id: object): number {
-    return this.tensorMap.has(id) ? this.tensorMap.get(id).refCount : 0;
+  /** Counts what can make a watched tensor another one: assignments, clones, disposals, moves. */
+  changes = 0;
+
+  /** What is known of a tensor's memory; the object stays the same while the tensor lives. It is watched from now on. */
+  watch(id: object): Readonly<TensorMemory> {
+    const memory = this.tensorMap.get(id);
+    memory.watched = true;
+    return memory;
+  }
+
+  override incRef(id: object): void {
+    super.incRef(id);
+    this.noteChange(id);
+  }
+
+  override disposeData(id: object, force = false): boolean {
+    this.noteChange(id);
+    return super.disposeData(id, force);
+  }
+
+  private noteChange(id: object): void {
+    if (this.tensorMap.has(id) && this.tensorMap.get(id).watched) this.changes++;
   }
 
   /** This memory will be written to in place: nothing that was read from it may be kept on the host. */
@@ -112,6 +134,7 @@ export class SlicedWebgpuBackend extends Base {
   place(id: object, range: MemoryRange, size: number): void {
     const memory = this.tensorMap.get(id);
     const { resource, external } = memory;
+    this.changes++;
     memory.resource = range.buffer;
     memory.slice = { offset: range.offset, size };
     memory.external = true;
@@ -132,6 +155,7 @@ export class SlicedWebgpuBackend extends Base {
     memory.resource = buffer;
     memory.slice = { offset: 0, size: slice.size };
     memory.external = false;
+    this.changes++;
   }
 
   /** A tensor of its own with the same numbers. The caller disposes of it. */

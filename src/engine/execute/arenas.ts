@@ -7,7 +7,7 @@
  * slice moves out, and the variable's numbers move in.
  */
 import type { Gpu } from '../backends/gpu.ts';
-import type { MemoryRange, SlicedWebgpuBackend } from '../backends/sliced-webgpu.ts';
+import type { MemoryRange, SlicedWebgpuBackend, TensorMemory } from '../backends/sliced-webgpu.ts';
 import type * as tf from '../tf.ts';
 import { storageUsage } from './pool.ts';
 
@@ -21,6 +21,7 @@ export interface ArenaMember {
 interface Slot extends ArenaMember {
   /** Whose memory the slice was when it was last looked at. */
   holder: object | undefined;
+  memory: Readonly<TensorMemory> | undefined;
 }
 
 const stores = new WeakMap<GPUDevice, Map<string, VariableArena>>();
@@ -51,7 +52,7 @@ export class VariableArena {
     const key = [bytes, ...members.map(({ variable, offset }) => `${variable.id}@${offset}`)].join(' ');
     let arena = store.get(key);
     if (!arena) {
-      const slots = members.map((member) => ({ ...member, holder: undefined }));
+      const slots = members.map((member) => ({ ...member, holder: undefined, memory: undefined }));
       const buffer = gpu.memory.allocate('variables', bytes, storageUsage());
       arena = new VariableArena(gpu, backend, key, slots, buffer);
       store.set(key, arena);
@@ -63,13 +64,16 @@ export class VariableArena {
   /** Sees to it that each variable's memory is its slice. */
   adopt(): void {
     for (const slot of this.slots) {
-      const { variable, offset, size } = slot;
-      if (slot.holder === variable.dataId && this.holds(variable.dataId, offset)) continue;
-      if (slot.holder && slot.holder !== variable.dataId && this.holds(slot.holder, offset))
-        this.backend.evacuate(slot.holder);
-      if (!this.holds(variable.dataId, offset))
-        this.moveIn(variable.dataId, { buffer: this.buffer, offset }, size);
+      const { variable, offset, size, holder, memory } = slot;
+      if (memory && this.isHere(memory, offset)) {
+        if (holder === variable.dataId) continue;
+        // Assigned: who had the slice may still be read.
+        this.backend.evacuate(holder!);
+      }
+      const its = this.backend.watch(variable.dataId);
+      if (!this.isHere(its, offset)) this.moveIn(variable.dataId, { buffer: this.buffer, offset }, size);
       slot.holder = variable.dataId;
+      slot.memory = its;
     }
   }
 
@@ -79,16 +83,15 @@ export class VariableArena {
     stores.get(this.gpu.device)!.delete(this.key);
     // On a device that is gone there is nothing to save.
     if (!this.gpu.failures.failure) {
-      for (const { holder, offset } of this.slots)
-        if (holder && this.holds(holder, offset)) this.backend.evacuate(holder);
+      for (const { holder, memory, offset } of this.slots)
+        if (memory && this.isHere(memory, offset)) this.backend.evacuate(holder!);
     }
     this.gpu.memory.free(this.buffer);
   }
 
-  private holds(id: object, offset: number): boolean {
-    if (!this.backend.tensorMap.has(id)) return false;
-    const memory = this.backend.tensorMap.get(id);
-    return memory.resource === this.buffer && memory.slice?.offset === offset;
+  /** Memory of a tensor that is gone has no buffer. */
+  private isHere({ resource, slice }: Readonly<TensorMemory>, offset: number): boolean {
+    return resource === this.buffer && slice?.offset === offset;
   }
 
   private moveIn(id: object, to: MemoryRange, size: number): void {

@@ -5,7 +5,7 @@
  * it other memory: `sync` looks for that.
  */
 import type { Gpu } from '../backends/gpu.ts';
-import { type MemoryRange, SlicedWebgpuBackend } from '../backends/sliced-webgpu.ts';
+import { type MemoryRange, SlicedWebgpuBackend, type TensorMemory } from '../backends/sliced-webgpu.ts';
 import type { KernelPlan, PlanValue } from '../compile/types.ts';
 import * as tf from '../tf.ts';
 import { VariableArena } from './arenas.ts';
@@ -27,6 +27,13 @@ interface Entry {
   readonly updated: boolean;
 }
 
+/** An entry whose variable is looked at before each run, with what was found last. */
+interface VariableEntry extends Entry {
+  readonly variable: tf.Variable;
+  seen: object | undefined;
+  memory: Readonly<TensorMemory> | undefined;
+}
+
 const isVariable = (given: ParameterSource | undefined): given is tf.Variable =>
   given !== undefined && 'dataId' in given;
 
@@ -36,7 +43,10 @@ export class Parameters {
   private readonly owned: GPUBuffer[] = [];
   private readonly arenas: VariableArena[] = [];
   /** Variables that are bound where they are, by root. */
-  private readonly standing: Entry[] = [];
+  private readonly standing: VariableEntry[] = [];
+  private readonly variables: VariableEntry[] = [];
+  /** The backend's count when the variables were looked at last. */
+  private seenChanges = -1;
   private readonly backend: SlicedWebgpuBackend | undefined;
 
   constructor(
@@ -62,7 +72,12 @@ export class Parameters {
       if (!isRead && !inArena && !variable) continue;
       if (variable) this.checkVariable(name, variable, value);
       const { root, offset } = isRead || inArena ? memory.parts.get(id)! : { root: unread--, offset: 0 };
-      this.entries.set(name, { name, value, root, offset, variable, updated: name in plan.updates });
+      const entry = { name, value, root, offset, variable, updated: name in plan.updates };
+      this.entries.set(name, entry);
+      if (!variable) continue;
+      const looked = { ...entry, variable, seen: undefined, memory: undefined };
+      this.variables.push(looked);
+      if (!inArena) this.standing.push(looked);
     }
     this.allocate(memory);
     for (const [name, source] of Object.entries(given)) if (!isVariable(source)) this.write(name, source);
@@ -97,26 +112,29 @@ export class Parameters {
     const moved = new Set<number>();
     const { backend } = this;
     if (!backend) return moved;
-    for (const { name, variable, updated } of this.entries.values()) {
-      if (variable?.isDisposed) throw new Error(`the variable of ${name} was disposed of`);
-      // A clone has the same memory and must not change with it.
-      if (variable && updated && backend.sharers(variable.dataId) > 1) {
-        const own = backend.duplicate(variable.dataId);
-        variable.assign(own as tf.Tensor);
-        own.dispose();
-      }
-    }
-    for (const arena of this.arenas) arena.adopt();
-    for (const { root, value, variable, updated } of this.standing) {
-      const range = backend.locate(variable!.dataId);
-      if (updated) backend.pin(variable!.dataId, bytesOf(value));
-      const before = this.ranges.get(root);
-      if (before?.buffer === range.buffer && before.offset === range.offset) continue;
-      this.ranges.set(root, range);
-      moved.add(root);
-    }
     // Eager work on the old numbers comes before the run.
     backend.flush();
+    if (this.seenChanges === backend.changes) return moved;
+    for (const entry of this.variables) {
+      const { name, variable, updated } = entry;
+      if (variable.isDisposed) throw new Error(`the variable of ${name} was disposed of`);
+      if (entry.seen !== variable.dataId) {
+        entry.seen = variable.dataId;
+        entry.memory = backend.watch(variable.dataId);
+      }
+      if (updated && entry.memory!.refCount > 1) this.separate(entry);
+    }
+    for (const arena of this.arenas) arena.adopt();
+    for (const { root, value, variable, updated, memory } of this.standing) {
+      const before = this.ranges.get(root);
+      const offset = memory!.slice?.offset ?? 0;
+      if (before && before.buffer === memory!.resource && before.offset === offset) continue;
+      this.ranges.set(root, backend.locate(variable.dataId));
+      if (updated) backend.pin(variable.dataId, bytesOf(value));
+      moved.add(root);
+    }
+    backend.flush();
+    this.seenChanges = backend.changes;
     return moved;
   }
 
@@ -128,6 +146,16 @@ export class Parameters {
       throw new Error(`${name} is [${value.shape}]: ${elementsOf(value)} numbers, not ${numbers.length}`);
     const { buffer, byteOffset, byteLength } = encode(numbers, value);
     this.gpu.device.queue.writeBuffer(range.buffer, range.offset, buffer, byteOffset, byteLength);
+  }
+
+  /** A clone of the variable has the same memory and must not change with it. */
+  private separate(entry: VariableEntry): void {
+    const { variable } = entry;
+    const own = this.backend!.duplicate(variable.dataId);
+    variable.assign(own as tf.Tensor);
+    own.dispose();
+    entry.seen = variable.dataId;
+    entry.memory = this.backend!.watch(variable.dataId);
   }
 
   /** Variables stay, with memory of their own. */
@@ -147,9 +175,9 @@ export class Parameters {
       for (const [root, entries] of byRoot) {
         const bytes = memory.bytes.get(root) ?? bytesOf(entries[0]!.value);
         const alone = !entries[0]!.value.within;
-        if (alone && entries[0]!.variable) {
-          this.standing.push(entries[0]!);
-        } else if (entries.every(({ variable }) => variable)) {
+        // Bound where it is.
+        if (alone && entries[0]!.variable) continue;
+        if (entries.every(({ variable }) => variable)) {
           const members = entries.map(({ variable, offset, value }) => ({
             variable: variable!,
             offset,
