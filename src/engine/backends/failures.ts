@@ -6,6 +6,11 @@
 import type { DeviceError } from '../../core/index.ts';
 import { asDeviceError } from '../device-errors.ts';
 
+/** Names of errors with which work of a device that is gone ends. */
+const symptoms = new Set(['AbortError', 'OperationError', 'InvalidStateError', 'GPUPipelineError']);
+/** Milliseconds until the cause has come. */
+const patience = 300;
+
 export class Failures {
   /** Resolves with the first failure; never rejects. */
   readonly failed: Promise<DeviceError>;
@@ -32,6 +37,28 @@ export class Failures {
     if (this.first) throw this.first;
   }
 
+  /**
+   * The failure behind an error of device work, if there is one. Chromium rejects pending work shortly before it
+   * says that the device is lost.
+   */
+  async soon(error: unknown): Promise<DeviceError | undefined> {
+    if (this.first) return this.first;
+    const symptom = error instanceof Error && symptoms.has(error.name);
+    if (!symptom) return undefined;
+    let tell: (error?: DeviceError) => void = () => {};
+    const told = new Promise<DeviceError | undefined>((resolve) => {
+      tell = resolve;
+    });
+    this.waiting.add(tell);
+    const timer = setTimeout(tell, patience);
+    try {
+      return await told;
+    } finally {
+      clearTimeout(timer);
+      this.waiting.delete(tell);
+    }
+  }
+
   /** Awaits work of the device, but not longer than the device lives. What it throws comes as DeviceError. */
   async guard<T>(work: Promise<T>): Promise<T> {
     // Whatever becomes of it, its rejection is not one that nobody saw.
@@ -48,7 +75,7 @@ export class Failures {
       return result;
     } catch (error) {
       // What a lost device makes of pending work is a symptom; the cause is more use.
-      throw this.first ?? asDeviceError(error);
+      throw (await this.soon(error)) ?? asDeviceError(error);
     } finally {
       this.waiting.delete(tell);
     }

@@ -56,6 +56,10 @@ async function compile(gpu: Gpu, cache: Cache, kernel: PlanKernel): Promise<Comp
     .catch((error: unknown) => (error instanceof Error ? error : new Error(String(error))));
   const refused = await moduleError;
   const pipeline = await made;
+  if (pipeline instanceof Error) {
+    const lost = await gpu.failures.soon(pipeline);
+    if (lost) throw lost;
+  }
   if (refused) throw deviceRejected(`kernel "${label}" is no valid WGSL: ${refused.message}\n${wgsl}`);
   if (pipeline instanceof Error)
     throw deviceRejected(`kernel "${label}" does not compile: ${pipeline.message}`);
