@@ -8,6 +8,18 @@ const found = await findGpu();
 if ('access' in found) found.access.close();
 else console.warn(`NOT RUN on webgpu: ${found.missing}`);
 
+describe.skipIf('missing' in found)('openDevice', () => {
+  it('takes the place of a backend that is registered already, as in browsers', async () => {
+    tf.registerBackend('webgpu', () => {
+      throw new Error('TensorFlow.js opens a device of its own');
+    });
+    const device = await openDevice('webgpu');
+    expect((tf.backend() as unknown as { device: GPUDevice }).device).toBe(device.gpu!.device);
+    expect([...(await device.read(tf.tidy(() => tf.add(tf.ones([2]), 1))))]).toEqual([2, 2]);
+    await device.dispose();
+  });
+});
+
 describe.skipIf('missing' in found)('matrix products of few results and long sums', () => {
   let device: Device;
   beforeAll(async () => {

@@ -19,6 +19,8 @@ export async function openWebgpu(access: GpuAccess, adapter: GPUAdapter): Promis
   gpu.memory.onShortage(() => trim(buffers));
   // Small operations on values that were just written would otherwise run on the CPU, unseen by a recording.
   tf.env().set('WEBGPU_CPU_FORWARD', false);
+  // In a browser the package has registered one with a device of its own.
+  if (tf.findBackendFactory('webgpu')) tf.removeBackend('webgpu');
   tf.registerBackend('webgpu', () => backend as unknown as tf.KernelBackend, 3);
   await tf.setBackend('webgpu');
   await tf.ready();
