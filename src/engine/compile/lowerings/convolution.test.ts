@@ -1,0 +1,67 @@
+/** Convolutions and both gradients, compiled, against the compositions on the cpu backend. */
+import '@tensorflow/tfjs-backend-cpu';
+import { beforeAll, describe, expect, it } from 'vitest';
+import * as ops from '../../ops/index.ts';
+import { expectSameAsCpu, normal } from '../../testing/compiled.ts';
+import { openTestGpu } from '../../testing/run-plan.ts';
+import * as tf from '../../tf.ts';
+
+const gpu = await openTestGpu();
+
+beforeAll(async () => {
+  await tf.setBackend('cpu');
+});
+
+type Case = readonly [name: string, x: number[], weight: number[], options: ops.Conv2dOptions];
+
+const both: readonly Case[] = [
+  ['3 × 3', [2, 5, 7, 16], [20, 16, 3, 3], { padding: 1 }],
+  ['3 × 3, stride 2, few channels', [2, 7, 6, 3], [5, 3, 3, 3], { padding: 1, stride: 2 }],
+  ['groups, uneven padding', [2, 6, 6, 8], [12, 4, 3, 3], { padding: [0, 1, 2, 1], groups: 2 }],
+  ['patches', [2, 8, 12, 3], [8, 3, 4, 4], { stride: 4 }],
+];
+
+const registersOnly: readonly Case[] = [
+  ['1 × 1', [2, 5, 6, 8], [12, 8, 1, 1], {}],
+  ['1 × 1, stride 2', [2, 5, 6, 8], [4, 8, 1, 1], { stride: 2 }],
+  ['7 × 7, stride 3 and 2', [1, 13, 12, 3], [4, 3, 7, 7], { padding: 3, stride: [3, 2] }],
+  ['dilation 2', [2, 7, 8, 4], [4, 4, 3, 3], { padding: 2, dilation: 2 }],
+  ['dilation and stride 2', [2, 9, 8, 3], [4, 3, 3, 3], { padding: 2, dilation: 2, stride: 2 }],
+  ['dilation 2, stride 3', [1, 9, 10, 4], [4, 4, 3, 2], { padding: 2, dilation: 2, stride: 3 }],
+  ['padding beyond the filter', [1, 4, 5, 2], [3, 2, 2, 2], { padding: [3, 2, 2, 3] }],
+  ['depthwise', [2, 5, 6, 8], [8, 1, 3, 3], { padding: 1, groups: 8 }],
+  ['depthwise × 2, stride 2', [2, 6, 7, 3], [6, 1, 3, 3], { padding: 1, groups: 3, stride: 2 }],
+  [
+    'depthwise, dilation and stride',
+    [1, 9, 8, 4],
+    [4, 1, 3, 3],
+    { padding: [1, 2, 2, 1], groups: 4, dilation: 2, stride: 2 },
+  ],
+];
+
+async function compare([name, shape, filter, convolution]: Case, software: boolean): Promise<void> {
+  const x = normal(shape, 1);
+  const weight = normal(filter, 2);
+  const dy = normal(ops.conv2d(x, weight, convolution).shape, 3);
+  const plan = await expectSameAsCpu(
+    gpu!,
+    ({ x, weight, dy }) => {
+      const layer = (...[image, w]: tf.Tensor[]): tf.Tensor => ops.conv2d(image!, w!, convolution);
+      const [dx, dw] = tf.grads(layer)([x!, weight!], dy!);
+      return { y: tf.relu(layer(x!, weight!)), dx: dx!, dw: dw! };
+    },
+    { x, weight, dy },
+    5e-6,
+    { software },
+  );
+  expect(
+    plan.kernels.some(({ label }) => label.includes('Conv2d')),
+    name,
+  ).toBe(true);
+  tf.dispose([x, weight, dy]);
+}
+
+describe.skipIf(!gpu)('convolutions', () => {
+  it.each(both)('%s, by blocks in workgroup memory', (...row) => compare(row, false));
+  it.each([...both, ...registersOnly])('%s, in registers alone', (...row) => compare(row, true));
+});
