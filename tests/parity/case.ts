@@ -2,8 +2,7 @@
  * A reference case and the comparison of ours with it. A case is a folder with a `README.json` whose `kind`
  * says what is in it; every stored expectation is one check, and one that was not compared is a failure.
  */
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { files } from '#platform';
 
 export interface ParityOptions {
   readonly device: 'webgpu' | 'wasm' | 'cpu';
@@ -155,9 +154,9 @@ export type KindHandler = (parityCase: ParityCase, report: Reporter, options: Pa
 
 /** Reads a JSON file of the case. */
 export async function readJson<T>(parityCase: ParityCase, file: string): Promise<T> {
-  return JSON.parse(await readFile(join(parityCase.folder, file), 'utf8')) as T;
+  return JSON.parse(new TextDecoder().decode(await readBytes(parityCase, file))) as T;
 }
 
 export async function readBytes(parityCase: ParityCase, file: string): Promise<Uint8Array> {
-  return new Uint8Array(await readFile(join(parityCase.folder, file)));
+  return files.read(`${parityCase.folder}/${file}`);
 }

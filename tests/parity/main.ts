@@ -1,7 +1,7 @@
 /**
  * The parity runner: holds Ocelli's numbers against stored reference numbers.
  *
- *   npm run parity -- <folder> [<folder> …] [--device webgpu|wasm|cpu] [--compiled|--eager] [--json] [--quiet]
+ *   npm run parity -- <folder> [<folder> …] [--device webgpu|wasm|cpu|browser] [--compiled|--eager] [--json] [--quiet]
  *
  * It finds every case below the folders, checks it through the public API, and prints one line per check (with
  * `--quiet` only of those that failed). It exits with 1 if a check
@@ -11,8 +11,8 @@ import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
 import { readArguments, wrongUse } from '../../scripts/arguments.ts';
-import { type CheckResult, type ParityCase, Reporter } from './case.ts';
-import { kinds } from './kinds/index.ts';
+import type { CheckResult, ParityCase } from './case.ts';
+import { runCase } from './run-case.ts';
 
 async function findCases(root: string, folder = root): Promise<ParityCase[]> {
   const entries = await readdir(folder, { withFileTypes: true });
@@ -41,7 +41,8 @@ const page = `Usage: npm run parity -- <folder> [<folder> …] [options]
 Holds Ocelli against the reference cases below the folders, one line per check. Exit code 1 when one fails.
 
 Options:
-  --device webgpu|wasm|cpu   where tensors live (wasm)
+  --device webgpu|wasm|cpu|browser
+                             where tensors live (wasm); browser: WebGPU in Chromium's worker
   --compiled | --eager       how training steps run (eager)
   --json                     one object per check
   --quiet                    only checks that failed
@@ -62,7 +63,7 @@ const { values, positionals } = readArguments(
   },
   page,
 );
-const devices = ['webgpu', 'wasm', 'cpu'] as const;
+const devices = ['webgpu', 'wasm', 'cpu', 'browser'] as const;
 const device = devices.find((name) => name === values.device);
 if (!device) wrongUse(tool, `--device ${devices.join('|')}`, String(values.device));
 const missing = positionals.filter((folder) => !existsSync(folder));
@@ -80,19 +81,12 @@ const emit = (result: CheckResult): void => {
 };
 
 const cases = (await Promise.all(positionals.map((folder) => findCases(resolve(folder))))).flat();
-for (const parityCase of cases) {
-  const report = new Reporter(parityCase, device, emit);
-  const load = kinds[parityCase.kind];
-  if (!load) {
-    report.fail('kind', `unknown kind ${parityCase.kind}; known: ${Object.keys(kinds).join(', ')}`);
-    continue;
-  }
-  try {
-    await (await load())(parityCase, report, { device, compiled: values.compiled });
-  } catch (error) {
-    report.fail('run', error instanceof Error ? (error.stack ?? error.message) : String(error));
-  }
-  report.finish();
+const { compiled } = values;
+if (device === 'browser' && cases.length > 0) {
+  const { runInBrowser } = await import('./browser/run.ts');
+  await runInBrowser(cases, { device: 'webgpu', compiled }, emit);
+} else if (device !== 'browser') {
+  for (const parityCase of cases) await runCase(parityCase, { device, compiled }, device, emit);
 }
 if (cases.length === 0)
   console.error(

@@ -2,9 +2,7 @@
  * COCO evaluations: ground truth and results against pycocotools' numbers, arrays and matches. With
  * `coco_eval_generated` the data come from the generator that lies beside the case.
  */
-import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { files } from '#platform';
 import {
   type CocoEvaluation,
   type CocoFileOptions,
@@ -13,7 +11,7 @@ import {
   evaluateCoco,
   type IouType,
 } from '../../../src/metrics/index.ts';
-import { type KindHandler, type ParityCase, type Reporter, readJson } from '../case.ts';
+import { type KindHandler, type ParityCase, type Reporter, readBytes, readJson } from '../case.ts';
 import { readTensors } from '../tensors.ts';
 
 interface Expected {
@@ -62,17 +60,27 @@ interface Generated {
   readonly checksum: number;
 }
 
+/**
+ * Runs a script of the case, in Node and in a browser alike. Used by hand it writes files as well: that part is
+ * Node's and is not wanted here.
+ */
+function importScript(
+  bytes: Uint8Array,
+): Promise<{ generate(seed: number, images: number, categories?: number): Generated }> {
+  const text = new TextDecoder().decode(bytes).replaceAll(/^import .* from 'node:.*';?$/gm, '');
+  const url = `data:text/javascript,${encodeURIComponent(`const process = { argv: [] };\n${text}`)}`;
+  return import(/* @vite-ignore */ url) as ReturnType<typeof importScript>;
+}
+
 export const cocoEvalGenerated: KindHandler = async (parityCase, report) => {
   const expected = await readJson<Expected & { n_images: number }>(parityCase, 'expected.json');
   report.expect('checksum', 'counts');
-  const script = (await readdir(parityCase.folder)).find((file) => file.endsWith('.mjs'));
+  const script = (await files.list(parityCase.folder)).find(({ name }) => name.endsWith('.mjs'));
   if (!script) {
     report.fail('data', 'expected a generator (*.mjs) beside the case');
     return;
   }
-  const { generate } = (await import(pathToFileURL(join(parityCase.folder, script)).href)) as {
-    generate(seed: number, images: number, categories?: number): Generated;
-  };
+  const { generate } = await importScript(await readBytes(parityCase, script.name));
   const data = generate(expected.seed!, expected.n_images, expected.n_categories);
   report.equal('checksum', data.checksum, expected.checksum);
   report.equal(

@@ -4,9 +4,6 @@
  * A case holds single images and groups of images (`batch`, `pad_size`, …); a group's name says how it
  * departs from the configuration file. Every field of every entry is a check.
  */
-import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
 import { decodeImage } from '#platform';
 import type { BoxXywh, Raster, Size } from '../../../src/core/index.ts';
 import { encodeMask, type Rle, runsToRle } from '../../../src/formats/rle/index.ts';
@@ -20,7 +17,7 @@ import {
   type ProcessedImage,
   type ProcessorConfig,
 } from '../../../src/vision/index.ts';
-import { type KindHandler, type ParityCase, type Reporter, readJson } from '../case.ts';
+import { type KindHandler, type ParityCase, type Reporter, readBytes, readJson } from '../case.ts';
 import { type PlainTensor, readTensors } from '../tensors.ts';
 
 type Entry = Readonly<Record<string, unknown>>;
@@ -115,7 +112,7 @@ async function checkEntry(
   for (const [field, expected] of Object.entries(entry)) {
     if (inputFields.has(field)) continue;
     const check = fields[field];
-    if (check) check(`${name}.${field}`, result, expected, report, tensors);
+    if (check) await check(`${name}.${field}`, result, expected, report, tensors);
     else report.fail(`${name}.${field}`, 'was not compared');
   }
   if (typeof entry.tensor === 'string') {
@@ -131,14 +128,13 @@ async function checkEntry(
 }
 
 async function readPicture(parityCase: ParityCase, key: string): Promise<Raster> {
-  const index = join(parityCase.folder, '../images.json');
-  const images = JSON.parse(await readFile(index, 'utf8')) as Record<
-    string,
-    { rgb_png: string; rgb_sha256: string }
-  >;
+  const images = await readJson<Record<string, { rgb_png: string; rgb_sha256: string }>>(
+    parityCase,
+    '../images.json',
+  );
   const { rgb_png, rgb_sha256 } = images[key]!;
-  const raster = await decodeImage(await readFile(join(dirname(index), rgb_png)));
-  if (sha256(raster.data) !== rgb_sha256)
+  const raster = await decodeImage(await readBytes(parityCase, `../${rgb_png}`));
+  if ((await sha256(raster.data)) !== rgb_sha256)
     throw new Error(`${key} was not decoded to the bytes that the case says`);
   return raster;
 }
@@ -149,9 +145,13 @@ type Check = (
   expected: unknown,
   report: Reporter,
   tensors: ReadonlyMap<string, PlainTensor>,
-) => void;
+) => void | Promise<void>;
 
-const sha256 = (bytes: NodeJS.ArrayBufferView): string => createHash('sha256').update(bytes).digest('hex');
+async function sha256({ buffer, byteOffset, byteLength }: ArrayBufferView): Promise<string> {
+  const bytes = new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength);
+  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
+  return Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
 const pair = ({ height, width }: Size): [number, number] => [height, width];
 
 /** Per channel over all images. */
@@ -213,10 +213,10 @@ const fields: Readonly<Record<string, Check>> = {
       images.map(({ size }) => [3, size.height, size.width]),
       expected,
     ),
-  float32_sha256: (name, { batch }, expected, report) =>
-    report.equal(name, batch && sha256(batch.pixelValues), expected),
-  u8_nhwc_sha256: (name, result, expected, report) =>
-    report.equal(name, sha256(bytesOf(result).data), expected),
+  float32_sha256: async (name, { batch }, expected, report) =>
+    report.equal(name, batch && (await sha256(batch.pixelValues)), expected),
+  u8_nhwc_sha256: async (name, result, expected, report) =>
+    report.equal(name, await sha256(bytesOf(result).data), expected),
   u8_tensor: (name, result, expected, report, tensors) => {
     const { data, shape } = bytesOf(result);
     const stored = tensors.get(String(expected));
@@ -253,8 +253,12 @@ const fields: Readonly<Record<string, Check>> = {
   },
   pixel_mask_valid_hw: (name, { batch }, expected, report) =>
     report.equal(name, batch?.sizes.map(pair), expected),
-  pixel_mask_int64_sha256: (name, { batch }, expected, report) =>
-    report.equal(name, batch?.pixelMask && sha256(BigInt64Array.from(batch.pixelMask, BigInt)), expected),
+  pixel_mask_int64_sha256: async (name, { batch }, expected, report) =>
+    report.equal(
+      name,
+      batch?.pixelMask && (await sha256(BigInt64Array.from(batch.pixelMask, BigInt))),
+      expected,
+    ),
   labels: (name, { labels }, expected, report) => {
     const list = (Array.isArray(expected) ? expected : [expected]) as Entry[];
     report.equal(`${name}.images`, labels.length, list.length);
