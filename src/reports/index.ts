@@ -6,6 +6,7 @@ export {
   type DataReportSplit,
   renderDataReport,
 } from './data-report.ts';
+export { type ProfileReportInput, renderProfileReport } from './profile-report.ts';
 export { prepareReport } from './report.ts';
 export type {
   ClassificationResults,

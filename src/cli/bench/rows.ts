@@ -9,6 +9,8 @@ export interface BenchRow {
 export interface BenchContext {
   readonly device: 'auto' | 'webgpu' | 'wasm' | 'cpu';
   readonly signal: AbortSignal;
+  /** Whose training steps are measured: a file, a run folder, or a recipe that ships (quickstart). */
+  readonly recipe?: string | undefined;
   row(row: BenchRow): void;
 }
 

@@ -4,6 +4,14 @@ import type { BenchContext, BenchRow } from '../bench/rows.ts';
 import { type CommonOptions, type Context, finish } from '../command.ts';
 import { columns, compact } from '../format.ts';
 
+interface BenchOptions extends CommonOptions {
+  readonly recipe?: string;
+  readonly profile?: boolean;
+  readonly explain?: boolean;
+  readonly wgsl?: boolean;
+  readonly out?: string;
+}
+
 const cases: Readonly<Record<string, () => Promise<(context: BenchContext) => Promise<void>>>> = {
   device: async () => (await import('../bench/device.ts')).benchDevice,
   images: async () => (await import('../bench/images.ts')).benchImages,
@@ -14,21 +22,38 @@ export function addBench(program: Command): void {
   const command = program
     .command('bench')
     .description('measure this build on this machine: arithmetic, pictures, training steps')
-    .addArgument(new Argument('[case]', 'one of them; left out: all').choices(Object.keys(cases)));
+    .addArgument(new Argument('[case]', 'one of them; left out: all').choices(Object.keys(cases)))
+    .option('--recipe <recipe>', 'whose training steps (default: quickstart)')
+    .option('--profile', 'the kernels of a training step by GPU time (WebGPU)')
+    .option('--out <file.html>', 'with --profile: also as a page with a picture')
+    .option('--explain', 'the kernels that a training step is compiled to (WebGPU)')
+    .option('--wgsl', 'with --explain: their shaders too');
   finish(
     command,
     [
       { line: 'ocelli bench', does: 'everything, about half a minute' },
       { line: 'ocelli bench step --device webgpu', does: 'training steps on WebGPU' },
+      { line: 'ocelli bench step --profile --out profile.html', does: 'where their time goes' },
+      { line: 'ocelli bench --explain --recipe recipe.yaml', does: 'what they are compiled to' },
       { line: 'ocelli bench images --json', does: 'rows for a program' },
     ],
     runBench,
   );
 }
 
-async function runBench(context: Context, _options: CommonOptions, ...args: never[]): Promise<undefined> {
+async function runBench(context: Context, options: BenchOptions, ...args: never[]): Promise<undefined> {
   const [only] = args as unknown as [string | undefined];
   const { output, device, signal } = context;
+  const { recipe, wgsl = false } = options;
+  if (options.explain) {
+    const { explainStep } = await import('../bench/profile.ts');
+    for (const line of await explainStep({ device, signal, recipe }, { wgsl })) {
+      output.json({ line });
+      if (!output.options.json) output.result(line);
+    }
+    return;
+  }
+  if (options.profile) return profile(context, options);
   const row = (result: BenchRow): void => {
     output.json(result);
     if (output.options.json) return;
@@ -41,7 +66,23 @@ async function runBench(context: Context, _options: CommonOptions, ...args: neve
     if (only !== undefined && only !== name) continue;
     output.say(`Measuring ${name} …`);
     const measure = await load();
-    await measure({ device, signal, row });
+    await measure({ device, signal, recipe, row });
+  }
+  return;
+}
+
+async function profile(
+  { output, device, signal }: Context,
+  { recipe = 'quickstart', out }: BenchOptions,
+): Promise<undefined> {
+  const { profileLines, profileStep, writeProfilePage } = await import('../bench/profile.ts');
+  output.say(`Timing the kernels of ${recipe} …`);
+  const measured = await profileStep({ device, signal, recipe });
+  for (const kernel of measured.profile.kernels) output.json({ case: `step/${recipe}`, ...kernel });
+  if (!output.options.json) for (const line of profileLines(measured.profile)) output.result(line);
+  if (out !== undefined) {
+    await writeProfilePage(out, measured, recipe);
+    output.say(`Wrote ${out}.`);
   }
   return;
 }

@@ -27,7 +27,7 @@ const perSet = 4096;
 
 export class GpuTimeline {
   private readonly sets: { set: GPUQuerySet; used: number }[] = [];
-  private slots: Slot[] = [];
+  private readonly slots: Slot[] = [];
   /** Off: passes are encoded as they are. */
   recording = true;
 
@@ -52,15 +52,16 @@ export class GpuTimeline {
     };
   }
 
-  /** Waits until everything submitted is done and returns the passes since the last `read`, in order. */
+  /**
+   * Waits until everything submitted is done and returns the passes since the last `read`, in order. What is encoded
+   * meanwhile belongs to the next one.
+   */
   async read(): Promise<TimedPass[]> {
-    const slots = this.slots;
-    this.slots = [];
+    const slots = this.slots.splice(0);
+    const sets = this.sets.splice(0);
     const times = new Map<GPUQuerySet, BigUint64Array>();
-    for (const entry of this.sets) {
-      if (entry.used === 0) continue;
-      times.set(entry.set, await this.resolve(entry.set, entry.used));
-      entry.used = 0;
+    for (const { set, used } of sets) {
+      times.set(set, await this.resolve(set, used));
     }
     return slots.map(({ set, begin, label, dispatches }) => {
       const values = times.get(set)!;
@@ -73,7 +74,8 @@ export class GpuTimeline {
   dispose(): void {
     // The method of the class shows again.
     Reflect.deleteProperty(this.device, 'createCommandEncoder');
-    for (const { set } of this.sets.splice(0)) set.destroy();
+    // Query sets are left to the collector: a command buffer that is not submitted yet may still name them.
+    this.sets.length = 0;
   }
 
   private async resolve(set: GPUQuerySet, count: number): Promise<BigUint64Array> {

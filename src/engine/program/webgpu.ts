@@ -2,11 +2,13 @@
 import type { Gpu } from '../backends/gpu.ts';
 import { planGraph } from '../compile/index.ts';
 import { Execution, planTarget } from '../execute/index.ts';
+import { announcePlan } from '../profile/index.ts';
 import type { PrepareProgram, Program } from './types.ts';
 
 export function webgpuPrograms(gpu: Gpu): PrepareProgram {
   return async ({ graph, halts }, variables): Promise<Program> => {
     const plan = planGraph(graph, { ...planTarget(gpu), halts });
+    announcePlan(plan);
     const used = [...variables].filter(([name]) => name in plan.parameters || name in plan.updates);
     const execution = await Execution.prepare(plan, gpu, { parameters: Object.fromEntries(used) });
     return {
