@@ -9,6 +9,7 @@ import type { DeviceError } from '../core/index.ts';
 import type { BackendName, DeviceChoice, OpenBackend } from './backends/backend.ts';
 import type { Gpu } from './backends/gpu.ts';
 import { chooseBackend } from './choose.ts';
+import { TuningStore } from './execute/tuning.ts';
 import { type PrepareProgram, programsOf } from './program/index.ts';
 import * as tf from './tf.ts';
 
@@ -23,6 +24,8 @@ export interface Device {
   readonly gpu: Gpu | undefined;
   /** Makes traced steps ready to run; undefined where everything runs kernel by kernel. */
   readonly prepare: PrepareProgram | undefined;
+  /** Forms of kernels that were chosen for it, where steps are compiled; kept with checkpoints. */
+  readonly tuning: Pick<TuningStore, 'choices' | 'adopt'> | undefined;
   /** For people: `webgpu on NVIDIA H200 (Dawn)`. */
   readonly description: string;
   /** Why this one, in one sentence. */
@@ -85,6 +88,7 @@ function makeDevice(opened: OpenBackend, reason: string, onDispose: () => void):
   return {
     backend: opened.backend,
     gpu: opened.gpu,
+    tuning: opened.gpu && TuningStore.of(opened.gpu),
     prepare: programsOf(opened.gpu),
     description: `${opened.backend} on ${opened.name}`,
     reason,

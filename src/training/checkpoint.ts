@@ -13,6 +13,7 @@
 
 import type { Files } from '#platform';
 import { CheckpointError } from '../core/index.ts';
+import type { TuningChoices } from '../engine/index.ts';
 import { memorySource, openSafetensors, writeSafetensors } from '../formats/safetensors/index.ts';
 import type { OptimizerCounters } from './optimizers/index.ts';
 import type { Progress } from './progress.ts';
@@ -44,6 +45,8 @@ export interface CheckpointState {
   readonly optimizer: OptimizerCounters;
   readonly schedule: PlateauState | null;
   readonly identity: RunIdentity;
+  /** Which forms of kernels the device took. */
+  readonly tuning?: TuningChoices | undefined;
   /** Events of the run before this checkpoint's own: lines of `events.jsonl` that a resumed run keeps. */
   readonly events: number;
   /** Bytes of each file of the checkpoint. */

@@ -17,6 +17,7 @@ import { evaluate } from './evaluate.ts';
 import { train } from './loop.ts';
 import type { TrainingServices } from './services.ts';
 import type { TrainingSettings } from './settings.ts';
+import type { StepDevice } from './types.ts';
 
 const identity: RunIdentity = {
   recipe: 'r',
@@ -51,6 +52,7 @@ interface RunOptions {
   readonly poisonVal?: (index: number) => boolean;
   readonly identity?: Partial<RunIdentity>;
   readonly abortInEvaluation?: number;
+  readonly tuning?: StepDevice['tuning'];
 }
 
 /** Runs in `folder`; events and whatever was thrown come back. */
@@ -63,7 +65,7 @@ async function run(options: RunOptions = {}): Promise<{ events: RunEvent[]; erro
   const controller = new AbortController();
   let evaluations = 0;
   const services: TrainingServices<never> = {
-    device,
+    device: options.tuning ? { ...device, tuning: options.tuning } : device,
     model,
     task: smallTask as never,
     batches: smallBatches(dataset, {
@@ -213,6 +215,21 @@ describe('training loop', () => {
         expect(events).toEqual(numbers(reference.events));
       });
     }
+  });
+
+  it('gives a resumed run the forms of kernels that the first one used, on the same device', async () => {
+    await inFolder(async () => {
+      const adopted: object[] = [];
+      const tuning = (choices: Record<string, string>) => ({
+        choices: () => choices,
+        adopt: (given: object) => void adopted.push(given),
+      });
+      await run({ tuning: tuning({ product: 'tile 64' }), stopAt: stepIs(2) });
+      await run({ tuning: tuning({}), resume: true, stopAt: stepIs(3) });
+      expect(adopted).toEqual([{ product: 'tile 64' }]);
+      await run({ tuning: tuning({}), resume: true, identity: { device: 'another' }, stopAt: stepIs(4) });
+      expect(adopted).toHaveLength(1);
+    });
   });
 
   it('says when a resumed run cannot repeat its numbers', async () => {

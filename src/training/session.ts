@@ -66,7 +66,10 @@ export class TrainingSession<Prediction> {
     restoreModel(this.services.model, checkpoint.model);
     this.optimizer.restore(state.optimizer, hostValues(checkpoint.optimizer));
     this.rates.restore(state.schedule);
-    const why = differences(state.identity, this.services.identity);
+    const { identity, device } = this.services;
+    const why = differences(state.identity, identity);
+    // Measured on another adapter they would say nothing about this one.
+    if (state.tuning && state.identity.device === identity.device) device.tuning?.adopt(state.tuning);
     if (this.average && checkpoint.average) this.average.restore(hostValues(checkpoint.average));
     else if (this.average) why.push('the checkpoint has no averaged weights');
     const { step, epoch } = positionOf(this.progress);
@@ -150,6 +153,7 @@ export class TrainingSession<Prediction> {
         optimizer: this.optimizer.counters(),
         schedule: this.rates.state(),
         identity,
+        tuning: device.tuning?.choices(),
         events: this.services.eventCount?.() ?? 0,
       },
       model: await readModel(model, device),

@@ -4,7 +4,7 @@
  */
 import type { Metrics, SplitName } from '../core/index.ts';
 import type { Batch, Dataset } from '../data/index.ts';
-import type { PrepareProgram, tf } from '../engine/index.ts';
+import type { PrepareProgram, TuningChoices, tf } from '../engine/index.ts';
 import type { ForwardContext, Module } from '../nn/index.ts';
 import type { Evaluator, ModelOutputs, Task } from '../tasks/index.ts';
 import type { EvaluationStep } from './evaluation-step.ts';
@@ -29,6 +29,8 @@ export interface StepDevice {
   memory(): { readonly bytes: number; readonly tensors: number };
   /** Makes a traced step ready to run; left out where everything runs kernel by kernel. */
   readonly prepare?: PrepareProgram | undefined;
+  /** Forms of kernels that were chosen for this device. A resumed run takes those of the first: bits depend on them. */
+  readonly tuning?: { choices(): TuningChoices; adopt(choices: TuningChoices): void } | undefined;
 }
 
 /** Batches in a fixed order: the loader of `data/`. */

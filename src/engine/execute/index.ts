@@ -11,4 +11,4 @@ export type { Numbers } from './numbers.ts';
 export type { ParameterSource } from './parameters.ts';
 export { type PlanTarget, planTarget } from './target.ts';
 export { type TuneOptions, tune } from './tune.ts';
-export { adoptTuning, type TuningChoices, TuningStore, tuningChoices } from './tuning.ts';
+export { type TuningChoices, TuningStore } from './tuning.ts';

@@ -97,15 +97,6 @@ export class TuningStore {
   }
 }
 
-/** The choices that runs on this device have used so far, for a checkpoint. Empty without WebGPU. */
-export const tuningChoices = ({ gpu }: { readonly gpu: Gpu | undefined }): TuningChoices =>
-  gpu ? TuningStore.of(gpu).choices() : {};
-
-/** Gives a resumed run the choices of the first one. Before anything is compiled. */
-export function adoptTuning({ gpu }: { readonly gpu: Gpu | undefined }, choices: TuningChoices): void {
-  if (gpu) TuningStore.of(gpu).adopt(choices);
-}
-
 /** A map whose contents come from a function. */
 class Lookup extends Map<string, string> {
   constructor(private readonly find: (key: string) => string | undefined) {
