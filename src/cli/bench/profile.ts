@@ -50,15 +50,20 @@ export async function profileStep(
   const plans: KernelPlan[] = [];
   const stop = watchPlans((plan) => plans.push(plan));
   let timeline: GpuTimeline | undefined;
+  let last = 0;
   let result: { profile: StepProfile; adapter: string } | undefined;
   try {
     await runTrainingSteps({ ...context, device: webgpuOf(context.device) }, async ({ step }) => {
-      if (step === warmup) timeline = GpuTimeline.attach(currentGpu(), { by: 'dispatch' });
-      if (step < warmup + timedSteps) return false;
+      if (!timeline) {
+        if (step < warmup) return false;
+        timeline = GpuTimeline.attach(currentGpu(), { by: 'dispatch' });
+        last = step + timedSteps;
+      }
+      if (step < last) return false;
       const gpu = currentGpu();
       await gpu.queue.onSubmittedWorkDone();
-      const passes = await timeline!.read();
-      timeline!.dispose();
+      const passes = await timeline.read();
+      timeline.dispose();
       const plan = plans.toSorted((a, b) => b.kernels.length - a.kernels.length)[0];
       // Steps are told late, so how many were timed is counted by their kernels.
       const steps = plan ? Math.max(1, Math.round(passes.length / plan.kernels.length)) : timedSteps;

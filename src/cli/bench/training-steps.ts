@@ -20,6 +20,7 @@ export async function runTrainingSteps(
     'training.max_steps=100000',
     'training.max_epochs=100000',
     'training.val_check_interval=100000',
+    'training.log_every_n_steps=1',
   ]);
   const enough = new AbortController();
   try {

@@ -51,6 +51,15 @@ test('a profile adds up equal labels, per step, and holds them against the peak'
   expect(profile.kernels).toHaveLength(2);
 });
 
+test('kernels that share a pipeline are told apart by their place in the plan', () => {
+  const passes = [1, 2, 4].map((ms) => ({ label: 'shared', ms, dispatches: 1 }));
+  const { kernels } = stepProfile(passes, 1, { gflops: 4, gigabytesPerSecond: 2 }, plan);
+  expect(kernels.map(({ label, ms }) => [label, ms])).toEqual([
+    ['MatMul', 5],
+    ['Add', 2],
+  ]);
+});
+
 test('without a plan there are times and no shares', () => {
   const peak = { gflops: 4, gigabytesPerSecond: 2 };
   const { kernels } = stepProfile([{ label: '', ms: 1, dispatches: 2 }], 1, peak);

@@ -58,8 +58,11 @@ export function stepProfile(
     }
     return entry;
   };
-  for (const { label, dispatches, ms } of passes) {
-    const entry = at(label || 'unnamed');
+  // Kernels with the same shader share a pipeline and its label; in whole runs of the plan each has its own.
+  const kernelCount = plan?.kernels.length ?? 0;
+  const whole = kernelCount > 0 && passes.length === steps * kernelCount;
+  for (const [i, { label, dispatches, ms }] of passes.entries()) {
+    const entry = at(whole ? plan!.kernels[i % kernelCount]!.label : label || 'unnamed');
     entry.dispatches += dispatches / steps;
     entry.ms += ms / steps;
   }
