@@ -8,7 +8,7 @@ import type { Scope, TemplateWriter } from '../lowering.ts';
 import { Position, sizeOf } from '../position.ts';
 import { type Geometry, within } from './convolution-geometry.ts';
 import { splitIndex } from './mat-mul-kernel.ts';
-import type { Operand, Place } from './mat-mul-operand.ts';
+import type { Operand, Place, Vectors } from './mat-mul-operand.ts';
 
 /** Reads one number, or four neighbours, at an offset of a value; with `vectors` only where all offsets allow it. */
 export interface Reader {
@@ -72,9 +72,11 @@ export function pixelsUnderFilter(
   x: number,
   geometry: Geometry,
   flat: boolean,
+  usable: Vectors,
 ): Operand {
   const { batch, height, width, channels, depth, outHeight, outWidth, stride, dilation } = geometry;
-  const reader = readerOf(kernel, x, [batch, height, width, channels], channelsAligned(geometry));
+  const aligned = usable.inner && channelsAligned(geometry);
+  const reader = readerOf(kernel, x, [batch, height, width, channels], aligned);
   const enter = (scope: Scope, [base, y, x]: Place, tap: string): Place => {
     const [row, column] = tapAt(scope, tap, geometry);
     const atY = scope.let(`${y} + ${scaled(row, dilation[0])}`);
@@ -116,9 +118,11 @@ export function pixelsOfGradient(
   geometry: Geometry,
   phases: Phases,
   flat: boolean,
+  usable: Vectors,
 ): Operand {
   const { batch, outHeight, outWidth, out, outDepth, stride, dilation } = geometry;
-  const reader = readerOf(kernel, dy, [batch, outHeight, outWidth, out], multipleOfFour(out, outDepth));
+  const aligned = usable.inner && multipleOfFour(out, outDepth);
+  const reader = readerOf(kernel, dy, [batch, outHeight, outWidth, out], aligned);
   const enter = (scope: Scope, [base, y, x, phaseY, phaseX]: Place, tap: string): Place => {
     const [row, column] = phases.filterTap(scope, tap, phaseY!, phaseX!);
     const reachY = scope.let(`${y} + ${geometry.top} - ${row} * ${dilation[0]}`);
@@ -233,9 +237,15 @@ export function phasesOf(geometry: Geometry): Phases {
 }
 
 /** Rows: a group's output channels. Terms: pixels of dy; with `taps`, those of one row of an image. */
-export function gradientByChannel(kernel: KernelBuilder, dy: number, geometry: Geometry): Operand {
+export function gradientByChannel(
+  kernel: KernelBuilder,
+  dy: number,
+  geometry: Geometry,
+  usable: Vectors,
+): Operand {
   const { batch, outHeight, outWidth, out, outDepth } = geometry;
-  const reader = readerOf(kernel, dy, [batch, outHeight, outWidth, out], multipleOfFour(out, outDepth));
+  const aligned = usable.outer && multipleOfFour(out, outDepth);
+  const reader = readerOf(kernel, dy, [batch, outHeight, outWidth, out], aligned);
   const at = (place: Place, k: string): string => `${place[0]} + ${k} * ${out}`;
   return {
     along: reader.vectors ? 'outer' : undefined,
@@ -251,9 +261,16 @@ export function gradientByChannel(kernel: KernelBuilder, dy: number, geometry: G
  * Columns: taps times channels of a group. Terms: output pixels, row by row of the images (`flat`: all of them
  * in one run).
  */
-export function pixelsByTap(kernel: KernelBuilder, x: number, geometry: Geometry, flat: boolean): Operand {
+export function pixelsByTap(
+  kernel: KernelBuilder,
+  x: number,
+  geometry: Geometry,
+  flat: boolean,
+  usable: Vectors,
+): Operand {
   const { batch, height, width, channels, depth, outHeight, outWidth, stride, dilation } = geometry;
-  const reader = readerOf(kernel, x, [batch, height, width, channels], channelsAligned(geometry));
+  const aligned = usable.outer && channelsAligned(geometry);
+  const reader = readerOf(kernel, x, [batch, height, width, channels], aligned);
   const place = (scope: Scope, group: string, column: string): Place => {
     const tap = geometry.rows * geometry.columns === 1 ? '0' : scope.let(`${column} / ${depth}`);
     const channel = tap === '0' ? column : scope.let(`${column} - ${tap} * ${depth}`);

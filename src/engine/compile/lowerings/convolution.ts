@@ -61,10 +61,10 @@ function forward(node: LoweringNode): TemplateLowering {
         name: nameOf('Conv2d', plain),
         shape: { batch: groups, rows: batch * outHeight * outWidth, columns: outDepth, depth: terms },
         taps: walk ? taps : 1,
-        a: (kernel) => pixelsUnderFilter(kernel, x, geometry, !walk && taps > 1),
-        b(kernel) {
+        a: (kernel, usable) => pixelsUnderFilter(kernel, x, geometry, !walk && taps > 1, usable),
+        b(kernel, usable) {
           const layout = packed(outDepth, terms, !oneTap);
-          const matrix = matrixOperand(kernel, ordered, orderedShape, layout);
+          const matrix = matrixOperand(kernel, ordered, orderedShape, layout, usable);
           if (!walk || taps === 1) return matrix;
           return {
             ...matrix,
@@ -113,10 +113,10 @@ function inputGrad(node: LoweringNode): TemplateLowering {
           depth: taps * outDepth,
         },
         taps: walk ? taps : 1,
-        a: (kernel) => pixelsOfGradient(kernel, dy, geometry, phases, !walk),
-        b(kernel) {
+        a: (kernel, usable) => pixelsOfGradient(kernel, dy, geometry, phases, !walk, usable),
+        b(kernel, usable) {
           // One tap's [out, in], found anew for each tap: the order of taps is the phase's.
-          const matrix = matrixOperand(kernel, ordered, orderedShape, packed(depth, outDepth, true));
+          const matrix = matrixOperand(kernel, ordered, orderedShape, packed(depth, outDepth, true), usable);
           const enter = (
             scope: Parameters<typeof matrix.place>[0],
             place: readonly string[],
@@ -199,8 +199,8 @@ function filterGrad(node: LoweringNode): TemplateLowering {
           depth: batch * outHeight * outWidth,
         },
         taps: walk ? batch * outHeight : 1,
-        a: (kernel) => gradientByChannel(kernel, dy, geometry),
-        b: (kernel) => pixelsByTap(kernel, x, geometry, !walk),
+        a: (kernel, usable) => gradientByChannel(kernel, dy, geometry, usable),
+        b: (kernel, usable) => pixelsByTap(kernel, x, geometry, !walk, usable),
         store(kernel, scope, at, value) {
           const channel = at.batch === '0' ? at.row : scope.let(`${at.batch} * ${outDepth} + ${at.row}`);
           const sizes = [filterRows, filterColumns, filterDepth];

@@ -6,7 +6,7 @@
 import type { BlockScope, KernelBuilder } from '../kernel-builder.ts';
 import type { Scope } from '../lowering.ts';
 import type { Multiplication } from './mat-mul-kernel.ts';
-import { type Operand, type Place, stepOf } from './mat-mul-operand.ts';
+import type { Operand, Place } from './mat-mul-operand.ts';
 
 export function writeDirect(work: Multiplication): void {
   const { kernel, tile, shape, a, b, batch, depth, taps } = work;
@@ -35,8 +35,7 @@ export function writeDirect(work: Multiplication): void {
 
   const terms = (outer: Scope, begin: string, end: string): void => {
     const sum = new Terms(kernel, outer, [rows, columns], accumulators);
-    // Without a loop for a rest: half the text to compile.
-    const step = stepOf(a, b) === 4 ? 4 : depth % tile.depth === 0 ? tile.depth : 1;
+    const step = depth % tile.depth === 0 ? tile.depth : 1;
     outer.line(`for (var k = ${begin}; k < ${end}; k += ${step}) {\n${sum.text(step)}}`);
   };
   if (taps > 1) {
@@ -75,8 +74,7 @@ class Fragment {
     count: number,
     last: number | undefined,
   ) {
-    // Neighbours across rows are read four at a time where an invocation has four; else one by one.
-    this.across = operand.along === 'outer' && count % 4 === 0;
+    this.across = operand.along === 'outer';
     const every = this.across ? 4 : 1;
     // Beyond the end the last rows are read again: their results are not stored.
     this.outer = Array.from({ length: count / every }, (_, i) => {
@@ -108,16 +106,9 @@ class Fragment {
         vector: (g, step) => vectors[g]![step]!,
       };
     }
-    const inner = operand.along === 'inner';
-    const scalars = tapped.map((place) => {
-      if (inner) {
-        const vector = scope.let(operand.vector!(scope, place, k));
-        return ['x', 'y', 'z', 'w'].map((part) => `${vector}.${part}`);
-      }
-      return Array.from({ length: steps }, (_, step) =>
-        scope.let(operand.load(scope, place, scope.let(at(step)))),
-      );
-    });
+    const scalars = tapped.map((place) =>
+      Array.from({ length: steps }, (_, step) => scope.let(operand.load(scope, place, scope.let(at(step))))),
+    );
     return {
       scalar: (i, step) => scalars[i]![step]!,
       vector: (g, step) =>

@@ -25,6 +25,12 @@ export interface Operand {
   vector?(scope: Scope, place: Place, k: string): string;
 }
 
+/** Which vectors the way of multiplying can use: the others are not to be bound. */
+export interface Vectors {
+  readonly inner: boolean;
+  readonly outer: boolean;
+}
+
 /** A matrix of a tensor: element (batch, outer, inner) lies at offset(batch) + outer · outerStride + inner · innerStride. */
 export interface MatrixLayout {
   readonly outerStride: number;
@@ -44,6 +50,7 @@ export function matrixOperand(
   value: number,
   shape: readonly number[],
   layout: MatrixLayout,
+  usable: Vectors,
 ): Operand {
   const { outerStride, innerStride } = layout;
   const aligned = (stride: number): boolean => stride % 4 === 0;
@@ -54,7 +61,9 @@ export function matrixOperand(
         ? 'outer'
         : undefined;
   const vectors =
-    along && layout.offsetsAligned && sizeOf(shape) % 4 === 0 ? kernel.vectors(value) : undefined;
+    along && usable[along] && layout.offsetsAligned && sizeOf(shape) % 4 === 0
+      ? kernel.vectors(value)
+      : undefined;
   const at = ([base]: Place, k: string): string =>
     innerStride === 1 ? `${base} + ${k}` : `${base} + ${k} * ${innerStride}`;
   return {
@@ -98,6 +107,3 @@ export function batchedLayout(
     offsetsAligned: sizeOf(own) === 1 || (rows * columns) % 4 === 0,
   };
 }
-
-/** The number of terms in steps of which an operand can be read: four where vectors run along the sum. */
-export const stepOf = (a: Operand, b: Operand): 1 | 4 => (a.along === 'inner' || b.along === 'inner' ? 4 : 1);

@@ -82,21 +82,27 @@ const gpuForms: readonly Form[] = [
 ];
 
 /**
- * A pipeline of these takes a software adapter about a second of work to build, by the amount of text: only
- * large products repay more than four by four results for each invocation.
+ * The more results an invocation keeps, the more text there is to compile, which a software adapter does at the
+ * first run: 0.25 s of work for four by four results, 1.2 s for eight by eight (10 and 15 GFLOP/s on lavapipe,
+ * two cores). Only large products repay it; `terms` counts multiplications.
  */
-const softwareForms: readonly Form[] = [
-  form('direct', [4, 32, 4], [4, 4], 0.8),
-  form('direct', [2, 32, 4], [2, 4], 0.5),
-  form('direct', [1, 32, 4], [1, 4], 0.3),
-  // Few columns: lanes take rows as well.
-  form('direct', [32, 4, 4], [4, 4], 0.4),
+const softwareForms: readonly { readonly terms: number; readonly forms: readonly Form[] }[] = [
+  {
+    terms: 0,
+    forms: [
+      form('direct', [4, 32, 1], [4, 4], 0.8),
+      form('direct', [2, 32, 1], [2, 4], 0.5),
+      form('direct', [1, 32, 1], [1, 4], 0.3),
+      // Few columns: lanes take rows as well.
+      form('direct', [32, 4, 1], [4, 4], 0.4),
+    ],
+  },
+  {
+    terms: 2 ** 26,
+    forms: [form('direct', [8, 32, 1], [8, 4], 1), form('direct', [4, 64, 1], [4, 8], 0.95)],
+  },
+  { terms: 2 ** 28, forms: [form('direct', [8, 64, 1], [8, 8], 1.3)] },
 ];
-const largeSoftwareForms: readonly Form[] = [
-  form('direct', [4, 64, 2], [4, 8], 1),
-  form('direct', [8, 32, 2], [8, 4], 0.95),
-];
-const largeSoftwareProduct = 2 ** 28;
 
 /** Workgroups that keep an adapter busy. */
 const enough = { gpu: 256, software: 4 } as const;
@@ -126,9 +132,9 @@ const over = (length: number, step: number): number => Math.ceil(length / step);
 /** Tiles to choose from for this product, the most promising first: `chooseTile` takes the first, a tuner times a few. */
 export function tileCandidates(shape: ProductShape, target: ProductTarget): Tile[] {
   const kind = target.software ? 'software' : 'gpu';
-  const large = shape.batch * shape.rows * shape.columns * shape.depth >= largeSoftwareProduct;
-  const forms = large ? [...largeSoftwareForms, ...softwareForms] : softwareForms;
-  const scored = (target.software ? forms : gpuForms)
+  const terms = shape.batch * shape.rows * shape.columns * shape.depth;
+  const onSoftware = softwareForms.flatMap((group) => (terms >= group.terms ? group.forms : []));
+  const scored = (target.software ? onSoftware : gpuForms)
     .filter((candidate) => fits(candidate, target))
     .map((candidate) => {
       const { speed, ...rest } = candidate;

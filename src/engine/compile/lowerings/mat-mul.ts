@@ -44,8 +44,8 @@ function batchedProduct(
   return {
     name: `MatMul/${transposeA ? 't' : 'n'}${transposeB ? 't' : 'n'}`,
     shape: { batch, rows: together ? sizeOf(batchShape) * rows : rows, columns, depth },
-    a: (kernel) => matrixOperand(kernel, a, shapes.a, layout.a),
-    b: (kernel) => matrixOperand(kernel, b, shapes.b, layout.b),
+    a: (kernel, usable) => matrixOperand(kernel, a, shapes.a, layout.a, usable),
+    b: (kernel, usable) => matrixOperand(kernel, b, shapes.b, layout.b, usable),
     store(kernel, scope, at, value) {
       const matrix = at.batch === '0' ? at.row : `(${at.batch} * ${rows} + ${at.row})`;
       const offset = scope.let(`${matrix} * ${columns} + ${at.column}`);
@@ -84,9 +84,10 @@ function linear(node: LoweringNode, hasBias: boolean): TemplateLowering {
   return template({
     name: 'Linear',
     shape: { batch: 1, rows, columns, depth: width },
-    a: (kernel) => matrixOperand(kernel, x, node.shapeOf(x), batchedLayout([rows, width], [], false)),
-    b: (kernel) =>
-      matrixOperand(kernel, weight, node.shapeOf(weight), batchedLayout([columns, width], [], false)),
+    a: (kernel, usable) =>
+      matrixOperand(kernel, x, node.shapeOf(x), batchedLayout([rows, width], [], false), usable),
+    b: (kernel, usable) =>
+      matrixOperand(kernel, weight, node.shapeOf(weight), batchedLayout([columns, width], [], false), usable),
     store(kernel, scope, at, value) {
       const offset = scope.let(`${at.row} * ${columns} + ${at.column}`);
       const leading = Position.at(shape.slice(0, -1), at.row).axes;
