@@ -7,8 +7,9 @@ import { analyse, storageOf } from './analysis.ts';
 import { EmitContext, type Target, writeGroup } from './emit/index.ts';
 import { Grouping } from './groups.ts';
 import { place } from './placement.ts';
+import { withRecomputation } from './recompute/index.ts';
 import { rewriteGraph } from './rewrite.ts';
-import { type PlanHalt, segmentsOf } from './segments.ts';
+import { type PlanHalt, ranksOf, segmentsOf } from './segments.ts';
 import type { KernelPlan, PlanValue } from './types.ts';
 
 export interface PlanOptions {
@@ -22,11 +23,13 @@ export interface PlanOptions {
   readonly tuning?: ReadonlyMap<string, string>;
   /** In the order in which they come. */
   readonly halts?: readonly PlanHalt[];
+  /** Compute activations again for the gradients rather than keep them: less memory, more time (recompute/). */
+  readonly recompute?: boolean | undefined;
 }
 
 /** Throws an EngineError when a kernel of the graph has no lowering. */
 export function planGraph(recorded: Graph, options: PlanOptions): KernelPlan {
-  const graph = rewriteGraph(recorded);
+  const rewritten = rewriteGraph(recorded);
   const halts = options.halts ?? [];
   const target: Target = {
     features: options.features,
@@ -35,13 +38,17 @@ export function planGraph(recorded: Graph, options: PlanOptions): KernelPlan {
     tuning: options.tuning ?? new Map(),
     buffers: options.limits.maxStorageBuffersPerShaderStage ?? 8,
   };
+  const { graph, regions } = options.recompute
+    ? withRecomputation(rewritten, target.buffers)
+    : { graph: rewritten, regions: undefined };
   const analysis = analyse(graph);
   const placement = place(analysis, target.buffers);
   const segments = segmentsOf(graph, halts);
+  const ranks = regions ? ranksOf(analysis, segments, halts.length, regions) : segments;
   const { groups, arenas } = new Grouping(
     analysis,
     placement,
-    segments,
+    ranks,
     target.buffers,
     bindableElements(options.limits),
   ).build();
@@ -59,7 +66,7 @@ export function planGraph(recorded: Graph, options: PlanOptions): KernelPlan {
   const laid = new Map(arenas.map((arena) => [arena, context.layOut(arena)]));
   const ends: number[] = [];
   for (const group of groups) {
-    const segment = segments[group.nodes[0]!]!;
+    const segment = Math.min(ranks[group.nodes[0]!]!, halts.length);
     while (ends.length < segment) ends.push(context.kernels.length);
     writeGroup(context, placement, group, laid);
   }

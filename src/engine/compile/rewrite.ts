@@ -255,7 +255,7 @@ function withJoinedSquares(graph: Graph): Graph {
   return { ...graph, nodes };
 }
 
-function withoutDeadCode(graph: Graph): Graph {
+export function withoutDeadCode(graph: Graph): Graph {
   const needed = keptValues(graph);
   const nodes = graph.nodes.toReversed().filter((node) => {
     if (!node.outputs.some((id) => needed.has(id))) return false;

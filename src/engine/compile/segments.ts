@@ -1,5 +1,7 @@
 /** Where the host takes part in the middle of a step, kernels stand before or after. */
 import type { Graph } from '../graph/index.ts';
+import type { Analysis } from './analysis.ts';
+import { updateNodes } from './arenas.ts';
 
 /** The host awaits the outputs `reads`, then feeds the inputs `writes`. */
 export interface PlanHalt {
@@ -29,4 +31,23 @@ export function segmentsOf(graph: Graph, halts: readonly PlanHalt[]): number[] {
     }
   });
   return segments;
+}
+
+/**
+ * The order of kernels where activations are computed again (recompute/): nodes of a higher rank come later, and only
+ * nodes of one rank share a kernel. What gradients need comes after all halts; updates are together at the end.
+ */
+export function ranksOf(
+  analysis: Analysis,
+  segments: readonly number[],
+  halts: number,
+  regions: readonly number[],
+): number[] {
+  const last = halts + Math.max(0, ...regions);
+  const updates = updateNodes(analysis);
+  return segments.map((segment, node) => {
+    if (updates.has(node)) return last;
+    const region = regions[node]!;
+    return region > 0 ? halts + region : segment;
+  });
 }

@@ -8,6 +8,7 @@ import { elementsOf } from '../analysis.ts';
 import { type Domain, placeIn } from '../domains.ts';
 import type { Group } from '../groups.ts';
 import type { BlockScope, KernelBuilder } from '../kernel-builder.ts';
+import { opaque } from '../opaque.ts';
 import { type Position, spellQuad } from '../position.ts';
 import { combineLanes, elementInto, type Reduction, reductionsOf } from './combine.ts';
 import { type EmitContext, nextPowerOfTwo, placeInRows } from './context.ts';
@@ -97,7 +98,13 @@ function writeTile(
   const block = outer === 1 ? '0' : main.let('i32(group.z)');
   const slice = partials ? main.let('i32(group.y)') : '0';
   const begin = partials ? main.let(`${slice} * ${rowsPerSlice}`) : '0';
-  const end = partials ? main.let(`min(${begin} + ${rowsPerSlice}, ${rows})`) : String(rows);
+  const end = main.let(
+    partials
+      ? `min(${begin} + ${rowsPerSlice}, ${rows})`
+      : context.target.software
+        ? opaque(rows, 'y')
+        : String(rows),
+  );
   const parts = Array.from({ length: width }, (_, part) => part);
   const totals = reductions.map(({ type, identity }) =>
     parts.map(() => {

@@ -1,7 +1,9 @@
 /** Reductions whose axes lie between kept ones: one invocation walks over all that goes into an element. */
+
 import { flatDispatch } from '../dispatch.ts';
 import type { Group } from '../groups.ts';
 import type { BlockScope } from '../kernel-builder.ts';
+import { opaque } from '../opaque.ts';
 import { Position, sizeOf } from '../position.ts';
 import { elementInto, reductionsOf } from './combine.ts';
 import type { EmitContext } from './context.ts';
@@ -38,7 +40,9 @@ export function writeGeneral(context: EmitContext, group: Group): void {
       );
       const element = inner.let(elementInto(inner, reduction!, from));
       inner.line(`${total} = ${reduction!.combine(total, element)};`);
-      main.line(`for (var ${step} = 0; ${step} < ${sizeOf(along(true))}; ${step}++) {\n${inner.text()}}`);
+      main.line(
+        `for (var ${step} = 0; ${step} < ${opaque(sizeOf(along(true)))}; ${step}++) {\n${inner.text()}}`,
+      );
       const name = main.let(total);
       const at = Position.at(stored.shape, offset);
       kernel.write(main, value, at, lowering.finish?.(main, name) ?? name);

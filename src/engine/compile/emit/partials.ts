@@ -8,6 +8,7 @@ import { flatDispatch } from '../dispatch.ts';
 import type { Group } from '../groups.ts';
 import type { BlockScope, KernelBuilder } from '../kernel-builder.ts';
 import type { Scope } from '../lowering.ts';
+import { opaque } from '../opaque.ts';
 import { Position } from '../position.ts';
 import { combineLanes, type Reduction } from './combine.ts';
 import { type EmitContext, nextPowerOfTwo } from './context.ts';
@@ -98,7 +99,7 @@ export function writeFinish(
         inner.line(`${totals[i]} = ${reduction.combine(totals[i]!, piece)};`);
       }
       main.line(
-        `for (var ${slice} = ${rank}; ${slice} < ${slices}; ${slice} += ${lanes}) {\n${inner.text()}}`,
+        `for (var ${slice} = ${rank}; ${slice} < ${context.target.software ? opaque(slices) : slices}; ${slice} += ${lanes}) {\n${inner.text()}}`,
       );
       const combined = combineLanes(
         kernel,

@@ -10,6 +10,7 @@ import type { Domain } from '../domains.ts';
 import { placeIn } from '../domains.ts';
 import type { Group } from '../groups.ts';
 import type { BlockScope, KernelBuilder } from '../kernel-builder.ts';
+import { opaque } from '../opaque.ts';
 import type { Placement } from '../placement.ts';
 import { Position, spellQuad } from '../position.ts';
 import { combineLanes, elementInto, type Reduction, reductionsOf } from './combine.ts';
@@ -199,8 +200,9 @@ class RowWriter {
   /** Goes over the units of this lane; `inside` says whether the unit is one (empty: always). */
   private eachUnit(write: (scope: BlockScope, unit: Unit, inside: string) => void): void {
     const { lanes, turns, units, width } = this.walk;
+    const { software } = this.context.target;
     const partial = units % lanes !== 0;
-    if (turns * width <= mostKept) {
+    if (turns * width <= (software ? width : mostKept)) {
       for (let turn = 0; turn < turns; turn++) {
         const { unit, inside } = this.unit(turn, partial && turn === turns - 1);
         write(this.main, unit, inside);
@@ -213,7 +215,8 @@ class RowWriter {
     const inside = partial ? scope.let(`${number} < ${units}`) : '';
     const column = partial ? scope.let(`min(${number}, ${units - 1})`) : number;
     write(scope, { column, offset: scope.let(`${this.row} * ${units} + ${column}`) }, inside);
-    this.main.line(`for (var ${turn} = 0; ${turn} < ${turns}; ${turn}++) {\n${scope.text()}}`);
+    const end = software ? opaque(turns) : turns;
+    this.main.line(`for (var ${turn} = 0; ${turn} < ${end}; ${turn}++) {\n${scope.text()}}`);
   }
 
   private readonly kept = new Map<number, { unit: Unit; inside: string }>();

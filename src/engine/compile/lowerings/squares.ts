@@ -10,6 +10,7 @@ import {
   type Scope,
   type TemplateLowering,
 } from '../lowering.ts';
+import { opaque } from '../opaque.ts';
 import { Position, sizeOf } from '../position.ts';
 import { sumOfAllSquares } from '../rewrite.ts';
 
@@ -52,8 +53,8 @@ registerLowering(sumOfAllSquares, (node): TemplateLowering => {
         );
       });
       writer.kernel(
-        { label: `${label} (pieces)`, workgroupSize: [threads, 1, 1], workgroups: [1, 1, 1] },
-        (kernel) => writeSum(kernel, node, pieces, sum(groups)),
+        { label: `${label} (pieces)`, workgroupSize: [lanes, 1, 1], workgroups: [1, 1, 1] },
+        (kernel) => writeSum(kernel, node, pieces, sum(groups), lanes),
       );
     },
   };
@@ -101,12 +102,19 @@ function writePart(
   main.line(`if (lane == 0u) {\n${last.text()}}`);
 }
 
-function writeSum(kernel: KernelBuilder, node: LoweringNode, pieces: number, count: number): void {
+function writeSum(
+  kernel: KernelBuilder,
+  node: LoweringNode,
+  pieces: number,
+  count: number,
+  lanes: number,
+): void {
   const { main } = kernel;
   const array = kernel.buffer(pieces)!;
   main.line('var total = 0.0;');
-  main.line(`for (var i = i32(lane); i < ${count}; i += ${threads}) { total += ${array}[i]; }`);
-  const total = combineAll(kernel, main, 'total', threads);
+  const end = lanes === 1 ? opaque(count) : count;
+  main.line(`for (var i = i32(lane); i < ${end}; i += ${lanes}) { total += ${array}[i]; }`);
+  const total = combineAll(kernel, main, 'total', lanes);
   const last = kernel.block(main);
   kernel.write(last, node.output(), Position.at([], '0'), total);
   main.line(`if (lane == 0u) {\n${last.text()}}`);
