@@ -18,7 +18,7 @@ export async function identityOf(recipe: Recipe, dataset: Dataset, device: Devic
     backend: device.backend,
     device: device.description,
     precision: training.precision,
-    execution: 'eager',
+    execution: device.prepare ? 'compiled' : 'eager',
     kernels: device.features.join(' '),
     version,
     platform: (await readMachine()).versions,

@@ -10,6 +10,8 @@ export interface StepSettings {
   readonly mix: MixOptions;
   /** How many parts a step usually has (1); others are possible. */
   readonly plan?: { readonly accumulate: number } | undefined;
+  /** In how many parts each batch is computed from the start (1): memory that did not suffice before. */
+  readonly splits?: number | undefined;
 }
 
 /** A step that was submitted. */

@@ -9,7 +9,7 @@
  * The loss is not awaited. It goes into a ring together with the gradient norm and is looked at a few steps
  * late, when the device has long computed it; `results` says what has arrived.
  */
-import type { Metrics } from '../core/index.ts';
+import { DeviceError, type Metrics } from '../core/index.ts';
 import type { Batch } from '../data/index.ts';
 import { NotCompiled } from '../engine/index.ts';
 import type { Task } from '../tasks/index.ts';
@@ -17,6 +17,7 @@ import { CompiledStep } from './compiled/index.ts';
 import { EagerStep } from './eager-step.ts';
 import type { WeightAverage } from './ema.ts';
 import type { Optimizer } from './optimizers/index.ts';
+import { nextSplit, splitBatch } from './split.ts';
 import type { StepEngine, StepReport, StepSettings } from './step-engine.ts';
 import type { StepDevice, TrainableModel } from './types.ts';
 
@@ -45,6 +46,9 @@ export class TrainingStep<Prediction> {
   private batches: { readonly batch: Batch; readonly step: number; readonly part: number }[] = [];
   private readonly ring: ({ readonly step: number } & StepReport)[] = [];
   private warnings: StepWarning[] = [];
+  /** In how many parts each batch is computed. */
+  private splits: number;
+  private readonly compile: () => CompiledStep | undefined;
 
   /** `average` follows the weights after every step. */
   constructor(
@@ -60,7 +64,13 @@ export class TrainingStep<Prediction> {
     this.eager = new EagerStep(model, anyTask, device, optimizer, trainable, settings, average);
     const { clip } = settings;
     const parts = { model, task: anyTask, optimizer, trainable, clip, average, scalesLoss: false };
-    this.engine = device.prepare ? new CompiledStep(parts, device.prepare, settings) : this.eager;
+    this.splits = settings.splits ?? 1;
+    const { prepare } = device;
+    this.compile = () => {
+      const accumulate = (settings.plan?.accumulate ?? 1) * this.splits;
+      return prepare && new CompiledStep(parts, prepare, { ...settings, plan: { accumulate } });
+    };
+    this.engine = this.compile() ?? this.eager;
   }
 
   get isCompiled(): boolean {
@@ -72,11 +82,11 @@ export class TrainingStep<Prediction> {
     if (part === 0) this.batches = [];
     this.batches.push({ batch, step, part });
     try {
-      await this.engine.add(batch, step, part);
+      await this.addSplit(batch, step, part);
     } catch (error) {
-      if (!(error instanceof NotCompiled)) throw error;
-      this.goOnEagerly(error);
-      for (const added of this.batches) await this.eager.add(added.batch, added.step, added.part);
+      if (error instanceof NotCompiled) this.goOnEagerly(error);
+      else if (!this.goOnInSmallerParts(error, batch)) throw error;
+      for (const added of this.batches.splice(0)) await this.add(added.batch, added.step, added.part);
     }
   }
 
@@ -116,10 +126,34 @@ export class TrainingStep<Prediction> {
     this.ring.length = 0;
   }
 
+  private async addSplit(batch: Batch, step: number, part: number): Promise<void> {
+    for (const [i, split] of splitBatch(batch, this.splits).entries()) {
+      await this.engine.add(split, step, part * this.splits + i);
+    }
+  }
+
+  /** A compiled step is refused for want of memory before anything of it ran: it is tried with more, smaller parts. */
+  private goOnInSmallerParts(error: unknown, { shape: [rows] }: Batch): boolean {
+    const splits = nextSplit(rows, this.splits);
+    const full = error instanceof DeviceError && error.code === 'out_of_memory' && this.isCompiled;
+    if (!full || splits === undefined || this.batches.length > 1) return false;
+    this.engine.dispose();
+    this.splits = splits;
+    this.engine = this.compile()!;
+    this.warnings.push(splitWarning(rows, splits));
+    return true;
+  }
+
   private goOnEagerly(error: NotCompiled): void {
     this.engine.dispose();
     this.engine = this.eager;
     const message = `the step is not compiled and runs kernel by kernel, which is slower: ${error.message}`;
     this.warnings.push({ code: 'step_not_compiled', message });
   }
+}
+
+/** Tells that batches don't fit into memory and what is done about it. */
+export function splitWarning(rows: number, splits: number): StepWarning {
+  const message = `a batch of ${rows} images does not fit into the memory of the device: it is computed in ${splits} parts of ${rows / splits}, and their gradients are accumulated (the effective batch stays; batch norms see a part)`;
+  return { code: 'batch_split', message };
 }

@@ -4,8 +4,9 @@
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { smallBatches, smallDataset, smallModel, smallTask } from '../../../tests/support/small-run.ts';
-import type { Batch } from '../../data/index.ts';
-import { type Device, openDevice, replayProgram, tf } from '../../engine/index.ts';
+import { DeviceError } from '../../core/index.ts';
+import { type Device, openDevice, type PrepareProgram, replayProgram, tf } from '../../engine/index.ts';
+import { type ForwardContext, Linear, Module } from '../../nn/index.ts';
 import { WeightAverage } from '../ema.ts';
 import { parameterGroups } from '../groups.ts';
 import { createAlgorithm, Optimizer, optimizerNames } from '../optimizers/index.ts';
@@ -117,9 +118,7 @@ describe('a compiled step', () => {
   });
 
   it('gives way to eager execution when something can not be compiled, and says so once', async () => {
-    const batches: Batch[] = [];
-    const source = smallBatches(smallDataset(8), { batchSize: 4 });
-    for await (const batch of source.epoch(0)) batches.push(batch);
+    const batches = await arrayOf(smallBatches(smallDataset(8), { batchSize: 4 }).epoch(0));
     for (const accumulate of [1, 2]) {
       const model = smallModel();
       const groups = parameterGroups(model, {
@@ -151,4 +150,86 @@ describe('a compiled step', () => {
       model.dispose();
     }
   });
+
+  it('is computed in smaller parts when memory does not suffice, moves the weights alike, and says so', async () => {
+    const [batch] = await arrayOf(smallBatches(smallDataset(8), { batchSize: 8 }).epoch(0));
+    const weights: number[][] = [];
+    for (const rowsThatFit of [8, 2, 1]) {
+      const model = linearModel();
+      const parameters = [...model.parameters()].map(([name, { value }]) => ({ name, variable: value }));
+      const optimizer = new Optimizer(createAlgorithm('sgd'), [
+        { name: 'all', parameters, learningRateFactor: 1 },
+      ]);
+      const prepare: PrepareProgram = async (trace, variables) => {
+        const { pixel_values } = trace.graph.inputs;
+        const rows = pixel_values === undefined ? 0 : trace.graph.values[pixel_values]!.shape[0]!;
+        if (rows > rowsThatFit) throw outOfMemory(rows);
+        return replayProgram(trace, variables);
+      };
+      const settings = { seed: 1, mix: { mixupAlpha: 0, cutmixAlpha: 0 } };
+      const step = new TrainingStep(model, smallTask, { ...device, prepare }, optimizer, settings);
+      for (const number of [1, 2]) {
+        await step.add(batch!, number, 0);
+        await step.finish([0.5], number);
+      }
+      expect(step.isCompiled).toBe(true);
+      const told = step.takeWarnings().map(({ message }) => /in (\d) parts of (\d)/.exec(message)!.slice(1));
+      expect(told.at(-1)).toEqual(
+        rowsThatFit === 8 ? undefined : [String(8 / rowsThatFit), String(rowsThatFit)],
+      );
+      expect((await step.results(0)).map(({ images }) => images)).toEqual([8, 8]);
+      weights.push([...(await device.read(parameters[0]!.variable))]);
+      step.dispose();
+      optimizer.dispose();
+      model.dispose();
+    }
+    for (const other of weights.slice(1)) {
+      other.forEach((weight, i) => {
+        expect(weight).toBeCloseTo(weights[0]![i]!, 6);
+      });
+    }
+  });
+
+  it('fails when not even one image fits', async () => {
+    const [batch] = await arrayOf(smallBatches(smallDataset(4), { batchSize: 4 }).epoch(0));
+    const model = linearModel();
+    const parameters = [...model.parameters()].map(([name, { value }]) => ({ name, variable: value }));
+    const optimizer = new Optimizer(createAlgorithm('sgd'), [
+      { name: 'all', parameters, learningRateFactor: 1 },
+    ]);
+    const prepare = async (): Promise<never> => {
+      throw outOfMemory(1);
+    };
+    const settings = { seed: 1, mix: { mixupAlpha: 0, cutmixAlpha: 0 } };
+    const step = new TrainingStep(model, smallTask, { ...device, prepare }, optimizer, settings);
+    await expect(step.add(batch!, 1, 0)).rejects.toThrow('too much for 1');
+    step.dispose();
+    optimizer.dispose();
+    model.dispose();
+  });
 });
+
+/** No batch norm and no dropout: what a batch gives is the mean of what its images give. */
+class LinearNet extends Module {
+  private readonly head = this.child('head', new Linear(3, 3));
+  forward({ pixel_values }: { readonly pixel_values: tf.Tensor }, _: ForwardContext) {
+    return { logits: this.head.forward(tf.mean(pixel_values, [2, 3])) };
+  }
+}
+
+function linearModel(): LinearNet {
+  const model = new LinearNet();
+  for (const [, parameter] of model.tensors()) {
+    parameter.set(Float32Array.from({ length: parameter.size }, (_, i) => Math.sin(i + 1)));
+  }
+  return model;
+}
+
+const outOfMemory = (rows: number): DeviceError =>
+  new DeviceError({ code: 'out_of_memory', expected: 'room', received: `too much for ${rows}`, fix: 'less' });
+
+async function arrayOf<T>(source: AsyncIterable<T>): Promise<T[]> {
+  const items: T[] = [];
+  for await (const item of source) items.push(item);
+  return items;
+}
