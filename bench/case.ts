@@ -17,8 +17,8 @@ export interface BenchRow {
 }
 
 /** Units of which less is better, then those of which more is better. */
-const lowerIsBetter = ['s', 'ms', 'µs', 'MB', 'kB', 'count'] as const;
-const higherIsBetter = ['images/s', 'GFLOP/s', 'GB/s', 'share', 'steps/s'] as const;
+const lowerIsBetter = ['s', 'ms', 'µs', 'MB', 'kB', 'bytes', 'count'] as const;
+const higherIsBetter = ['images', 'images/s', 'GFLOP/s', 'GB/s', 'share', 'steps/s'] as const;
 export type BenchUnit = (typeof lowerIsBetter)[number] | (typeof higherIsBetter)[number];
 
 /** From the command line, for the cases that can do with them. */
@@ -29,6 +29,10 @@ export interface BenchOptions {
   readonly peers?: readonly string[] | undefined;
   /** Parts of a case: `conv2d` of `kernels`. Left out: all. */
   readonly only?: readonly string[] | undefined;
+  /** Training steps of `endurance`. */
+  readonly steps?: number | undefined;
+  /** Bytes that `memory` fits batches into, in units of 10⁶. */
+  readonly budgetMb?: number | undefined;
   /** Command of a Python interpreter with torch. */
   readonly torch?: string | undefined;
 }

@@ -17,6 +17,9 @@ const cases: Readonly<Record<string, () => Promise<BenchCase>>> = {
   'step/resnet50': async () => (await import('./step/index.ts')).stepCases['step/resnet50']!,
   'step/detr': async () => (await import('./step/index.ts')).stepCases['step/detr']!,
   kernels: async () => (await import('./kernels/index.ts')).kernels,
+  'memory/vit': async () => (await import('./memory.ts')).memoryCases['memory/vit']!,
+  'memory/resnet50': async () => (await import('./memory.ts')).memoryCases['memory/resnet50']!,
+  endurance: async () => (await import('./endurance.ts')).endurance,
   'coco-eval': async () => (await import('./coco-eval.ts')).cocoEval,
   images: async () => (await import('./images.ts')).images,
 };
@@ -36,6 +39,8 @@ Options:
   --rounds <n>    rounds in which the contenders of step/… take turns (by case, 4 to 12)
   --peers <list>  of step/…: eager (Ocelli's eager step), tfjs, jax; all where left out, none: only Ocelli
   --torch <command>  adds PyTorch to step/…: an interpreter that has it, "$(bash scripts/python.sh torch)"
+  --steps <n>     training steps of endurance (10000)
+  --budget-mb <n> bytes that memory/… fits batches into (what 4 times the usual batch takes)
   --json          one object a row on stdout: case, metric, value, unit, peer, ratio (above 1: Ocelli is better)
                   and goals, what the project's goals say about Ocelli's own rows
   --help          this page
@@ -53,6 +58,8 @@ const { values, positionals } = readArguments(
     rounds: { type: 'string' },
     peers: { type: 'string' },
     torch: { type: 'string' },
+    steps: { type: 'string' },
+    'budget-mb': { type: 'string' },
   },
   page,
 );
@@ -82,10 +89,21 @@ function readOptions(): BenchOptions {
   const peers = values.peers?.split(',');
   const wrong = peers?.filter((peer) => !knownPeers.includes(peer)) ?? [];
   if (wrong.length > 0) wrongUse(tool, `--peers of ${knownPeers.join(', ')}`, wrong.join(', '));
-  const rounds = values.rounds === undefined ? undefined : Number(values.rounds);
-  if (rounds !== undefined && !(Number.isInteger(rounds) && rounds > 0))
-    wrongUse(tool, '--rounds of 1 or more', values.rounds!);
-  return { rounds, peers, torch: values.torch, only: kernelWords };
+  const whole = (name: 'rounds' | 'steps' | 'budget-mb'): number | undefined => {
+    const text = values[name];
+    if (text === undefined) return;
+    const number = Number(text);
+    if (!(Number.isInteger(number) && number > 0)) wrongUse(tool, `--${name} of 1 or more`, text);
+    return number;
+  };
+  return {
+    rounds: whole('rounds'),
+    steps: whole('steps'),
+    budgetMb: whole('budget-mb'),
+    peers,
+    torch: values.torch,
+    only: kernelWords,
+  };
 }
 
 if (values.child) {

@@ -7,6 +7,7 @@ import {
   createAlgorithm,
   Optimizer,
   parameterGroups,
+  type StepSettings,
   type TrainableModel,
   TrainingStep,
 } from '../../src/training/index.ts';
@@ -19,6 +20,10 @@ export const eagerName = 'Ocelli, eager';
 
 export interface OcelliContender extends Contender {
   readonly model: TrainableModel;
+  /** As `step`, with another batch. */
+  step(batch?: Batch): Promise<number>;
+  /** Traces, plans and compiles the step of the batch and gives it its memory, but does not run it. */
+  prepare(): Promise<void>;
   /** Why the step is not compiled, once it is known. */
   warnings(): string[];
   /** What the loss of the first step was computed with; there after the first step. */
@@ -29,7 +34,7 @@ export function ocelliContender(
   network: OcelliNetwork,
   batch: Batch,
   device: Device,
-  { eager }: { readonly eager: boolean },
+  { eager, settings = {} }: { readonly eager: boolean; readonly settings?: Partial<StepSettings> },
 ): OcelliContender {
   const model = network.build();
   const task = createTask(network.task as 'classification', { classes, config: network.config });
@@ -51,11 +56,12 @@ export function ocelliContender(
   const training = new TrainingStep(model, watched, { ...device, prepare }, optimizer, {
     seed: 1,
     mix: { mixupAlpha: 0, cutmixAlpha: 0 },
+    ...settings,
   });
   let number = 0;
-  const step = async (): Promise<number> => {
+  const step = async (given = batch): Promise<number> => {
     number++;
-    await training.add(batch, number, 0);
+    await training.add(given, number, 0);
     await training.finish(
       groups.map(() => learningRate),
       number,
@@ -72,6 +78,7 @@ export function ocelliContender(
       return first;
     },
     step,
+    prepare: () => training.add(batch, 1, 0),
     dispose() {
       training.dispose();
       model.dispose();

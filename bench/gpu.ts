@@ -1,0 +1,135 @@
+/**
+ * The tables of one machine: runs the bench case by case, each in a process of its own, and writes
+ * `bench/results/<device>.md` with the driver, Dawn's version and the method. `scripts/bench-gpu.sh` calls it.
+ *
+ *   node scripts/run.mjs bench/gpu.ts [case …] [--torch <command>] [--rounds n] [--peers …] [--out file]
+ */
+import { spawn } from 'node:child_process';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { arch, cpus, platform, release } from 'node:os';
+import { dirname, resolve } from 'node:path';
+import { createInterface } from 'node:readline';
+import { parseArgs } from 'node:util';
+import { lookForGpu, openDevice } from '../src/engine/index.ts';
+import { measurePeak } from '../src/engine/profile/index.ts';
+import type { BenchRow } from './case.ts';
+import { resultsPage } from './markdown.ts';
+import { networkNames } from './networks/ocelli.ts';
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    torch: { type: 'string' },
+    rounds: { type: 'string' },
+    peers: { type: 'string' },
+    out: { type: 'string' },
+  },
+});
+
+/** What is passed on to every case. */
+const passed = (['torch', 'rounds', 'peers'] as const).flatMap((name) =>
+  values[name] === undefined ? [] : [`--${name}`, values[name]],
+);
+
+async function runCase(name: string): Promise<{ rows: BenchRow[]; notes: string[] }> {
+  const rows: BenchRow[] = [];
+  const notes: string[] = [];
+  console.error(`• ${name}`);
+  const child = spawn(
+    process.execPath,
+    [resolve('scripts/run.mjs'), 'bench/main.ts', name, '--json', ...passed],
+    {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
+  );
+  const out = createInterface({ input: child.stdout }).on('line', (line) => {
+    if (line.startsWith('{')) rows.push(JSON.parse(line) as BenchRow);
+  });
+  const err = createInterface({ input: child.stderr }).on('line', (line) => {
+    console.error(`  ${line}`);
+    // Stack traces and the libraries' own warnings are for those who watch.
+    if (line.startsWith(name) || line.startsWith(`${name.split('/')[0]}`)) notes.push(line);
+  });
+  const ended = (reader: typeof out): Promise<void> =>
+    new Promise((done) => reader.once('close', () => done()));
+  await Promise.all([ended(out), ended(err), new Promise((done) => child.once('close', done))]);
+  return { rows, notes };
+}
+
+function version(name: string): string {
+  const file = resolve('node_modules', name, 'package.json');
+  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
+}
+
+/** `llvmpipe`, `nvidia-h200`. */
+const slug = (name: string): string =>
+  name
+    .split(/[:(]/)[0]!
+    .trim()
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '-')
+    .replace(/^-|-$/g, '');
+
+const { adapter } = await lookForGpu();
+if (!adapter) {
+  console.error(
+    'Expected a WebGPU adapter. Received: none. Fix: install a Vulkan driver; `ocelli doctor` says what is missing',
+  );
+  process.exit(4);
+}
+const device = await openDevice('webgpu', { remember: false });
+const { name, software, features, device: gpu } = device.gpu!;
+const { vendor, architecture, description } = gpu.adapterInfo;
+const peak = await measurePeak(gpu);
+await device.dispose();
+
+const cases = positionals.length > 0 ? positionals : [...networkNames.map((net) => `step/${net}`), 'kernels'];
+const rows: BenchRow[] = [];
+const notes: string[] = [];
+for (const one of cases) {
+  const result = await runCase(one);
+  rows.push(...result.rows);
+  notes.push(...result.notes);
+}
+const [cpu] = cpus();
+const file = resolve(values.out ?? `bench/results/${slug(name)}.md`);
+mkdirSync(dirname(file), { recursive: true });
+writeFileSync(
+  file,
+  resultsPage({
+    title: name.split(':')[0]!,
+    facts: [
+      ['adapter', [name, vendor, architecture].filter(Boolean).join(', ')],
+      ...(process.env.OCELLI_DRIVER ? [['driver', process.env.OCELLI_DRIVER] as const] : []),
+      ...(description && description !== name ? [['driver says', description] as const] : []),
+      ['features', features.join(', ') || 'none'],
+      [
+        'measured peak',
+        `${peak.gflops.toPrecision(3)} GFLOP/s (f32 multiply-add), ${peak.gigabytesPerSecond.toPrecision(3)} GB/s (copy)`,
+      ],
+      ['processor', `${cpu?.model.trim()}, ${cpus().length} threads, ${platform()} ${release()} ${arch()}`],
+      ['Node', `${process.version}, Dawn from npm webgpu ${version('webgpu')}`],
+      ['peers', `TensorFlow.js ${version('@tensorflow/tfjs-core')}, jax-js ${version('@jax-js/jax')}`],
+      ['measured', new Date().toISOString().slice(0, 10)],
+    ],
+    method: [
+      'One training step (forward, loss, gradients, AdamW, running statistics) of the same network from the same ' +
+        'weights on the same batch; a contender whose losses differ has no numbers. Each contender has a device of ' +
+        'its own on this adapter; they take turns in one process, and medians are told. `compile_ms` is the first ' +
+        "step, cold, without the driver's cache on disk; `enqueue_ms` is the part of a step in which JavaScript " +
+        'works; `gpu_mb` is the most bytes of buffers at a time (10⁶). PyTorch is a process beside it; its memory is ' +
+        "what its allocator held at most. Kernels: GPU timestamps, TensorFlow.js' kernels or their composition in the " +
+        'same run. The heads of `bench/step/index.ts` and `bench/kernels/index.ts` have the details.',
+      ...(software
+        ? [
+            'This adapter computes on the processor. Its times compare with each other only, and say little about a ' +
+              'GPU: shaders with barriers and long code take seconds to compile here. Counts, bytes and the time of ' +
+              'JavaScript carry over.',
+          ]
+        : []),
+    ],
+    rows,
+    notes: notes.filter((line) => !line.includes(': webgpu on ')),
+  }),
+);
+console.error(`Wrote ${file}`);
