@@ -3,13 +3,14 @@
  * itself, with its own shapes and attributes, once for every candidate, and timed on the device: the heaviest
  * nodes first, until the time for it is used up. What was not reached keeps its default.
  */
+import { environmentVariable } from '#platform';
 import type { Gpu } from '../backends/gpu.ts';
-import { planGraph } from '../compile/index.ts';
+import { EngineError, planGraph } from '../compile/index.ts';
 import { lowerNode } from '../compile/lowering.ts';
 import { tuningCandidates } from '../compile/tuning-candidates.ts';
 import type { Graph, GraphNode } from '../graph/index.ts';
 import { Execution, type ExecutionDevice, gpuOf } from './execution.ts';
-import { planTarget } from './target.ts';
+import { type PlanTarget, planTarget } from './target.ts';
 import { TuningStore } from './tuning.ts';
 
 export interface TuneOptions {
@@ -28,12 +29,12 @@ interface Task {
   readonly flops: number;
 }
 
-/** Decides the choices of this graph that are not decided yet. */
+/** Decides the choices of this graph that are not decided yet. With `OCELLI_TUNING=0` nothing is measured. */
 export async function tune(device: ExecutionDevice, graph: Graph, options: TuneOptions = {}): Promise<void> {
   const gpu = gpuOf(device);
   const store = TuningStore.of(gpu);
   await store.load();
-  if (gpu.software && !options.software) return;
+  if ((gpu.software && !options.software) || environmentVariable('OCELLI_TUNING') === '0') return;
   const end = performance.now() + (options.budget ?? 2000);
   const tasks = tasksOf(gpu, graph, store, options.candidates ?? 4);
   for (const { key, graph: alone, candidates } of tasks) {
@@ -52,8 +53,7 @@ function tasksOf(gpu: Gpu, graph: Graph, store: TuningStore, most: number): Task
     if (lowerNode(graph, node)?.kind !== 'template') continue;
     const alone = graphOf(graph, node);
     const asked = new Set<string>();
-    const plan = planGraph(alone, { ...target, tuning: new Asked(asked) });
-    const flops = plan.kernels.reduce((sum, kernel) => sum + kernel.flops, 0);
+    const flops = flopsOf(alone, { ...target, tuning: new Asked(asked) });
     for (const key of asked) {
       if (store.isDecided(key) || tasks.has(key)) continue;
       const candidates = tuningCandidates(key, target).slice(0, most);
@@ -61,6 +61,16 @@ function tasksOf(gpu: Gpu, graph: Graph, store: TuningStore, most: number): Task
     }
   }
   return [...tasks.values()].toSorted((a, b) => b.flops - a.flops);
+}
+
+/** 0 for a node that can not be planned by itself; the plan of the whole graph tells what is wrong, if anything. */
+function flopsOf(graph: Graph, target: PlanTarget): number {
+  try {
+    return planGraph(graph, target).kernels.reduce((sum, kernel) => sum + kernel.flops, 0);
+  } catch (error) {
+    if (error instanceof EngineError) return 0;
+    throw error;
+  }
 }
 
 /** One node as a graph: what it reads are inputs, but for constants. */

@@ -1,12 +1,13 @@
 /** Traced steps on WebGPU: planned, compiled, run as one list of dispatches. */
 import type { Gpu } from '../backends/gpu.ts';
 import { planGraph } from '../compile/index.ts';
-import { Execution, planTarget } from '../execute/index.ts';
+import { Execution, planTarget, tune } from '../execute/index.ts';
 import { announcePlan } from '../profile/index.ts';
 import type { PrepareProgram, Program } from './types.ts';
 
 export function webgpuPrograms(gpu: Gpu): PrepareProgram {
   return async ({ graph, halts }, variables): Promise<Program> => {
+    await tune(gpu, graph);
     const plan = planGraph(graph, { ...planTarget(gpu), halts });
     announcePlan(plan);
     const used = [...variables].filter(([name]) => name in plan.parameters || name in plan.updates);
