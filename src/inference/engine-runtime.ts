@@ -1,8 +1,8 @@
 /** The forward pass by our own engine, for folders without an ONNX file. Opens the device and ends it. */
-import { type Device, type DeviceChoice, openDevice, tf } from '../engine/index.ts';
+import { type Device, type DeviceChoice, openDevice } from '../engine/index.ts';
 import { fromPretrained, type LoadedModel } from '../models/index.ts';
-import type { HostOutputs } from '../tasks/index.ts';
-import type { ModelBatch, Runtime } from './types.ts';
+import { ModelForward } from './model-forward.ts';
+import type { Runtime } from './types.ts';
 
 export async function openEngineRuntime(
   place: string,
@@ -12,10 +12,11 @@ export async function openEngineRuntime(
   const device = await openDevice(choice);
   try {
     const loaded = await fromPretrained(place, signal ? { signal } : {});
+    const runtime = loadedRuntime(device, loaded);
     return {
-      description: `ocelli ${device.description}`,
-      run: (batch) => runModel(device, loaded, batch),
+      ...runtime,
       async dispose() {
+        await runtime.dispose();
         loaded.model.dispose();
         await device.dispose();
       },
@@ -26,28 +27,14 @@ export async function openEngineRuntime(
   }
 }
 
-/** Outputs of a model that is loaded already, on the device that is open. */
-export async function runModel(
-  device: Device,
-  { model }: LoadedModel,
-  batch: ModelBatch,
-): Promise<HostOutputs> {
-  const [images, , height, width] = batch.shape;
-  const outputs = tf.tidy(() => {
-    const pixelValues = tf.tensor4d(batch.pixelValues, [...batch.shape]);
-    const mask = batch.pixelMask ?? new Uint8Array(images * height * width).fill(1);
-    const pixelMask = model.takesPixelMask
-      ? { pixel_mask: tf.tensor3d(Float32Array.from(mask), [images, height, width]) }
-      : {};
-    return { ...model.forward({ pixel_values: pixelValues, ...pixelMask }, { training: false }) };
+/** A model that is loaded already, on the device that is open; disposing of it leaves both alone. */
+export function loadedRuntime(device: Device, { model }: LoadedModel): Runtime {
+  const forward = new ModelForward(device, model, (reason) => {
+    console.warn(`predictions are not compiled and run kernel by kernel, which is slower: ${reason}`);
   });
-  const host: Record<string, { shape: number[]; data: Float32Array }> = {};
-  try {
-    for (const [name, tensor] of Object.entries(outputs)) {
-      host[name] = { shape: tensor.shape, data: (await device.read(tensor)) as Float32Array };
-    }
-  } finally {
-    tf.dispose(outputs);
-  }
-  return host;
+  return {
+    description: `ocelli ${device.description}`,
+    run: (batch) => forward.run(batch),
+    dispose: async () => forward.dispose(),
+  };
 }

@@ -15,7 +15,7 @@ import { type Device, type DeviceChoice, lookForGpu } from '../engine/index.ts';
 import { classesOf, families, type HfConfig, type LoadedModel, ModelFiles, taskOf } from '../models/index.ts';
 import { createTask, requireFiniteOutputs, type Task } from '../tasks/index.ts';
 import { createProcessor, type ImageProcessor } from '../vision/index.ts';
-import { openEngineRuntime, runModel } from './engine-runtime.ts';
+import { loadedRuntime, openEngineRuntime } from './engine-runtime.ts';
 import { openOnnxRuntime } from './onnx-runtime.ts';
 import type { Prediction, Predictor, Runtime } from './types.ts';
 
@@ -68,11 +68,7 @@ export function predictorOf(
   const { classes, config, processorConfig } = loaded;
   const multiLabel = config.problem_type === 'multi_label_classification';
   const task = createTask(taskOf(loaded.family, config), { classes, config, multiLabel });
-  const runtime: Runtime = {
-    description: `ocelli ${device.description}`,
-    run: (batch) => runModel(device, loaded, batch),
-    dispose: async () => {},
-  };
+  const runtime = loadedRuntime(device, loaded);
   return assemble(runtime, task, createProcessor(processorConfig), classes, { batchSize, threshold, signal });
 }
 

@@ -78,6 +78,13 @@ export class EventLog {
     this.lines++;
   }
 
+  /** Moves whole lines behind the first `keep` aside, while the log is open. */
+  async keepFirst(keep: number): Promise<void> {
+    if (keep >= this.lines) return;
+    const text = new TextDecoder().decode(await files.read(this.path));
+    await this.supersede(text.split('\n').slice(0, -1), keep);
+  }
+
   private async supersede(whole: readonly string[], keep: number): Promise<void> {
     await files.append(this.supersededPath, joined(whole.slice(keep)));
     await files.write(this.path, joined(whole.slice(0, keep)));

@@ -46,6 +46,7 @@ import {
   prepareModel,
   prepareTask,
 } from './prepare.ts';
+import { type Attempt, Recovery } from './recovery.ts';
 import { picturesOf, readEvents, writeReport } from './report.ts';
 import { version } from './version.ts';
 import { bestCheckpoint, useCheckpointWeights } from './weights.ts';
@@ -73,6 +74,7 @@ export async function* train(request: TrainRequest, signal?: AbortSignal): Async
   const { control } = request;
   if (control?.listen) stream.listen((event) => control.listen?.(event));
   let device: Device | undefined;
+  let recovery: Recovery | undefined;
   let tracker: Tracker | undefined;
   let system: SystemLog | undefined;
   let failure: unknown;
@@ -86,13 +88,14 @@ export async function* train(request: TrainRequest, signal?: AbortSignal): Async
     });
     if (tracker) stream.listen(tracker.listener);
     else system = await SystemLog.start(run.folder.path);
-    yield* trainOn(device, run, control, signal);
+    recovery = new Recovery(run, device);
+    yield* recovery.attempts((attempt) => trainOn(attempt, control, signal), signal);
   } catch (error) {
     failure = interruptOf(error, signal) ?? asDeviceError(error);
     yield* endings(run, failure);
   } finally {
     await system?.dispose();
-    await device?.dispose();
+    await (recovery?.device ?? device)?.dispose();
     const result = await tracker?.finish();
     if (result && !result.complete) stream.aside(pushNeeded(run, result.message));
   }
@@ -101,14 +104,13 @@ export async function* train(request: TrainRequest, signal?: AbortSignal): Async
 }
 
 async function* trainOn(
-  device: Device,
-  run: OpenRun,
+  { device, run, splits: batchSplits }: Attempt,
   control: RunControl | undefined,
   signal?: AbortSignal,
 ): AsyncGenerator<RunEvent> {
   const started = performance.now();
   const { recipe, stream, folder } = run;
-  const settings = settingsOf(recipe);
+  const settings = { ...settingsOf(recipe), splits: batchSplits };
   const data = await prepareData(recipe, signal);
   yield* stream.tell(dataReady(data));
   const { loaded, warnings } = await prepareModel(recipe, data.classes, signal);

@@ -19,5 +19,6 @@ export * from './schedules/index.ts';
 export type { TrainingServices } from './services.ts';
 export type { TrainingSettings } from './settings.ts';
 export { type HostTensor, type HostTensors, restoreModel } from './snapshot.ts';
+export { nextSplit } from './split.ts';
 export { type StepResult, type StepSettings, TrainingStep } from './step.ts';
 export * from './types.ts';

@@ -27,4 +27,6 @@ export interface TrainingSettings {
   /** How many `step-<n>` checkpoints to keep, the best; −1 keeps all. */
   readonly saveTopK: number;
   readonly logEverySteps: number;
+  /** In how many parts each batch is computed (1): where the memory of the device does not suffice for all of it. */
+  readonly splits?: number | undefined;
 }
