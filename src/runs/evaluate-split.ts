@@ -4,7 +4,12 @@ import type { Dataset } from '../data/index.ts';
 import type { Device } from '../engine/index.ts';
 import type { VisionModel } from '../models/index.ts';
 import type { Task } from '../tasks/index.ts';
-import { type BatchSource, type EvaluationResult, type EvaluationStep, evaluate } from '../training/index.ts';
+import {
+  type BatchEvaluation,
+  type BatchSource,
+  type EvaluationResult,
+  evaluate,
+} from '../training/index.ts';
 import { PredictionFile } from './predictions.ts';
 
 export interface SplitRequest {
@@ -21,7 +26,7 @@ export interface SplitRequest {
   /** False where the model lacks classes of the data: a loss would mean nothing. */
   readonly losses?: boolean | undefined;
   /** Kept from one evaluation to the next; left out: one for this split. */
-  readonly step?: EvaluationStep | undefined;
+  readonly step?: BatchEvaluation | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 

@@ -7,22 +7,23 @@ import type { Metrics } from '../core/index.ts';
 import type { Batch } from '../data/index.ts';
 import type { HostOutputs, Task } from '../tasks/index.ts';
 import { EvaluationStep } from './evaluation-step.ts';
-import type { EvaluationRequest, EvaluationResult } from './types.ts';
+import type { BatchEvaluation, EvaluationRequest, EvaluationResult } from './types.ts';
 
 export async function evaluate<Prediction>(
   request: EvaluationRequest<Prediction>,
 ): Promise<EvaluationResult<Prediction>> {
   const { task, model, device } = request;
-  const step = request.step ?? new EvaluationStep(model, task as Task<unknown>, device, request.losses);
+  if (request.step) return evaluateWith(request.step, request);
+  const step = new EvaluationStep(model, task as Task<unknown>, device, request.losses);
   try {
     return await evaluateWith(step, request);
   } finally {
-    if (!request.step) step.dispose();
+    step.dispose();
   }
 }
 
 async function evaluateWith<Prediction>(
-  step: EvaluationStep,
+  step: BatchEvaluation,
   request: EvaluationRequest<Prediction>,
 ): Promise<EvaluationResult<Prediction>> {
   const { dataset, task, batches, split, signal } = request;

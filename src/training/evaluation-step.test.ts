@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { tinyModels, tinyRun } from '../../tests/support/tiny-models.ts';
 import { type Device, openDevice, replayProgram, tf } from '../engine/index.ts';
-import { type EvaluatedBatch, EvaluationStep } from './evaluation-step.ts';
-import type { StepDevice } from './types.ts';
+import { EvaluationStep } from './evaluation-step.ts';
+import type { EvaluatedBatch, StepDevice } from './types.ts';
 
 let device: Device;
 beforeAll(async () => {

@@ -19,18 +19,12 @@ import {
   type Task,
 } from '../tasks/index.ts';
 import { readOutputs, uploadImages, uploadTargets } from './transfer.ts';
-import type { StepDevice, TrainableModel } from './types.ts';
-
-export interface EvaluatedBatch {
-  readonly outputs: HostOutputs;
-  /** `loss` and its parts; empty where none are wanted. */
-  readonly losses: Readonly<Record<string, number>>;
-}
+import type { BatchEvaluation, EvaluatedBatch, StepDevice, TrainableModel } from './types.ts';
 
 /** Between the names of outputs: no model has one of this name. */
 const report = 'evaluation.losses';
 
-export class EvaluationStep {
+export class EvaluationStep implements BatchEvaluation {
   private compiled: CompiledFunction | undefined;
   private lossNames: string[] = [];
   private warnings: { readonly code: string; readonly message: string }[] = [];

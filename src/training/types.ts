@@ -6,8 +6,7 @@ import type { Metrics, SplitName } from '../core/index.ts';
 import type { Batch, Dataset } from '../data/index.ts';
 import type { PrepareProgram, TuningChoices, tf } from '../engine/index.ts';
 import type { ForwardContext, Module } from '../nn/index.ts';
-import type { Evaluator, ModelOutputs, Task } from '../tasks/index.ts';
-import type { EvaluationStep } from './evaluation-step.ts';
+import type { Evaluator, HostOutputs, ModelOutputs, Task } from '../tasks/index.ts';
 
 /** A model as a step sees it: named parameters and a forward pass. */
 export type TrainableModel = Module & {
@@ -47,6 +46,19 @@ export interface PredictedImage<Prediction> {
   readonly prediction: Prediction;
 }
 
+export interface EvaluatedBatch {
+  readonly outputs: HostOutputs;
+  /** `loss` and its parts; empty where none are wanted. */
+  readonly losses: Readonly<Record<string, number>>;
+}
+
+/** What an evaluation does with one batch; see `EvaluationStep`. */
+export interface BatchEvaluation {
+  run(batch: Batch): Promise<EvaluatedBatch>;
+  /** What there is to tell since the last call. */
+  takeWarnings(): readonly { readonly code: string; readonly message: string }[];
+}
+
 export interface EvaluationRequest<Prediction> {
   readonly split: SplitName;
   readonly device: StepDevice;
@@ -58,7 +70,7 @@ export interface EvaluationRequest<Prediction> {
   /** Whether the ground truth's losses are computed too (true). */
   readonly losses?: boolean | undefined;
   /** Kept from one evaluation to the next, so that it compiles once; left out: one for this evaluation. */
-  readonly step?: EvaluationStep | undefined;
+  readonly step?: BatchEvaluation | undefined;
   /** Called with every prediction, unthresholded; predictions are not kept otherwise. */
   onPrediction?(image: PredictedImage<Prediction>): void | Promise<void>;
 }

@@ -32,8 +32,14 @@ it('plans', async () => {
       try {
         for (const software of [false, true]) {
           const plan = planGraph(graph, { features: new Set(), limits: {}, software, halts });
-          for (const k of plan.kernels) for (const b of k.bindings) if (k.bindings.filter((o) => o.value === b.value).length > 1 && k.bindings.some((o) => o.value === b.value && o.access === 'write')) console.log('TWICE', k.label, b.value, k.wgsl);
-        const labels = new Map<string, number>();
+          for (const k of plan.kernels)
+            for (const b of k.bindings)
+              if (
+                k.bindings.filter((o) => o.value === b.value).length > 1 &&
+                k.bindings.some((o) => o.value === b.value && o.access === 'write')
+              )
+                console.log('TWICE', k.label, b.value, k.wgsl);
+          const labels = new Map<string, number>();
           for (const k of plan.kernels) labels.set(k.label, (labels.get(k.label) ?? 0) + 1);
           console.log(
             name,
