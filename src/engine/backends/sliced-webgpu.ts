@@ -142,7 +142,8 @@ export class SlicedWebgpuBackend extends Base {
     if (!resource || external) return;
     // Work that reads the old memory may be collected and not submitted.
     this.flush();
-    this.bufferManager.releaseBuffer(resource);
+    // Not kept for reuse: weights would take their memory twice.
+    this.bufferManager.releaseBuffer(resource, false);
   }
 
   /** Moves a tensor out of a range that is not its own into a buffer that is. */

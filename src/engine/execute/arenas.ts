@@ -7,7 +7,7 @@
  * slice moves out, and the variable's numbers move in.
  */
 import type { Gpu } from '../backends/gpu.ts';
-import type { MemoryRange, SlicedWebgpuBackend, TensorMemory } from '../backends/sliced-webgpu.ts';
+import type { SlicedWebgpuBackend, TensorMemory } from '../backends/sliced-webgpu.ts';
 import type * as tf from '../tf.ts';
 import { storageUsage } from './pool.ts';
 
@@ -63,18 +63,20 @@ export class VariableArena {
 
   /** Sees to it that each variable's memory is its slice. */
   adopt(): void {
+    const moving: Slot[] = [];
     for (const slot of this.slots) {
-      const { variable, offset, size, holder, memory } = slot;
+      const { variable, offset, holder, memory } = slot;
       if (memory && this.isHere(memory, offset)) {
         if (holder === variable.dataId) continue;
         // Assigned: who had the slice may still be read.
         this.backend.evacuate(holder!);
       }
       const its = this.backend.watch(variable.dataId);
-      if (!this.isHere(its, offset)) this.moveIn(variable.dataId, { buffer: this.buffer, offset }, size);
+      if (!this.isHere(its, offset)) moving.push(slot);
       slot.holder = variable.dataId;
       slot.memory = its;
     }
+    if (moving.length > 0) this.moveIn(moving);
   }
 
   /** Gives the variables memory of their own when nobody needs the arena any more. */
@@ -94,14 +96,19 @@ export class VariableArena {
     return resource === this.buffer && slice?.offset === offset;
   }
 
-  private moveIn(id: object, to: MemoryRange, size: number): void {
-    // WebGPU copies between two buffers only.
-    if (this.backend.locate(id).buffer === to.buffer) this.backend.evacuate(id);
-    const from = this.backend.locate(id);
-    this.backend.flush();
-    const encoder = this.gpu.device.createCommandEncoder({ label: 'adopt a variable' });
-    encoder.copyBufferToBuffer(from.buffer, from.offset, to.buffer, to.offset, size);
-    this.gpu.device.queue.submit([encoder.finish()]);
-    this.backend.place(id, to, size);
+  private moveIn(slots: readonly Slot[]): void {
+    const { backend, buffer } = this;
+    const { device } = this.gpu;
+    // WebGPU copies between two buffers only: what lies elsewhere in the arena goes out first.
+    for (const { memory, holder } of slots) if (memory!.resource === buffer) backend.evacuate(holder!);
+    const sources = slots.map(({ variable }) => backend.locate(variable.dataId));
+    backend.flush();
+    const encoder = device.createCommandEncoder({ label: 'adopt variables' });
+    for (const [i, { offset, size }] of slots.entries()) {
+      const from = sources[i]!;
+      encoder.copyBufferToBuffer(from.buffer, from.offset, buffer, offset, size);
+    }
+    device.queue.submit([encoder.finish()]);
+    for (const { variable, offset, size } of slots) backend.place(variable.dataId, { buffer, offset }, size);
   }
 }

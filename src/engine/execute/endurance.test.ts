@@ -51,6 +51,7 @@ describe.skipIf('missing' in found)('a long run', () => {
     expect(device.memory()).toEqual(before);
     await Promise.all(late);
     execution.dispose();
+    tf.dispose(variables);
   });
 
   it('ends at once when the device is lost, and goes on with another one', async () => {
@@ -80,8 +81,10 @@ describe.skipIf('missing' in found)('a long run', () => {
     );
     execution.dispose();
     await device.dispose();
+    tf.dispose(variables);
 
     device = await openDevice('webgpu');
+    expect(device.memory()).toEqual({ bytes: 0, tensors: 0 });
     variables = variablesOf(saved.weight, saved.momentum);
     execution = await Execution.prepare(plan, device, { parameters: variables });
     await step(execution);

@@ -119,7 +119,12 @@ describe.skipIf('missing' in found)('parameters', () => {
   it('are slices of arenas, which one kernel updates', async () => {
     const a = variable([1, 2, 3]);
     const b = variable(filled(5));
+    await values(tf.tidy(() => tf.concat([a, b])));
+    device.trim();
+    const before = device.memory().bytes;
     const execution = await Execution.prepare(arenas, device, { parameters: { a, b } });
+    // Two arenas and two scalars for the variables' own buffers.
+    expect(device.memory().bytes - before).toBe(2 * 4 * 192 + 8 - 4 * 73);
     execution.write('g', [1]);
     for (let step = 1; step <= 2; step++) {
       await execution.run();
