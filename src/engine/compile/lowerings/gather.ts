@@ -5,7 +5,7 @@
  */
 import { type LoweringNode, registerLowering, type TemplateLowering } from '../lowering.ts';
 import { Position, sizeOf } from '../position.ts';
-import { perElement, reader } from './per-element.ts';
+import { loopEnd, perElement, reader } from './per-element.ts';
 
 /** result[s, …] = Σ over i with segmentIds[i] = s of x[i, …]. Ids outside of the segments count nowhere. */
 function segmentSum(node: LoweringNode): TemplateLowering {
@@ -35,7 +35,7 @@ function segmentSum(node: LoweringNode): TemplateLowering {
           const [segment, ...rest] = at.axes;
           scope.line(`var result = ${type}(0);`);
           scope.line(
-            `for (var i = 0; i < ${rows}; i++) { if (${id}(i) == ${segment}) { result += ${read}(${['i', ...rest].join(', ')}); } }`,
+            `for (var i = 0; i < ${loopEnd(writer, rows)}; i++) { if (${id}(i) == ${segment}) { result += ${read}(${['i', ...rest].join(', ')}); } }`,
           );
           return 'result';
         },
@@ -77,7 +77,7 @@ function scatter(node: LoweringNode): TemplateLowering {
           const hits = own.map((axis, d) => `${index}(i * ${depth} + ${d}) == ${axis}`).join(' && ');
           scope.line(`var result = ${type}(0);`);
           scope.line(
-            `for (var i = 0; i < ${rows}; i++) { if (${hits}) { result += ${read}(${['i', ...at.axes.slice(depth)].join(', ')}); } }`,
+            `for (var i = 0; i < ${loopEnd(writer, rows)}; i++) { if (${hits}) { result += ${read}(${['i', ...at.axes.slice(depth)].join(', ')}); } }`,
           );
           return 'result';
         },

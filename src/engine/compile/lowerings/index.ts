@@ -13,3 +13,4 @@ import './resize.ts';
 import './gather.ts';
 import './sorting.ts';
 import './dropout.ts';
+import './attention.ts';

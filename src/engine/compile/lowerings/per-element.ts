@@ -2,6 +2,7 @@
 import { flatDispatch } from '../dispatch.ts';
 import type { KernelBuilder } from '../kernel-builder.ts';
 import type { Scope, TemplateWriter } from '../lowering.ts';
+import { opaque } from '../opaque.ts';
 import { Position, sizeOf } from '../position.ts';
 
 const threads = 64;
@@ -44,6 +45,10 @@ export function perInvocation(
     write(kernel, own);
   });
 }
+
+/** The end of a loop in these kernels. A software adapter's compiler would write a loop of known length out. */
+export const loopEnd = ({ software }: TemplateWriter, count: number): string =>
+  software ? opaque(count, 'z') : String(count);
 
 /** A WGSL function that reads an element of a value, of one i32 per axis of `shape`; `find` says where that is. */
 export function reader(

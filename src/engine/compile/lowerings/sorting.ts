@@ -3,7 +3,7 @@
  */
 import { type LoweringNode, registerLowering, type TemplateLowering } from '../lowering.ts';
 import { Position, sizeOf } from '../position.ts';
-import { perElement, perInvocation, reader } from './per-element.ts';
+import { loopEnd, perElement, perInvocation, reader } from './per-element.ts';
 
 const positive = (axis: number, rank: number): number => (axis < 0 ? axis + rank : axis);
 const typeOf = (node: LoweringNode, value: number): 'f32' | 'i32' =>
@@ -48,7 +48,7 @@ registerLowering('Cumsum', (node): TemplateLowering => {
             inside.line('let through = sum;');
             kernel.store(inside, node.output(), at, 'through');
           }
-          main.line(`for (var i = 0; i < ${length}; i++) {\n${inside.text()}}`);
+          main.line(`for (var i = 0; i < ${loopEnd(writer, length)}; i++) {\n${inside.text()}}`);
         },
       ),
   };
@@ -78,7 +78,7 @@ registerLowering(['ArgMax', 'ArgMin'], (node): TemplateLowering => {
           const there = (i: string): string => `${read}(${insert(at.axes, axis, i).join(', ')})`;
           scope.line(`var best = ${there('0')}; var place = 0;`);
           scope.line(
-            `for (var i = 1; i < ${shape[axis]}; i++) { let entry = ${there('i')}; if (entry ${compare} best) { best = entry; place = i; } }`,
+            `for (var i = 1; i < ${loopEnd(writer, shape[axis]!)}; i++) { let entry = ${there('i')}; if (entry ${compare} best) { best = entry; place = i; } }`,
           );
           return 'place';
         },
@@ -115,7 +115,7 @@ registerLowering('TopK', (node): TemplateLowering => {
           const [leading, own] = [axes.slice(0, -1), axes.at(-1)!];
           main.line(`let entry = ${read}(${axes.join(', ')});`);
           main.line('var place = 0;');
-          main.line(`for (var i = 0; i < ${length}; i++) {
+          main.line(`for (var i = 0; i < ${loopEnd(writer, length)}; i++) {
 let other = ${read}(${[...leading, 'i'].join(', ')});
 if (other > entry || (other == entry && i < ${own})) { place++; }
 }`);
