@@ -6,7 +6,7 @@
 import { type Analysis, elementsOf } from './analysis.ts';
 import { type Arena, arenaWalks, updateNodes } from './arenas.ts';
 import { type Domain, domainOf, fullSize, isCut, placeIn, unify } from './domains.ts';
-import type { Placement } from './placement.ts';
+import { branches, type Placement } from './placement.ts';
 import type { Relation } from './relations.ts';
 
 export interface Group {
@@ -151,6 +151,8 @@ export class Grouping {
     const domain = unify(a.domain, b.domain);
     if (!domain) return false;
     const nodes = [...a.nodes, ...b.nodes].sort((x, y) => x - y);
+    if (domain.kind !== 'flat' && nodes.some((node) => branches(this.analysis.lowerings[node]!)))
+      return false;
     if (!this.passesAligned(nodes, domain)) return false;
     const reductions = nodes.filter((node) => this.analysis.lowerings[node]!.kind === 'reduce');
     if (reductions.length > mostReductions) return false;

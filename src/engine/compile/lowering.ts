@@ -44,6 +44,11 @@ export interface ElementLowering {
    * out: anything.
    */
   readonly access?: 'broadcast' | 'order';
+  /**
+   * An element comes from one of several places (padding, concatenation): code with branches, which is not written
+   * into the loops of other kernels.
+   */
+  readonly branches?: boolean;
   element(scope: Scope, at: Position, output: number): string;
 }
 

@@ -4,6 +4,7 @@
  * when computing it again costs less than a trip through memory.
  */
 import { type Analysis, elementsOf, inputsOf, reshapedBy } from './analysis.ts';
+import type { Lowering } from './lowering.ts';
 import { type Leaf, leavesOf } from './relations.ts';
 
 export interface Placement {
@@ -29,7 +30,7 @@ export function place(analysis: Analysis, buffers: number): Placement {
   const rooted = graph.nodes.map((node, position) => {
     const lowering = lowerings[position]!;
     if (lowering.kind !== 'element') return true;
-    return lowering.cost > 0 || node.outputs.some((value) => stored.has(value));
+    return lowering.cost > 0 || branches(lowering) || node.outputs.some((value) => stored.has(value));
   });
   const isLeaf = (value: number): boolean => {
     const producer = producers.get(value);
@@ -39,6 +40,7 @@ export function place(analysis: Analysis, buffers: number): Placement {
   const distinct = (leaves: readonly Leaf[]): number[] => [...new Set(leaves.map(({ value }) => value))];
   const mayBeFree = (position: number): boolean =>
     lowerings[position]!.kind === 'element' &&
+    !branches(lowerings[position]!) &&
     rooted[position]! &&
     graph.nodes[position]!.outputs.length === 1 &&
     !stored.has(graph.nodes[position]!.outputs[0]!);
@@ -109,6 +111,10 @@ export function place(analysis: Analysis, buffers: number): Placement {
   });
   return { rooted, leaves, stored };
 }
+
+/** Written out in few places only: a kernel of its own, or one beside others that walk element by element. */
+export const branches = (lowering: Lowering): boolean =>
+  lowering.kind === 'element' && lowering.branches === true;
 
 /** How many elements a node looks at. */
 function walkOf(analysis: Analysis, position: number): number {

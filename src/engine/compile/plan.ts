@@ -27,6 +27,9 @@ export interface PlanOptions {
   readonly recompute?: boolean | undefined;
 }
 
+/** More in one kernel gains nothing: addresses take registers. */
+const mostBuffers = 12;
+
 /** Throws an EngineError when a kernel of the graph has no lowering. */
 export function planGraph(recorded: Graph, options: PlanOptions): KernelPlan {
   const rewritten = rewriteGraph(recorded);
@@ -36,7 +39,7 @@ export function planGraph(recorded: Graph, options: PlanOptions): KernelPlan {
     limits: options.limits,
     software: options.software ?? options.features.has('software'),
     tuning: options.tuning ?? new Map(),
-    buffers: options.limits.maxStorageBuffersPerShaderStage ?? 8,
+    buffers: Math.min(options.limits.maxStorageBuffersPerShaderStage ?? 8, mostBuffers),
   };
   const { graph, regions } = options.recompute
     ? withRecomputation(rewritten, target.buffers)

@@ -28,6 +28,7 @@ registerLowering('PadV2', (node): ElementLowering => {
   return {
     kind: 'element',
     cost: 0,
+    branches: true,
     element(scope, at) {
       const conditions: string[] = [];
       const axes = shape.map((dimension, axis) => {
@@ -110,7 +111,12 @@ function pieces(node: LoweringNode, axis: number, parts: readonly Part[]): Eleme
     );
     return scope.when(`${along} < ${others[0]!.begin}`, type, otherwise, own);
   };
-  return { kind: 'element', cost: 0, element: (scope, at) => choose(scope, at, parts) };
+  return {
+    kind: 'element',
+    cost: 0,
+    branches: parts.length > 1,
+    element: (scope, at) => choose(scope, at, parts),
+  };
 }
 
 /** Each kernel copies a few of the parts to where they belong. */
