@@ -2,9 +2,11 @@
 import '@tensorflow/tfjs-backend-cpu';
 import { beforeAll, describe, expect, it } from 'vitest';
 import * as ops from '../../ops/index.ts';
+import { always } from '../../testing/always.ts';
 import { expectSameAsCpu, normal } from '../../testing/compiled.ts';
 import { openTestGpu } from '../../testing/run-plan.ts';
 import * as tf from '../../tf.ts';
+import type { PlanOptions } from '../index.ts';
 
 const gpu = await openTestGpu();
 
@@ -39,7 +41,10 @@ const registersOnly: readonly Case[] = [
   ],
 ];
 
-async function compare([name, shape, filter, convolution]: Case, software: boolean): Promise<void> {
+async function compare(
+  [name, shape, filter, convolution]: Case,
+  options: Partial<PlanOptions>,
+): Promise<void> {
   const x = normal(shape, 1);
   const weight = normal(filter, 2);
   const dy = normal(ops.conv2d(x, weight, convolution).shape, 3);
@@ -52,7 +57,7 @@ async function compare([name, shape, filter, convolution]: Case, software: boole
     },
     { x, weight, dy },
     5e-6,
-    { software },
+    options,
   );
   expect(
     plan.kernels.some(({ label }) => label.includes('Conv2d')),
@@ -62,6 +67,10 @@ async function compare([name, shape, filter, convolution]: Case, software: boole
 }
 
 describe.skipIf(!gpu)('convolutions', () => {
-  it.each(both)('%s, by blocks in workgroup memory', (...row) => compare(row, false));
-  it.each([...both, ...registersOnly])('%s, in registers alone', (...row) => compare(row, true));
+  it.each(both)('%s, by blocks in workgroup memory', (...row) =>
+    compare(row, { software: false, tuning: always('tile 16x16x8/2x4') }),
+  );
+  it.each([...both, ...registersOnly])('%s, in registers alone', (...row) =>
+    compare(row, { software: true }),
+  );
 });

@@ -7,6 +7,7 @@
 import { flatDispatch } from '../dispatch.ts';
 import type { BlockScope, KernelBuilder } from '../kernel-builder.ts';
 import type { LoweringNode, Scope, TemplateLowering } from '../lowering.ts';
+import { opaque } from '../opaque.ts';
 import { Position } from '../position.ts';
 import { type Geometry, within } from './convolution-geometry.ts';
 import { type Reader, readerOf } from './convolution-operands.ts';
@@ -46,17 +47,21 @@ function weights(
   return width === 1 ? one(0) : `vec4<f32>(${parts.map((_, i) => one(i)).join(', ')})`;
 }
 
+/** The end of a loop, kept from compilers that would write the loop out. */
+const bound = (count: number, software: boolean): string => (software ? opaque(count) : String(count));
+
 /** A loop over the rows and columns of the filter. */
 function overTaps(
   kernel: KernelBuilder,
   outer: Scope,
   { rows, columns }: Geometry,
+  software: boolean,
   write: (scope: BlockScope) => void,
 ): void {
   const inside = kernel.block(outer);
   write(inside);
   outer.line(
-    `for (var row = 0; row < ${rows}; row++) { for (var column = 0; column < ${columns}; column++) {\n${inside.text()}} }`,
+    `for (var row = 0; row < ${bound(rows, software)}; row++) { for (var column = 0; column < ${bound(columns, software)}; column++) {\n${inside.text()}} }`,
   );
 }
 
@@ -72,7 +77,7 @@ export function depthwiseForward(node: LoweringNode, geometry: Geometry): Templa
     label: 'Conv2d depthwise',
     count,
     flops: 2 * batch * outHeight * outWidth * out * geometry.rows * geometry.columns,
-    write(kernel, at) {
+    write(kernel, at, software) {
       const { main } = kernel;
       const reader = readerOf(kernel, x, node.shapeOf(x), width === 4);
       const [image, oy, ox, block] = splitIndex(main, at, [batch, outHeight, outWidth, out / width]) as Four;
@@ -81,7 +86,7 @@ export function depthwiseForward(node: LoweringNode, geometry: Geometry): Templa
       const y = main.let(`${oy} * ${stride[0]} - ${geometry.top}`);
       const x0 = main.let(`${ox} * ${stride[1]} - ${geometry.left}`);
       main.line(`var total = ${zeroOf(width)};`);
-      overTaps(kernel, main, geometry, (scope) => {
+      overTaps(kernel, main, geometry, software, (scope) => {
         const atY = scope.let(`${y} + row * ${dilation[0]}`);
         const atX = scope.let(`${x0} + column * ${dilation[1]}`);
         const term = kernel.block(scope);
@@ -108,14 +113,14 @@ export function depthwiseInputGrad(node: LoweringNode, geometry: Geometry): Temp
     label: 'Conv2dInputGrad depthwise',
     count: (batch * height * imageWidth * channels) / width,
     flops: 2 * batch * outHeight * outWidth * out * geometry.rows * geometry.columns,
-    write(kernel, at) {
+    write(kernel, at, software) {
       const { main } = kernel;
       const reader = readerOf(kernel, dy, node.shapeOf(dy), width === 4);
       const sizes = [batch, height, imageWidth, channels / width];
       const [image, y, x, block] = splitIndex(main, at, sizes) as Four;
       const channel = main.let(width === 1 ? block : `${block} * 4`);
       main.line(`var total = ${zeroOf(width)};`);
-      overTaps(kernel, main, geometry, (scope) => {
+      overTaps(kernel, main, geometry, software, (scope) => {
         const reachY = scope.let(`${y} + ${geometry.top} - row * ${dilation[0]}`);
         const reachX = scope.let(`${x} + ${geometry.left} - column * ${dilation[1]}`);
         const atY = scope.let(`${reachY} / ${stride[0]}`);
@@ -146,7 +151,7 @@ interface Direct {
   /** Invocations. */
   readonly count: number;
   readonly flops: number;
-  write(kernel: KernelBuilder, at: string): void;
+  write(kernel: KernelBuilder, at: string, software: boolean): void;
 }
 
 const direct = (
@@ -163,7 +168,7 @@ const direct = (
     writer.kernel(options, (kernel) => {
       kernel.main.line(`let at = ${grid.index} * ${lanes} + i32(lane);`);
       kernel.main.line(`if (at >= ${count}) { return; }`);
-      write(kernel, 'at');
+      write(kernel, 'at', writer.software);
     });
   },
 });
@@ -247,7 +252,7 @@ export function depthwiseFilterGrad(node: LoweringNode, geometry: Geometry): Tem
         walk.line(`if (${within(atX, imageWidth)}) {\n${term.text()}}`);
         scope.line(
           `if (${within(atY, height)}) {\nvar subtotal = ${zeroOf(width)};\n` +
-            `for (var ox = 0; ox < ${outWidth}; ox++) {\n${walk.text()}}\ntotal += subtotal;\n}`,
+            `for (var ox = 0; ox < ${bound(outWidth, writer.software)}; ox++) {\n${walk.text()}}\ntotal += subtotal;\n}`,
         );
         main.line(`for (var line = ${part} * ${share}; line < end; line++) {\n${scope.text()}}`);
         const tap = main.let(`${row} * ${geometry.columns} + ${column}`);
@@ -269,7 +274,7 @@ export function depthwiseFilterGrad(node: LoweringNode, geometry: Geometry): Tem
           const array = kernel.buffer(partial)!;
           main.line(`var total = ${array}[at];`);
           main.line(
-            `for (var part = 1; part < ${shares}; part++) { total += ${array}[part * ${size} + at]; }`,
+            `for (var part = 1; part < ${bound(shares, writer.software)}; part++) { total += ${array}[part * ${size} + at]; }`,
           );
           const [row, column, channel] = splitIndex(main, 'at', [geometry.rows, geometry.columns, out]) as [
             string,

@@ -5,6 +5,7 @@
  */
 import type { BlockScope, KernelBuilder } from '../kernel-builder.ts';
 import type { Scope } from '../lowering.ts';
+import { opaque } from '../opaque.ts';
 import type { Multiplication } from './mat-mul-kernel.ts';
 import type { Operand, Place } from './mat-mul-operand.ts';
 
@@ -42,7 +43,7 @@ export function writeDirect(work: Multiplication): void {
     const inside = kernel.block(main);
     rows.enterTap(inside, 'tap');
     columns.enterTap(inside, 'tap');
-    terms(inside, '0', String(depth));
+    terms(inside, '0', work.software ? opaque(depth) : String(depth));
     main.line(`for (var tap = ${work.begin}; tap < ${work.end}; tap++) {\n${inside.text()}}`);
   } else {
     rows.enterTap(main, '0');

@@ -6,6 +6,7 @@
 import { type FlatDispatch, flatDispatch } from '../dispatch.ts';
 import type { KernelBuilder } from '../kernel-builder.ts';
 import type { KernelOptions, Scope, TemplateWriter } from '../lowering.ts';
+import { opaque } from '../opaque.ts';
 import { Position, sizeOf } from '../position.ts';
 import { writeDirect } from './mat-mul-direct.ts';
 import type { Operand, Vectors } from './mat-mul-operand.ts';
@@ -53,10 +54,11 @@ export interface Multiplication {
   readonly taps: number;
   /** Terms in one tap. */
   readonly depth: number;
+  readonly software: boolean;
   /** The taps (when there are several) or the terms that are summed up here. */
   readonly begin: string;
   readonly end: string;
-  /** Stores accumulators: `vectors[i][g]` names a vec4<f32> of row i and columns `columnOf(g, q)`. */
+  /** Stores accumulators: `vectors[i][g]` names a vec4<f32> of row i and columns `columnOf(g, q)`; on software rows and columns follow one another. */
   store(
     scope: Scope,
     rows: readonly string[],
@@ -92,7 +94,8 @@ export function writeProduct(writer: TemplateWriter, product: Product): void {
     const [image, split, rowTile, columnTile] = index as [string, string, string, string];
     const put = putFunction(kernel, product, partials);
     const from = sum.splits === 1 ? '0' : main.let(`${split} * ${sum.step}`);
-    const to = sum.splits === 1 ? String(sum.length) : main.let(`min(${from} + ${sum.step}, ${sum.length})`);
+    const length = writer.software ? opaque(sum.length) : String(sum.length);
+    const to = sum.splits === 1 ? main.let(length) : main.let(`min(${from} + ${sum.step}, ${sum.length})`);
     const multiplication: Multiplication = {
       kernel,
       tile,
@@ -104,10 +107,17 @@ export function writeProduct(writer: TemplateWriter, product: Product): void {
       column: main.let(`${columnTile} * ${tile.columns}`),
       taps: product.taps ?? 1,
       depth: depth / (product.taps ?? 1),
+      software: writer.software,
       begin: from,
       end: to,
       store: (scope, storedRows, vectors, columnOf) =>
-        storeAll(scope, put, { image, split, storedRows, vectors, columnOf }),
+        storeAll(scope, put, writer.software && tile.kind === 'direct', {
+          image,
+          split,
+          storedRows,
+          vectors,
+          columnOf,
+        }),
     };
     (tile.kind === 'tile' ? writeTile : writeDirect)(multiplication);
   });
@@ -115,8 +125,8 @@ export function writeProduct(writer: TemplateWriter, product: Product): void {
 }
 
 /**
- * Registers alone: a vector along the sum would mean four terms at a time, four times the text to compile for
- * no gain (724 ms against 232 for a pipeline on lavapipe, the same speed).
+ * Registers alone: a vector along the sum would mean four terms at a time, four times the text to compile at the
+ * same speed (measured on lavapipe).
  */
 const usableBy = ({ kind }: Tile, perInvocation: number): Vectors =>
   kind === 'tile' ? { inner: true, outer: true } : { inner: false, outer: perInvocation % 4 === 0 };
@@ -170,14 +180,26 @@ interface Stored {
   readonly columnOf: (g: number, q: string) => string;
 }
 
-/** What follows a product (an activation) may be long: then one copy per vector in a loop, not one per number. */
-function storeAll(scope: Scope, put: Put, { image, split, storedRows, vectors, columnOf }: Stored): void {
-  const call = (i: number, g: number, q: string): string =>
-    `${put.name}(${image}, ${split}, ${storedRows[i]}, ${columnOf(g, q)}, ${vectors[i]![g]}[${q}]);`;
+/**
+ * What follows a product (an activation) may be long: then one copy per vector in a loop, not one per number.
+ * On a software adapter there is one copy for all numbers, and loops whose length its compiler can not know: it
+ * would write them out.
+ */
+function storeAll(scope: Scope, put: Put, software: boolean, stored: Stored): void {
+  const { image, split, storedRows, vectors, columnOf } = stored;
+  const groups = vectors[0]!.length;
+  if (software) {
+    scope.line(`var results = array<vec4<f32>, ${vectors.length * groups}>(${vectors.flat().join(', ')});`);
+    scope.line(`for (var i = 0; i < ${opaque(vectors.length)}; i++) {`);
+    scope.line(`for (var j = 0; j < ${opaque(groups * 4)}; j++) {`);
+    const result = `results[i * ${groups} + j / 4][j % 4]`;
+    scope.line(`${put.name}(${image}, ${split}, ${storedRows[0]} + i, ${columnOf(0, 'j')}, ${result});\n} }`);
+    return;
+  }
   const quarter = (q: string): void =>
-    vectors.forEach((groups, i) => {
-      groups.forEach((_, g) => {
-        scope.line(call(i, g, q));
+    vectors.forEach((groupsOfRow, i) => {
+      groupsOfRow.forEach((vector, g) => {
+        scope.line(`${put.name}(${image}, ${split}, ${storedRows[i]}, ${columnOf(g, q)}, ${vector}[${q}]);`);
       });
     });
   if (put.short) {
@@ -209,7 +231,9 @@ function addParts(writer: TemplateWriter, product: Product, partials: number, sp
     main.line(`if (at >= ${size}) { return; }`);
     const parts = kernel.buffer(partials)!;
     main.line(`var total = ${parts}[at];`);
-    main.line(`for (var part = 1; part < ${splits}; part++) { total += ${parts}[part * ${size} + at]; }`);
+    main.line(
+      `for (var part = 1; part < ${writer.software ? opaque(splits) : splits}; part++) { total += ${parts}[part * ${size} + at]; }`,
+    );
     const index = splitIndex(main, 'at', [batch, rows, columns]);
     const [image, row, column] = index as [string, string, string];
     product.store(kernel, main, { batch: image, row, column }, 'total');

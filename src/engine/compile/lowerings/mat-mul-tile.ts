@@ -10,6 +10,7 @@
  */
 import type { KernelBuilder } from '../kernel-builder.ts';
 import type { Scope } from '../lowering.ts';
+import { opaque } from '../opaque.ts';
 import type { Multiplication } from './mat-mul-kernel.ts';
 import type { Operand, Place } from './mat-mul-operand.ts';
 
@@ -18,6 +19,7 @@ const parts = ['x', 'y', 'z', 'w'] as const;
 export function writeTile(work: Multiplication): void {
   const { kernel, tile, shape, a, b, depth, taps } = work;
   const { main } = kernel;
+  const bound = (count: number): string => (work.software ? opaque(count) : String(count));
   const lanesAcross = tile.columns / tile.perColumn;
   const lanes = lanesAcross * (tile.rows / tile.perRow);
   const across = main.let(`i32(lane) % ${lanesAcross}`);
@@ -65,7 +67,7 @@ export function writeTile(work: Multiplication): void {
         });
       });
     }
-    outer.line(`for (var t = 0; t < ${tile.depth / 4}; t++) {\n${scope.text()}}`);
+    outer.line(`for (var t = 0; t < ${bound(tile.depth / 4)}; t++) {\n${scope.text()}}`);
   };
 
   rows.place(main);
@@ -74,7 +76,7 @@ export function writeTile(work: Multiplication): void {
     const inside = kernel.block(main);
     rows.enterTap(inside, 'tap');
     columns.enterTap(inside, 'tap');
-    terms(inside, '0', String(depth));
+    terms(inside, '0', bound(depth));
     main.line(`for (var tap = ${work.begin}; tap < ${work.end}; tap++) {\n${inside.text()}}`);
   } else {
     rows.enterTap(main, '0');

@@ -5,7 +5,7 @@
  * small part of it, the usual way on a GPU. `direct`: every invocation reads its operands from memory and keeps
  * its part of the result in registers, without barriers. Adapters that compute on the processor need that: a
  * barrier there saves and restores all invocations, and rows that are the same for the whole workgroup are read
- * once for all lanes (512³ on lavapipe, two cores: 12 GFLOP/s direct, 4 with TensorFlow.js' blocks).
+ * once for all lanes (512³ on lavapipe, two cores: 18 GFLOP/s direct, 4 with TensorFlow.js' blocks).
  *
  * Few results and a long sum leave most of a GPU idle: the sum is then split over workgroups, and a second
  * kernel adds the parts in a fixed order.
@@ -81,27 +81,16 @@ const gpuForms: readonly Form[] = [
   form('tile', [64, 16, 16], [2, 4], 0.4),
 ];
 
-/**
- * The more results an invocation keeps, the more text there is to compile, which a software adapter does at the
- * first run: 0.25 s of work for four by four results, 1.2 s for eight by eight (10 and 15 GFLOP/s on lavapipe,
- * two cores). Only large products repay it; `terms` counts multiplications.
- */
-const softwareForms: readonly { readonly terms: number; readonly forms: readonly Form[] }[] = [
-  {
-    terms: 0,
-    forms: [
-      form('direct', [4, 32, 1], [4, 4], 0.8),
-      form('direct', [2, 32, 1], [2, 4], 0.5),
-      form('direct', [1, 32, 1], [1, 4], 0.3),
-      // Few columns: lanes take rows as well.
-      form('direct', [32, 4, 1], [4, 4], 0.4),
-    ],
-  },
-  {
-    terms: 2 ** 26,
-    forms: [form('direct', [8, 32, 1], [8, 4], 1), form('direct', [4, 64, 1], [4, 8], 0.95)],
-  },
-  { terms: 2 ** 28, forms: [form('direct', [8, 64, 1], [8, 8], 1.3)] },
+/** Speeds as measured on lavapipe, two cores: 8 × 8 results for an invocation give 17 GFLOP/s, 4 × 4 ten. */
+const softwareForms: readonly Form[] = [
+  form('direct', [8, 64, 1], [8, 8], 1),
+  form('direct', [8, 32, 1], [8, 4], 0.7),
+  form('direct', [4, 64, 1], [4, 8], 0.68),
+  form('direct', [4, 32, 1], [4, 4], 0.6),
+  form('direct', [2, 32, 1], [2, 4], 0.35),
+  form('direct', [1, 32, 1], [1, 4], 0.2),
+  // Few columns: lanes take rows as well.
+  form('direct', [32, 4, 1], [4, 4], 0.3),
 ];
 
 /** Workgroups that keep an adapter busy. */
@@ -132,9 +121,7 @@ const over = (length: number, step: number): number => Math.ceil(length / step);
 /** Tiles to choose from for this product, the most promising first: `chooseTile` takes the first, a tuner times a few. */
 export function tileCandidates(shape: ProductShape, target: ProductTarget): Tile[] {
   const kind = target.software ? 'software' : 'gpu';
-  const terms = shape.batch * shape.rows * shape.columns * shape.depth;
-  const onSoftware = softwareForms.flatMap((group) => (terms >= group.terms ? group.forms : []));
-  const scored = (target.software ? onSoftware : gpuForms)
+  const scored = (target.software ? softwareForms : gpuForms)
     .filter((candidate) => fits(candidate, target))
     .map((candidate) => {
       const { speed, ...rest } = candidate;
