@@ -8,6 +8,7 @@
  *
  * Between construction and `gradients` nothing else may run tensor operations: the tape is global.
  */
+import { noteBackward } from './graph/index.ts';
 import * as tf from './tf.ts';
 
 interface TapeNode {
@@ -46,6 +47,7 @@ export class Tape {
     if (!this.recording) throw new Error('a tape gives gradients once');
     const nodes = internals().state.activeTape ?? [];
     this.stopRecording();
+    noteBackward();
     const wanted = new Set(xs.map((x) => x.id));
     const path = nodesBetween(nodes, wanted, loss.id);
     const gradients = new Map<number, tf.Tensor>([[loss.id, tf.onesLike(loss)]]);

@@ -40,6 +40,11 @@ interface EngineHooks {
 const hooks = (): EngineHooks => tf.engine() as unknown as EngineHooks;
 let active: Recorder | undefined;
 
+/** Tells the open recording, if there is one, that gradients follow. */
+export function noteBackward(): void {
+  active?.noteBackward();
+}
+
 /**
  * Records a function of named tensors. The tensors that it returns are the graph's outputs; they and all
  * others that it made are freed.
@@ -78,6 +83,7 @@ export class Recorder {
   private readonly original: Pick<EngineHooks, 'runKernel' | 'makeTensor'>;
   private depth = 0;
   private open = true;
+  private backward: number | undefined;
 
   constructor(
     inputs: NamedTensors,
@@ -108,6 +114,11 @@ export class Recorder {
   addInput(name: string, tensor: tf.Tensor): void {
     if (this.inputs[name] !== undefined) throw new Error(`the recording has an input ${name} already`);
     this.inputs[name] = this.register(tensor);
+  }
+
+  /** What is recorded from here on are gradients, and what follows them. */
+  noteBackward(): void {
+    this.backward ??= this.values.length;
   }
 
   /** Ends the recording. Constants that only the device knows are read back, hence the promise. */
@@ -286,6 +297,9 @@ export class Recorder {
       ),
       outputs: mapped(outputs),
       updates: mapped(updates),
+      ...(this.backward === undefined
+        ? {}
+        : { backward: [...renumbered.keys()].filter((id) => id < this.backward!).length }),
     };
   }
 }

@@ -45,4 +45,6 @@ export interface Graph {
   readonly outputs: Readonly<Record<string, number>>;
   /** Variables that the function assigned, and the value that each has afterwards. */
   readonly updates: Readonly<Record<string, number>>;
+  /** Values below this id came before the gradients: the forward pass and the loss. Left out: there are no gradients. */
+  readonly backward?: number;
 }
