@@ -15,6 +15,16 @@ const wantedFeatures = [
   'chromium-experimental-subgroup-matrix',
 ] as const;
 
+/** `[M, K] · [K, N]`, as `adapter.info.subgroupMatrixConfigs` lists it. */
+export interface SubgroupMatrix {
+  readonly M: number;
+  readonly N: number;
+  readonly K: number;
+  /** `f16`, `f32`, `i8`, … */
+  readonly componentType: string;
+  readonly resultComponentType: string;
+}
+
 export interface Gpu {
   readonly device: GPUDevice;
   /** The adapter: `NVIDIA H200`. */
@@ -23,6 +33,10 @@ export interface Gpu {
   readonly software: boolean;
   readonly features: readonly string[];
   readonly limits: Readonly<Record<string, number>>;
+  /** Invocations of a subgroup, at least and at most; 1 and 128 where the adapter does not say. */
+  readonly subgroupSizes: readonly [least: number, most: number];
+  /** Matrix products that subgroups do in hardware; none without `chromium-experimental-subgroup-matrix`. */
+  readonly subgroupMatrices: readonly SubgroupMatrix[];
   readonly failures: Failures;
   /** Buffers outside of TensorFlow.js. */
   readonly memory: GpuMemory;
@@ -60,6 +74,8 @@ export async function openGpuDevice(access: GpuAccess, adapter: GPUAdapter): Pro
     software: isSoftware(adapter),
     features,
     limits,
+    subgroupSizes: [adapter.info.subgroupMinSize || 1, adapter.info.subgroupMaxSize || 128],
+    subgroupMatrices: subgroupMatrices(adapter, features),
     failures,
     memory,
     close() {
@@ -69,6 +85,18 @@ export async function openGpuDevice(access: GpuAccess, adapter: GPUAdapter): Pro
       access.close();
     },
   };
+}
+
+function subgroupMatrices(adapter: GPUAdapter, features: readonly string[]): SubgroupMatrix[] {
+  if (!features.includes('chromium-experimental-subgroup-matrix')) return [];
+  const { subgroupMatrixConfigs } = adapter.info as { subgroupMatrixConfigs?: Iterable<SubgroupMatrix> };
+  return [...(subgroupMatrixConfigs ?? [])].map(({ M, N, K, componentType, resultComponentType }) => ({
+    M,
+    N,
+    K,
+    componentType,
+    resultComponentType,
+  }));
 }
 
 /** The adapter for heavy work, or undefined when WebGPU has none. */

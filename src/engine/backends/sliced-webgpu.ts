@@ -182,15 +182,14 @@ export class SlicedWebgpuBackend extends Base {
     const memory = this.tensorMap.has(id) ? this.tensorMap.get(id) : undefined;
     if (!memory?.slice) return super.read(id);
     const { slice, resource } = memory;
-    const staging = this.bufferManager.acquireBuffer(
-      slice.size,
-      GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ,
-    );
+    // Of its own and not kept for reuse: a checkpoint reads each weight once.
+    const usage = GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ;
+    const staging = this.bufferManager.acquireBuffer(slice.size, usage, false, false);
     this.copyOut(resource!, slice, staging);
     await staging.mapAsync(GPUMapMode.READ);
     const bytes = staging.getMappedRange().slice(0);
     staging.unmap();
-    this.bufferManager.releaseBuffer(staging);
+    this.bufferManager.releaseBuffer(staging, false);
     return memory.dtype === 'float32' ? new Float32Array(bytes) : typedFrom(bytes, memory.dtype);
   }
 
