@@ -15,6 +15,7 @@ import type { Files } from '#platform';
 import { CheckpointError } from '../core/index.ts';
 import type { TuningChoices } from '../engine/index.ts';
 import { memorySource, openSafetensors, writeSafetensors } from '../formats/safetensors/index.ts';
+import type { LossScaleState } from './loss-scale.ts';
 import type { OptimizerCounters } from './optimizers/index.ts';
 import type { Progress } from './progress.ts';
 import type { PlateauState } from './schedules/index.ts';
@@ -45,6 +46,8 @@ export interface CheckpointState {
   readonly optimizer: OptimizerCounters;
   readonly schedule: PlateauState | null;
   readonly identity: RunIdentity;
+  /** In half precision: how the loss is scaled. */
+  readonly lossScale?: LossScaleState | undefined;
   /** Which forms of kernels the device took. */
   readonly tuning?: TuningChoices | undefined;
   /** Events of the run before this checkpoint's own: lines of `events.jsonl` that a resumed run keeps. */

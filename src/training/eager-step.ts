@@ -79,7 +79,7 @@ export class EagerStep implements StepEngine {
     tf.dispose([...losses.values(), ...gradients.values()]);
     this.device.check();
     const values = this.device.read(report).finally(() => report.dispose());
-    return { names: [...losses.keys()], images, values };
+    return { names: [...losses.keys()], images, present: [...gradients.keys()], values };
   }
 
   dispose(): void {

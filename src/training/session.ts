@@ -66,6 +66,7 @@ export class TrainingSession<Prediction> {
     restoreModel(this.services.model, checkpoint.model);
     this.optimizer.restore(state.optimizer, hostValues(checkpoint.optimizer));
     this.rates.restore(state.schedule);
+    if (state.lossScale) this.step.lossScale?.restore(state.lossScale);
     const { identity, device } = this.services;
     const why = differences(state.identity, identity);
     // Measured on another adapter they would say nothing about this one.
@@ -94,7 +95,11 @@ export class TrainingSession<Prediction> {
   stepEvents(results: readonly StepResult[]): RunEventBody[] {
     const events: RunEventBody[] = [];
     for (const result of results) {
-      const { step, loss, parts, gradientNorm, images } = result;
+      const { step, loss, parts, gradientNorm, images, skipped } = result;
+      if (skipped) {
+        events.push(...this.skipEvents(step));
+        continue;
+      }
       if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm)) throw this.notFinite(result);
       this.progress.epochLoss.sum += loss * images;
       this.progress.epochLoss.images += images;
@@ -117,6 +122,15 @@ export class TrainingSession<Prediction> {
       });
     }
     return events;
+  }
+
+  /** A step that overflowed in half precision has moved nothing; a few in a row are how a scale is found. */
+  private skipEvents(step: number): RunEventBody[] {
+    const { epoch } = this.submitted.get(step)!;
+    this.submitted.delete(step);
+    const scale = this.step.lossScale?.value;
+    const message = `step ${step} overflowed in half precision and was skipped; the loss is scaled by ${scale} now`;
+    return [{ type: 'warning', code: 'step_skipped', message, step, epoch }];
   }
 
   warningEvents(warnings: readonly StepWarning[]): RunEventBody[] {
@@ -153,6 +167,7 @@ export class TrainingSession<Prediction> {
         optimizer: this.optimizer.counters(),
         schedule: this.rates.state(),
         identity,
+        lossScale: this.step.lossScale?.state(),
         tuning: device.tuning?.choices(),
         events: this.services.eventCount?.() ?? 0,
       },

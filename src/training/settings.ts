@@ -29,4 +29,7 @@ export interface TrainingSettings {
   readonly logEverySteps: number;
   /** In how many parts each batch is computed (1): where the memory of the device does not suffice for all of it. */
   readonly splits?: number | undefined;
+  /** Recompute activations for the gradients where steps are compiled (false). */
+  readonly checkpointActivations?: boolean | undefined;
+  readonly precision?: 'fp32' | 'fp16' | undefined;
 }

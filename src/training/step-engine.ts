@@ -12,6 +12,10 @@ export interface StepSettings {
   readonly plan?: { readonly accumulate: number } | undefined;
   /** In how many parts each batch is computed from the start (1): memory that did not suffice before. */
   readonly splits?: number | undefined;
+  /** Activations are computed again for the gradients where the device compiles: less memory, more time (false). */
+  readonly checkpointActivations?: boolean | undefined;
+  /** `fp16`: half precision where the device compiles (fp32). */
+  readonly precision?: 'fp32' | 'fp16' | undefined;
 }
 
 /** A step that was submitted. */
@@ -19,6 +23,8 @@ export interface StepReport {
   /** Of the losses, in the order of the values. */
   readonly names: readonly string[];
   readonly images: number;
+  /** The parameters that had a gradient. */
+  readonly present: readonly string[];
   /** The losses, then the norm of the gradients before clipping. */
   readonly values: Promise<ArrayLike<number>>;
 }

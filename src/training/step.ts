@@ -11,11 +11,12 @@
  */
 import { DeviceError, type Metrics } from '../core/index.ts';
 import type { Batch } from '../data/index.ts';
-import { NotCompiled } from '../engine/index.ts';
+import { NotCompiled, type PrepareProgram } from '../engine/index.ts';
 import type { Task } from '../tasks/index.ts';
 import { CompiledStep } from './compiled/index.ts';
 import { EagerStep } from './eager-step.ts';
 import type { WeightAverage } from './ema.ts';
+import { LossScale } from './loss-scale.ts';
 import type { Optimizer } from './optimizers/index.ts';
 import { nextSplit, splitBatch } from './split.ts';
 import type { StepEngine, StepReport, StepSettings } from './step-engine.ts';
@@ -32,6 +33,8 @@ export interface StepResult {
   /** Before clipping. */
   readonly gradientNorm: number;
   readonly images: number;
+  /** Half precision overflowed: the weights were left as they were, and the next steps scale the loss less. */
+  readonly skipped: boolean;
 }
 
 export interface StepWarning {
@@ -46,6 +49,9 @@ export class TrainingStep<Prediction> {
   private batches: { readonly batch: Batch; readonly step: number; readonly part: number }[] = [];
   private readonly ring: ({ readonly step: number } & StepReport)[] = [];
   private warnings: StepWarning[] = [];
+  private readonly optimizer: Optimizer;
+  /** In half precision; its state belongs into checkpoints. */
+  readonly lossScale: LossScale | undefined;
   /** In how many parts each batch is computed. */
   private splits: number;
   private readonly compile: () => CompiledStep | undefined;
@@ -63,9 +69,14 @@ export class TrainingStep<Prediction> {
     const anyTask = task as Task<unknown>;
     this.eager = new EagerStep(model, anyTask, device, optimizer, trainable, settings, average);
     const { clip } = settings;
-    const parts = { model, task: anyTask, optimizer, trainable, clip, average, scalesLoss: false };
+    this.optimizer = optimizer;
+    this.lossScale = settings.precision === 'fp16' && device.prepare ? new LossScale() : undefined;
+    const parts = { model, task: anyTask, optimizer, trainable, clip, average, lossScale: this.lossScale };
     this.splits = settings.splits ?? 1;
-    const { prepare } = device;
+    const prepare: PrepareProgram | undefined =
+      device.prepare &&
+      ((trace, variables) =>
+        device.prepare!(trace, variables, { recompute: settings.checkpointActivations }));
     this.compile = () => {
       const accumulate = (settings.plan?.accumulate ?? 1) * this.splits;
       return prepare && new CompiledStep(parts, prepare, { ...settings, plan: { accumulate } });
@@ -104,10 +115,12 @@ export class TrainingStep<Prediction> {
   async results(late: number): Promise<StepResult[]> {
     const arrived: StepResult[] = [];
     while (this.ring.length > late) {
-      const { step, images, names, values } = this.ring.shift()!;
+      const { step, images, names, present, values } = this.ring.shift()!;
       const numbers = await values;
       const parts = Object.fromEntries(names.slice(1).map((name, i) => [name, numbers[i + 1]!]));
-      arrived.push({ step, images, loss: numbers[0]!, parts, gradientNorm: numbers[names.length]! });
+      const gradientNorm = numbers[names.length]!;
+      const skipped = this.wasSkipped(gradientNorm, present);
+      arrived.push({ step, images, loss: numbers[0]!, parts, gradientNorm, skipped });
     }
     return arrived;
   }
@@ -142,6 +155,15 @@ export class TrainingStep<Prediction> {
     this.engine = this.compile()!;
     this.warnings.push(splitWarning(rows, splits));
     return true;
+  }
+
+  /** Tells the loss scale; a step that moved nothing does not count for the optimiser. */
+  private wasSkipped(gradientNorm: number, present: readonly string[]): boolean {
+    if (!this.lossScale || !this.isCompiled) return false;
+    const overflowed = !Number.isFinite(gradientNorm);
+    const mayGoOn = this.lossScale.observe(overflowed);
+    if (overflowed) this.optimizer.uncount(present);
+    return overflowed && mayGoOn;
   }
 
   private goOnEagerly(error: NotCompiled): void {

@@ -11,7 +11,7 @@ import { mixBatch, mixTargets } from '../mix.ts';
 import type { StepEngine, StepReport, StepSettings } from '../step-engine.ts';
 import { inputsOf, shapedOutputs, signatureOf } from './host-data.ts';
 import { ApplyPlan, type Plan, StepPlans } from './plans.ts';
-import type { StepParts } from './step-graphs.ts';
+import type { StepNames, StepParts } from './step-graphs.ts';
 import { GradientSums } from './sums.ts';
 
 const signatureLimit = 8;
@@ -31,6 +31,7 @@ export class CompiledStep implements StepEngine {
   private readonly plans = new Map<string, StepPlans>();
   private waiting: Prepared | undefined;
   private counted = { parts: 0, images: 0 };
+  private scale = 1;
   private sums: GradientSums | undefined;
   private applyPlan: ApplyPlan | undefined;
 
@@ -42,7 +43,11 @@ export class CompiledStep implements StepEngine {
 
   async add(batch: Batch, step: number, part: number): Promise<void> {
     const prepared = this.prepared(batch, step, part);
-    if (part === 0) this.counted = { parts: 0, images: 0 };
+    if (part === 0) {
+      this.counted = { parts: 0, images: 0 };
+      // One scale for all parts, whatever becomes known of earlier steps meanwhile.
+      this.scale = this.parts.lossScale?.value ?? 1;
+    }
     this.counted.parts++;
     this.counted.images += batch.count;
     // The first part may stay the only one, unless the recipe says that there are more.
@@ -57,7 +62,8 @@ export class CompiledStep implements StepEngine {
     const before = this.counted.parts - parts.length;
     for (const [i, plan] of plans.entries()) {
       const later_part = before + i === 0 ? 0 : 1;
-      await run(plan, parts[i]!, { images: parts[i]!.batch.count, later_part });
+      const images = parts[i]!.batch.count;
+      await run(plan, parts[i]!, { images, later_part, loss_scale: this.scale });
     }
   }
 
@@ -65,11 +71,11 @@ export class CompiledStep implements StepEngine {
     const { waiting, counted } = this;
     this.waiting = undefined;
     this.counted = { parts: 0, images: 0 };
-    const { program, losses } = waiting
+    const { program, losses, present } = waiting
       ? await this.runWhole(waiting, learningRates, step)
       : await this.runApply(learningRates, step, counted.images);
     const values = program.read(['report']).then(({ report }) => report!);
-    return { names: losses, images: counted.images, values };
+    return { names: losses, images: counted.images, present, values };
   }
 
   dispose(): void {
@@ -83,23 +89,23 @@ export class CompiledStep implements StepEngine {
     prepared: Prepared,
     rates: readonly number[],
     step: number,
-  ): Promise<{ program: Program; losses: readonly string[] }> {
+  ): Promise<StepNames & { readonly program: Program }> {
     const plans = await this.plansFor(prepared);
     const plan = await plans.wholeStep(prepared.batch, prepared.targets);
     await run(plan, prepared, this.numbers(rates, step, plans.names.present));
-    return { program: plan.program, losses: plans.names.losses };
+    return { program: plan.program, ...plans.names };
   }
 
   private async runApply(
     rates: readonly number[],
     step: number,
     images: number,
-  ): Promise<{ program: Program; losses: readonly string[] }> {
+  ): Promise<StepNames & { readonly program: Program }> {
     const sums = this.sums!;
     const { graph, program } = await this.planApply(sums);
     const numbers = { ...this.numbers(rates, step, sums.names), image_share: 1 / images };
     await program.run({ scalars: graph.layout.pack(numbers) });
-    return { program, losses: sums.losses };
+    return { program, losses: sums.losses, present: sums.names };
   }
 
   /** Counts the step, and names its numbers as the graphs do. */
@@ -109,7 +115,10 @@ export class CompiledStep implements StepEngine {
     present: readonly string[],
   ): Record<string, number> {
     const { optimizer, average } = this.parts;
-    const numbers: Record<string, number> = {};
+    const numbers: Record<string, number> = {
+      loss_scale: this.scale,
+      inverse_loss_scale: 1 / this.scale,
+    };
     optimizer.prepare(rates, present).forEach(({ values }, index) => {
       for (const [name, value] of Object.entries(values)) numbers[`${index}.${name}`] = value;
     });

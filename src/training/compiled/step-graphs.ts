@@ -21,6 +21,7 @@ import type { HostArrays, Task } from '../../tasks/index.ts';
 import type { GradientClip } from '../clip.ts';
 import { type Differentiated, ForwardPass, update } from '../differentiate.ts';
 import type { WeightAverage } from '../ema.ts';
+import type { LossScale } from '../loss-scale.ts';
 import type { NamedVariable, Optimizer } from '../optimizers/index.ts';
 import type { TrainableModel } from '../types.ts';
 import { ScalarLayout } from './scalars.ts';
@@ -34,8 +35,8 @@ export interface StepParts {
   readonly trainable: readonly NamedVariable[];
   readonly clip: GradientClip | undefined;
   readonly average: WeightAverage | undefined;
-  /** Whether the loss is scaled against underflow, and steps with an overflow are skipped. */
-  readonly scalesLoss: boolean;
+  /** The loss is scaled against underflow, and steps with an overflow are skipped; left out: neither. */
+  readonly lossScale: LossScale | undefined;
 }
 
 /** A graph with what the host must know to run it. */
@@ -119,12 +120,12 @@ export async function wholeStep(
 ): Promise<StepGraph> {
   const layout = new ScalarLayout([
     ...optimizerScalars(parts, present),
-    ...(parts.scalesLoss ? ['loss_scale', 'inverse_loss_scale'] : []),
+    ...(parts.lossScale ? ['loss_scale', 'inverse_loss_scale'] : []),
   ]);
   const trace = await traceStep(
     (inputs, scope) => {
       const view = (name: string): tf.Tensor => layout.view(inputs.scalars!, name);
-      const scale = parts.scalesLoss ? view('loss_scale') : undefined;
+      const scale = parts.lossScale ? view('loss_scale') : undefined;
       const found = differentiate(parts, batch, inputs, scope, scale);
       return { report: moved(parts, found, present, view) };
     },
@@ -142,11 +143,11 @@ export async function partStep(
   sums: GradientSums,
   variables: Iterable<readonly [string, tf.Variable]>,
 ): Promise<StepGraph> {
-  const layout = new ScalarLayout(['images', 'later_part', ...(parts.scalesLoss ? ['loss_scale'] : [])]);
+  const layout = new ScalarLayout(['images', 'later_part', ...(parts.lossScale ? ['loss_scale'] : [])]);
   const trace = await traceStep(
     (inputs, scope) => {
       const view = (name: string): tf.Tensor => layout.view(inputs.scalars!, name);
-      const scale = parts.scalesLoss ? view('loss_scale') : undefined;
+      const scale = parts.lossScale ? view('loss_scale') : undefined;
       const found = differentiate(parts, batch, inputs, scope, scale);
       sums.add(found, view('images'), tf.greater(view('later_part'), 0));
       return {};
@@ -166,7 +167,7 @@ export async function applyStep(
   const layout = new ScalarLayout([
     ...optimizerScalars(parts, sums.names),
     'image_share',
-    ...(parts.scalesLoss ? ['inverse_loss_scale'] : []),
+    ...(parts.lossScale ? ['inverse_loss_scale'] : []),
   ]);
   const trace = await traceStep(
     (inputs) => {
@@ -194,7 +195,7 @@ function moved(
   view: (name: string) => tf.Tensor,
   share?: tf.Tensor,
 ): tf.Tensor {
-  const { optimizer, clip, average, scalesLoss } = parts;
+  const { optimizer, clip, average, lossScale } = parts;
   const scalars = optimizer.scalarNames(present).map(({ key, names }, index) => {
     return [key, Object.fromEntries(names.map((name) => [name, view(`${index}.${name}`)]))] as const;
   });
@@ -203,7 +204,7 @@ function moved(
     clip,
     scalars: new Map(scalars),
     share,
-    unscale: scalesLoss ? view('inverse_loss_scale') : undefined,
+    unscale: lossScale ? view('inverse_loss_scale') : undefined,
     average: average && { of: average, decay: view('average_decay'), rest: view('average_rest') },
   });
 }

@@ -86,6 +86,11 @@ export class Optimizer {
     return [...scalars.values()];
   }
 
+  /** Takes a step back that `prepare` counted and that moved nothing. */
+  uncount(present: Iterable<string>): void {
+    for (const name of present) this.entry(name).count--;
+  }
+
   /** What `prepare` gives for these parameters, without counting a step: keys in its order, and the numbers' names. */
   scalarNames(present: Iterable<string>): { readonly key: string; readonly names: readonly string[] }[] {
     const keys = new Set([...present].map((name) => this.key(this.entry(name))));
