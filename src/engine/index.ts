@@ -42,6 +42,7 @@ export {
   NotCompiled,
   type PrepareProgram,
   type Program,
+  type ProgramOptions,
   probeOf,
   programsOf,
   replayProgram,

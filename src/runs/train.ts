@@ -81,7 +81,7 @@ export async function* train(request: TrainRequest, signal?: AbortSignal): Async
   try {
     const choice = request.device ?? (run.from?.state.identity.backend as DeviceChoice | undefined);
     device = await openDevice(choice ?? 'auto');
-    yield* stream.tell(runStarted(run, device), ...warningsOf(request, run));
+    yield* stream.tell(runStarted(run, device), ...warningsOf(request, run, device));
     tracker = await Tracker.start(run.folder.path, {
       emit: stream.aside,
       ...optional('trackingUri', run.recipe.mlflow.tracking_uri ?? undefined),
@@ -273,13 +273,17 @@ function runStarted({ recipe, folder }: OpenRun, device: Device): RunEventBody {
   };
 }
 
-function warningsOf(request: TrainRequest, run: OpenRun): RunEventBody[] {
+function warningsOf(request: TrainRequest, run: OpenRun, device: Device): RunEventBody[] {
   const { precision, checkpoint_activations } = run.recipe.training;
   const unused = [
     ...(precision === 'fp16'
       ? ['training.precision=fp16 has no effect yet: everything is computed in fp32']
       : []),
-    ...(checkpoint_activations ? ['training.checkpoint_activations has no effect yet'] : []),
+    ...(checkpoint_activations && !device.prepare
+      ? [
+          `training.checkpoint_activations has no effect on ${device.description}, where steps run kernel by kernel: only compiled steps, on WebGPU, compute activations again`,
+        ]
+      : []),
   ];
   return [
     ...(request.warnings ?? []).map(({ code, message }) => warning(code, message)),

@@ -128,7 +128,7 @@ export const trainingSchema = z.strictObject({
   checkpoint_activations: z
     .boolean()
     .default(false)
-    .describe('Recompute activations in the backward pass to save memory'),
+    .describe('Recompute activations in the backward pass to save memory, where steps are compiled (WebGPU)'),
   seed: z.int().min(0).default(42).describe('Seed of everything random in the run'),
   ema_decay: z
     .number()

@@ -7,7 +7,7 @@ import { webgpuPrograms } from './webgpu.ts';
 export { CompiledFunction, type HostTensor, type HostTensors, probeOf, specsOf } from './function.ts';
 export { compiling, NotCompiled } from './not-compiled.ts';
 export { replayProgram } from './replay.ts';
-export type { AtHalt, HostData, PrepareProgram, Program } from './types.ts';
+export type { AtHalt, HostData, PrepareProgram, Program, ProgramOptions } from './types.ts';
 
 /** How steps are compiled on this device; undefined where they run kernel by kernel: without WebGPU, or with `OCELLI_EAGER=1`. */
 export function programsOf(gpu: Gpu | undefined): PrepareProgram | undefined {

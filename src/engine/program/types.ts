@@ -20,5 +20,15 @@ export interface Program {
   dispose(): void;
 }
 
+/** How a program may be computed; what it computes stays the same but for rounding. */
+export interface ProgramOptions {
+  /** Activations are computed again for the gradients rather than kept: less memory, more time. */
+  readonly recompute?: boolean | undefined;
+}
+
 /** `variables`: all that the graph reads or updates, by its names for them. */
-export type PrepareProgram = (trace: Trace, variables: ReadonlyMap<string, tf.Variable>) => Promise<Program>;
+export type PrepareProgram = (
+  trace: Trace,
+  variables: ReadonlyMap<string, tf.Variable>,
+  options?: ProgramOptions,
+) => Promise<Program>;
