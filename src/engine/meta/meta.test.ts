@@ -66,6 +66,8 @@ describe('traceStep', () => {
       fill: () => tf.fill([2, 2], 3, 'int32'),
       gather: (x) => tf.gather(x, tf.tensor1d([1, 0, 1], 'int32'), 1),
       matMul: (x) => tf.matMul(x, x, false, true),
+      max: (x) => tf.max(x, -1, true),
+      maxAndMin: (x) => [tf.max(x, [1, 2]), tf.min(x, [1, 2]), tf.min(x, 3, true)],
       maxPool: (x) => tf.maxPool(x, [3, 3], [1, 1], 'valid'),
       mirrorPad: (x) =>
         tf.mirrorPad(

@@ -9,9 +9,10 @@ function reduced(shape: readonly number[], { axis, keepDims }: Attrs): number[] 
     : shape.filter((_, i) => !axes.has(i));
 }
 
-registerShapes([tf.Max, tf.Min], (inputs, attrs) => {
+/** TensorFlow.js calls the axes of Max `reductionIndices`, and those of Min `axis`. */
+registerShapes([tf.Max, tf.Min], (inputs, { axis, reductionIndices, keepDims }) => {
   const { shape, dtype } = onlyInput(inputs);
-  return { shape: reduced(shape, attrs), dtype };
+  return { shape: reduced(shape, { axis: reductionIndices ?? axis, keepDims }), dtype };
 });
 
 /** Truth values are counted. */
