@@ -14,7 +14,7 @@
  *     flops: 2 * 8 * 56 * 56 * 64 * 64 * 9,
  *   }
  */
-import type { tf } from '../../src/engine/index.ts';
+import { tf } from '../../src/engine/index.ts';
 
 export interface KernelInput {
   readonly shape: readonly number[];
@@ -25,6 +25,8 @@ export interface KernelInput {
   readonly deviation?: number;
   readonly mean?: number;
   readonly positive?: boolean;
+  /** The numbers of another input with its axes in this order: one side's layout of the same weights. */
+  readonly from?: readonly [input: string, order: readonly number[]];
 }
 
 type Inputs<Name extends string> = Readonly<Record<Name, tf.Tensor>>;
@@ -44,6 +46,16 @@ export interface KernelCase<Name extends string = string> {
   readonly bytes?: number;
   /** Largest difference between the two results, relative to the largest magnitude of the result (1e-4). */
   readonly tolerance?: number;
+}
+
+/** The result of `fn` and its gradients by every tensor, for the result's gradient `dy`. */
+export function withGradients(
+  fn: (...tensors: tf.Tensor[]) => tf.Tensor,
+  tensors: readonly tf.Tensor[],
+  dy?: tf.Tensor,
+): tf.Tensor[] {
+  const { value, grads } = tf.valueAndGrads(fn)([...tensors], dy);
+  return [value, ...grads];
 }
 
 /** Infers the input names, so that `ours` and `plain` may use no others. */

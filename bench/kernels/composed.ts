@@ -3,7 +3,7 @@
  * the optimiser's update. Beside each stands what one writes with TensorFlow.js for it.
  */
 import { ops, tf } from '../../src/engine/index.ts';
-import { type KernelCase, kernelCase } from './case.ts';
+import { type KernelCase, kernelCase, withGradients } from './case.ts';
 
 const [rows, width] = [520, 768];
 const image = [8, 28, 28, 128] as const;
@@ -36,13 +36,6 @@ const plainCrossEntropy = (logits: tf.Tensor, labels: tf.Tensor): tf.Tensor =>
     tf.mean(tf.sum(tf.mul(tf.logSoftmax(logits as tf.Tensor2D), tf.oneHot(labels, logits.shape[1]!)), 1)),
   );
 
-/** Gradients of `fn` by every tensor, for the output's gradient `dy`. */
-const gradients = (
-  fn: (...tensors: tf.Tensor[]) => tf.Tensor,
-  tensors: readonly tf.Tensor[],
-  dy: tf.Tensor,
-): tf.Tensor[] => tf.grads(fn)([...tensors], dy);
-
 const norm = { x: { shape: [rows, width] }, scale: { shape: [width] }, shift: { shape: [width] } };
 const batch = { x: { shape: [...image] }, scale: { shape: [image[3]] }, shift: { shape: [image[3]] } };
 const parameters = { shape: [1 << 20] };
@@ -57,12 +50,12 @@ export const composed: readonly KernelCase[] = [
     flops: 8 * rows * width,
   }),
   kernelCase({
-    name: `layer_norm_gradient/${rows}x${width}`,
+    name: `layer_norm_and_gradient/${rows}x${width}`,
     inputs: { ...norm, dy: { shape: [rows, width] } },
     ours: ({ x, scale, shift, dy }) =>
-      gradients((a, b, c) => ops.layerNorm(a!, b!, c!, epsilon), [x, scale, shift], dy),
+      withGradients((a, b, c) => ops.layerNorm(a!, b!, c!, epsilon), [x, scale, shift], dy),
     plain: ({ x, scale, shift, dy }) =>
-      gradients((a, b, c) => plainLayerNorm(a!, b!, c!), [x, scale, shift], dy),
+      withGradients((a, b, c) => plainLayerNorm(a!, b!, c!), [x, scale, shift], dy),
     flops: 18 * rows * width,
     tolerance: 5e-4,
   }),
@@ -76,12 +69,12 @@ export const composed: readonly KernelCase[] = [
     bytes: 4 * 3 * pixels * image[3],
   }),
   kernelCase({
-    name: 'batch_norm_gradient/8x28x28x128',
+    name: 'batch_norm_and_gradient/8x28x28x128',
     inputs: { ...batch, dy: { shape: [...image] } },
     ours: ({ x, scale, shift, dy }) =>
-      gradients((a, b, c) => ops.batchNorm(a!, b!, c!, epsilon).y, [x, scale, shift], dy),
+      withGradients((a, b, c) => ops.batchNorm(a!, b!, c!, epsilon).y, [x, scale, shift], dy),
     plain: ({ x, scale, shift, dy }) =>
-      gradients((a, b, c) => plainBatchNorm(a!, b!, c!), [x, scale, shift], dy),
+      withGradients((a, b, c) => plainBatchNorm(a!, b!, c!), [x, scale, shift], dy),
     flops: 16 * pixels * image[3],
     bytes: 4 * 6 * pixels * image[3],
     tolerance: 5e-4,
@@ -94,17 +87,17 @@ export const composed: readonly KernelCase[] = [
     flops: 20 * 520 * 3072,
   }),
   kernelCase({
-    name: 'gelu_gradient/520x3072',
+    name: 'gelu_and_gradient/520x3072',
     inputs: { x: { shape: [520, 3072] }, dy: { shape: [520, 3072] } },
-    ours: ({ x, dy }) => tf.grad(ops.gelu)(x, dy),
-    plain: ({ x, dy }) => tf.grad(plainGelu)(x, dy),
+    ours: ({ x, dy }) => withGradients((a) => ops.gelu(a!), [x], dy),
+    plain: ({ x, dy }) => withGradients((a) => plainGelu(a!), [x], dy),
     flops: 30 * 520 * 3072,
   }),
   kernelCase({
-    name: 'softmax_cross_entropy_gradient/512x1000',
+    name: 'softmax_cross_entropy_and_gradient/512x1000',
     inputs: { logits: { shape: [512, 1000] }, labels: { shape: [512], dtype: 'int32', below: 1000 } },
-    ours: ({ logits, labels }) => tf.grad((x) => ops.softmaxCrossEntropy(x, labels))(logits),
-    plain: ({ logits, labels }) => tf.grad((x) => plainCrossEntropy(x, labels))(logits),
+    ours: ({ logits, labels }) => withGradients((x) => ops.softmaxCrossEntropy(x!, labels), [logits]),
+    plain: ({ logits, labels }) => withGradients((x) => plainCrossEntropy(x!, labels), [logits]),
     flops: 5 * 512 * 1000,
   }),
   kernelCase({

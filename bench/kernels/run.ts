@@ -5,6 +5,7 @@ import { Execution } from '../../src/engine/execute/index.ts';
 import { type Device, tf, traceStep } from '../../src/engine/index.ts';
 import { GpuTimeline } from '../../src/engine/profile/index.ts';
 import { interleaved, median } from '../case.ts';
+import { permute } from '../networks/weights.ts';
 import type { KernelCase, KernelInput } from './case.ts';
 
 export interface KernelResult {
@@ -28,9 +29,7 @@ export async function runKernelCase(
   rounds: number,
 ): Promise<KernelResult> {
   const gpu = device.gpu!;
-  const arrays: Arrays = Object.fromEntries(
-    Object.entries(kernel.inputs).map(([name, input]) => [name, numbersOf(`${kernel.name} ${name}`, input)]),
-  );
+  const arrays = arraysOf(kernel);
   const names: string[] = [];
   const { graph } = await traceStep(
     (inputs) => {
@@ -92,7 +91,10 @@ export async function runKernelCase(
         return timed();
       },
     });
-    const inputs = Object.values(arrays).reduce((sum, { length }) => sum + 4 * length, 0);
+    const inputs = Object.entries(arrays).reduce(
+      (sum, [name, { length }]) => sum + (kernel.inputs[name]!.from ? 0 : 4 * length),
+      0,
+    );
     return {
       oursMs: median(results.ours.map(({ ms }) => ms)),
       plainMs: median(results.plain.map(({ ms }) => ms)),
@@ -121,6 +123,21 @@ function submitPlain(): void {
 
 const listOf = (results: tf.Tensor | readonly tf.Tensor[]): readonly tf.Tensor[] =>
   Array.isArray(results) ? results : [results as tf.Tensor];
+
+function arraysOf({ name, inputs }: KernelCase): Arrays {
+  return Object.fromEntries(
+    Object.entries(inputs).map(([input, given]) => {
+      if (!given.from) return [input, numbersOf(`${name} ${input}`, given)];
+      const [other, order] = given.from;
+      const source = inputs[other]!;
+      const data = numbersOf(`${name} ${other}`, source) as Float32Array;
+      const moved = permute({ shape: source.shape, data }, order);
+      if (moved.shape.join() !== given.shape.join())
+        throw new Error(`${input} is [${moved.shape}], not [${given.shape}]`);
+      return [input, moved.data];
+    }),
+  );
+}
 
 function numbersOf(
   stream: string,
