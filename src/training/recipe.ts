@@ -32,5 +32,6 @@ export function settingsOf({ model, training }: Recipe): TrainingSettings {
     earlyStoppingPatience: training.early_stopping_patience ?? undefined,
     saveTopK: training.save_top_k,
     logEverySteps: training.log_every_n_steps,
+    checkpointActivations: training.checkpoint_activations,
   };
 }
