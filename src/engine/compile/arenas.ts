@@ -76,12 +76,16 @@ interface Candidate {
   readonly name: string;
 }
 
-/** `groups`: those made of update nodes. `elements`: how many an arena may hold. */
+/**
+ * `groups`: those made of update nodes. `elements`: how many an arena may hold. `readToMake`: what the kernel reads
+ * that writes a value: one buffer can't be read and written by one kernel.
+ */
 export function arenaWalks(
   analysis: Analysis,
   placement: Placement,
   groups: readonly (readonly number[])[],
   elements: number,
+  readToMake: (value: number) => ReadonlySet<number>,
 ): { readonly arenas: readonly Arena[]; readonly walks: readonly ArenaWalk[] } {
   const forms = new Map<string, Candidate[]>();
   const taken = new Set<number>();
@@ -99,10 +103,12 @@ export function arenaWalks(
   const arenas: Arena[] = [];
   const walks: ArenaWalk[] = [];
   for (const all of forms.values()) {
-    for (const candidates of cut(sorted(all), elements)) {
-      const laid = layOut(candidates);
-      arenas.push(...laid.arenas);
-      walks.push(...laid.walks);
+    for (const apart of keptApart(all, readToMake)) {
+      for (const candidates of cut(sorted(apart), elements)) {
+        const laid = layOut(candidates);
+        arenas.push(...laid.arenas);
+        walks.push(...laid.walks);
+      }
     }
   }
   return { arenas, walks };
@@ -201,6 +207,23 @@ function sorted(candidates: readonly Candidate[]): Candidate[] {
   const byName = candidates.toSorted((a, b) => (a.name < b.name ? -1 : 1));
   const order = [...new Set(byName.map(({ scalars }) => scalars))];
   return byName.toSorted((a, b) => order.indexOf(a.scalars) - order.indexOf(b.scalars));
+}
+
+/** As few lists as it takes so that no kernel reads one member of an arena and writes another. */
+function keptApart(
+  candidates: readonly Candidate[],
+  readToMake: (value: number) => ReadonlySet<number>,
+): Candidate[][] {
+  const conflict = (a: Candidate, b: Candidate): boolean =>
+    a.roles.some((value, role) => readToMake(value).has(b.roles[role]!)) ||
+    b.roles.some((value, role) => readToMake(value).has(a.roles[role]!));
+  const lists: Candidate[][] = [];
+  for (const candidate of candidates) {
+    const free = lists.find((list) => !list.some((other) => conflict(candidate, other)));
+    if (free) free.push(candidate);
+    else lists.push([candidate]);
+  }
+  return lists;
 }
 
 const aligned = (size: number): number => Math.ceil(size / alignment) * alignment;

@@ -83,11 +83,21 @@ export class Grouping {
     const groups = this.all().filter((group) => group.domain.kind === 'flat' && this.isUpdate(group));
     const segments = new Map(groups.map((group) => [group.nodes[0]!, group.segment]));
     const last = Math.max(0, ...segments.values());
+    const reads = new Map<Building, ReadonlySet<number>>();
+    const readToMake = (value: number): ReadonlySet<number> => {
+      const producer = this.producer(value);
+      const maker = producer === undefined ? undefined : this.groupOf[producer];
+      if (!maker) return new Set();
+      const known = reads.get(maker) ?? new Set(this.reads(maker.nodes));
+      reads.set(maker, known);
+      return known;
+    };
     const { arenas, walks } = arenaWalks(
       this.analysis,
       this.placement,
       groups.filter(({ segment }) => segment === last).map(({ nodes }) => nodes),
       this.arenaElements,
+      readToMake,
     );
     for (const walk of walks) {
       const joined: Building = { nodes: [...walk.nodes], domain: { kind: 'arena', walk }, segment: last };
