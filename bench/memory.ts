@@ -28,7 +28,7 @@ const variants: readonly [plain: Variant, checkpointed: Variant] = [
   { name: 'without checkpoint_activations', settings: {} },
   {
     name: 'checkpoint_activations',
-    settings: { checkpointActivations: true } as Partial<StepSettings>,
+    settings: { checkpointActivations: true },
   },
 ];
 
