@@ -3,9 +3,10 @@
  * reads all indices once per element, which for the tables of this field (a few thousand positions) is cheap, and
  * the order of addition never changes.
  */
-import { type LoweringNode, registerLowering, type TemplateLowering } from '../lowering.ts';
+import type { KernelBuilder } from '../kernel-builder.ts';
+import { type LoweringNode, registerLowering, type Scope, type TemplateLowering } from '../lowering.ts';
 import { Position, sizeOf } from '../position.ts';
-import { loopEnd, perElement, reader } from './per-element.ts';
+import { lanesReader, loopEnd, perElement, perLanes, reader } from './per-element.ts';
 
 /** result[s, …] = Σ over i with segmentIds[i] = s of x[i, …]. Ids outside of the segments count nowhere. */
 function segmentSum(node: LoweringNode): TemplateLowering {
@@ -15,31 +16,45 @@ function segmentSum(node: LoweringNode): TemplateLowering {
   const rows = sizeOf(idShape);
   const inner = inputShape.slice(idShape.length);
   const shape = node.shapeOf(node.output());
-  const type = node.dtypeOf(x) === 'int32' ? 'i32' : 'f32';
+  const integer = node.dtypeOf(x) === 'int32';
+  const options = {
+    label: node.node.kernel,
+    value: node.output(),
+    shape,
+    flops: rows * sizeOf(shape),
+    bytes: 4 * (sizeOf(inputShape) + sizeOf(shape) + rows),
+  };
+  const flat = (position: Position): Position => position.reshaped(inputShape);
   return {
     kind: 'template',
     epilogue: true,
-    build: (writer) =>
-      perElement(
-        writer,
-        {
-          label: node.node.kernel,
-          value: node.output(),
-          shape,
-          flops: rows * sizeOf(shape),
-          bytes: 4 * (sizeOf(inputShape) + sizeOf(shape) + rows),
-        },
-        (kernel, scope, at) => {
-          const id = kernel.fn(['i'], 'i32', (inside) => inside.element(ids, Position.at(idShape, 'i')));
-          const read = reader(kernel, x, [rows, ...inner], type, (position) => position.reshaped(inputShape));
-          const [segment, ...rest] = at.axes;
-          scope.line(`var result = ${type}(0);`);
-          scope.line(
-            `for (var i = 0; i < ${loopEnd(writer, rows)}; i++) { if (${id}(i) == ${segment}) { result += ${read}(${['i', ...rest].join(', ')}); } }`,
-          );
-          return 'result';
-        },
-      ),
+    build(writer) {
+      const sum = (
+        kernel: KernelBuilder,
+        scope: Scope,
+        [segment, ...rest]: readonly string[],
+        type: string,
+        read: string,
+      ): string => {
+        const id = kernel.fn(['i'], 'i32', (inside) => inside.element(ids, Position.at(idShape, 'i')));
+        scope.line(`var result = ${type}(0);`);
+        scope.line(
+          `for (var i = 0; i < ${loopEnd(writer, rows)}; i++) { if (${id}(i) == ${segment}) { result += ${read}(${['i', ...rest].join(', ')}); } }`,
+        );
+        return 'result';
+      };
+      // Neighbours share the search, unless neighbours are segments.
+      if (integer || inner.length === 0) {
+        const type = integer ? 'i32' : 'f32';
+        perElement(writer, options, (kernel, scope, { axes }) =>
+          sum(kernel, scope, axes, type, reader(kernel, x, [rows, ...inner], type, flat)),
+        );
+        return;
+      }
+      perLanes(writer, options, (kernel, scope, axes, lanes) =>
+        sum(kernel, scope, axes, lanes.type, lanesReader(kernel, x, [rows, ...inner], lanes, flat)),
+      );
+    },
   };
 }
 

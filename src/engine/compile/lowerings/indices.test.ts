@@ -32,11 +32,13 @@ describe.skipIf(!gpu)('indices', () => {
       gpu!,
       ({ x, ids }) => ({
         sums: tf.unsortedSegmentSum(x!, ids as tf.Tensor1D, 6),
+        three: tf.unsortedSegmentSum(tf.slice(x!, [0, 1], [8, 3]), ids as tf.Tensor1D, 6),
+        numbers: tf.unsortedSegmentSum(tf.sum(x!, 1), ids as tf.Tensor1D, 8),
         gradient: tf.grad((table: tf.Tensor) => tf.sum(tf.square(tf.gather(table, ids as tf.Tensor1D))))(
           tf.slice(x!, 0, 6),
         ),
       }),
-      { x: normal([8, 3]), ids: tf.tensor1d([0, 1, 5, 5, 2, 0, 3, 0], 'int32') },
+      { x: normal([8, 4]), ids: tf.tensor1d([0, 1, 5, 5, 2, 0, 3, 0], 'int32') },
     );
   });
 

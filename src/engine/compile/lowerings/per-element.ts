@@ -16,6 +16,66 @@ export interface PerElement {
   readonly bytes?: number;
 }
 
+/** How many neighbours along the last axis an invocation computes: what is the same for them is done once. */
+export interface Lanes {
+  readonly count: 1 | 4;
+  /** Of the lanes together, in WGSL. */
+  readonly type: 'f32' | 'vec4f';
+}
+
+const lanesOf = (shape: readonly number[]): Lanes =>
+  shape.length > 0 && shape.at(-1)! % 4 === 0 ? { count: 4, type: 'vec4f' } : { count: 1, type: 'f32' };
+
+/** As `perElement`, for f32: `compute` gives the lanes from the position on as one expression. */
+export function perLanes(
+  writer: TemplateWriter,
+  { label, value, shape, flops = 0, bytes = 0 }: PerElement,
+  compute: (kernel: KernelBuilder, scope: Scope, axes: readonly string[], lanes: Lanes) => string,
+): void {
+  const lanes = lanesOf(shape);
+  const { count } = lanes;
+  const groups = [...shape.slice(0, -1), (shape.at(-1) ?? 1) / count];
+  perInvocation(writer, { label, count: sizeOf(groups), flops, bytes }, (kernel, index) => {
+    const { main } = kernel;
+    const leading = Position.at(groups, index).axes.map((axis) => main.let(axis));
+    const group = leading.pop()!;
+    const first = count === 1 ? group : main.let(`${group} * ${count}`);
+    const axes = shape.length === 0 ? [] : [...leading, first];
+    const result = main.let(compute(kernel, main, axes, lanes));
+    const start = count === 1 ? index : main.let(`${index} * ${count}`);
+    for (let lane = 0; lane < count; lane++) {
+      const offset = lane === 0 ? start : main.let(`${start} + ${lane}`);
+      const last = lane === 0 ? first : main.let(`${first} + ${lane}`);
+      const at = Position.both(shape, offset, shape.length === 0 ? [] : [...leading, last]);
+      kernel.store(main, value, at, count === 1 ? result : `${result}.${'xyzw'[lane]}`);
+    }
+  });
+}
+
+/**
+ * A WGSL function that reads the lanes from a place on: as `reader`, where the last parameter is the first lane.
+ * `find` keeps the row-major order.
+ */
+export function lanesReader(
+  kernel: KernelBuilder,
+  value: number,
+  shape: readonly number[],
+  { count, type }: Lanes,
+  find?: (at: Position) => Position,
+): string {
+  if (count === 1) return reader(kernel, value, shape, 'f32', find);
+  const parameters = shape.map((_, axis) => `i${axis}`);
+  const vectors = kernel.vectors(value);
+  const { offset } = Position.on(shape, parameters);
+  if (vectors) return kernel.fn(parameters, type, () => `vec4f(${vectors}[${offset} / 4])`);
+  const one = reader(kernel, value, shape, 'f32', find);
+  const last = parameters.at(-1)!;
+  const calls = [0, 1, 2, 3].map(
+    (lane) => `${one}(${[...parameters.slice(0, -1), `${last} + ${lane}`].join(', ')})`,
+  );
+  return kernel.fn(parameters, type, () => `vec4f(${calls.join(', ')})`);
+}
+
 /** `compute` gives the element at a position as an expression. */
 export function perElement(
   writer: TemplateWriter,

@@ -13,7 +13,7 @@ import {
 } from '../lowering.ts';
 import { sizeOf } from '../position.ts';
 import { float } from '../wgsl.ts';
-import { perElement, reader } from './per-element.ts';
+import { lanesReader, perLanes } from './per-element.ts';
 
 type Pair = readonly [height: number, width: number];
 
@@ -65,16 +65,27 @@ function plainWindows(
 
 const lowest = '-3.4e38f';
 
-/** A loop over the pixels of window (y, x) that lie in the image: `body` may use `row` and `column`. */
-function overWindow({ kernel, stride, before, image }: Windows, y: string, x: string, body: string): string {
+/**
+ * A loop over the pixels of window (y, x) that lie in the image: `body` may use `row` and `column`. `until`: only
+ * those before this pixel.
+ */
+function overWindow(
+  { kernel, stride, before, image }: Windows,
+  y: string,
+  x: string,
+  body: string,
+  until?: { readonly row: string; readonly column: string },
+): string {
   const limits = (axis: 0 | 1, at: string): [string, string] => [
     `max(${at} * ${stride[axis]} - ${before[axis]}, 0)`,
     `min(${at} * ${stride[axis]} - ${before[axis]} + ${kernel[axis]}, ${image[axis + 1]})`,
   ];
   const [firstRow, lastRow] = limits(0, y);
   const [firstColumn, lastColumn] = limits(1, x);
-  return `for (var row = ${firstRow}; row < ${lastRow}; row++) {
-for (var column = ${firstColumn}; column < ${lastColumn}; column++) {
+  const endRow = until ? `${until.row} + 1` : lastRow;
+  const endColumn = until ? `select(${lastColumn}, ${until.column}, row == ${until.row})` : lastColumn;
+  return `for (var row = ${firstRow}; row < ${endRow}; row++) {
+for (var column = ${firstColumn}; column < ${endColumn}; column++) {
 ${body}
 } }`;
 }
@@ -109,7 +120,7 @@ function pool(node: LoweringNode, windows: Windows | undefined, mean: boolean): 
   const shape = node.shapeOf(node.output());
   const taps = windows.kernel[0] * windows.kernel[1];
   return template((writer) =>
-    perElement(
+    perLanes(
       writer,
       {
         label: node.node.kernel,
@@ -118,11 +129,11 @@ function pool(node: LoweringNode, windows: Windows | undefined, mean: boolean): 
         flops: sizeOf(shape) * taps,
         bytes: 4 * (sizeOf(shape) + sizeOf(windows.image)),
       },
-      (kernel, scope, at) => {
-        const read = reader(kernel, x, windows.image);
-        const [b, y, x0, c] = at.axes as [string, string, string, string];
+      (kernel, scope, axes, lanes) => {
+        const read = lanesReader(kernel, x, windows.image, lanes);
+        const [b, y, x0, c] = axes as [string, string, string, string];
         const element = `${read}(${b}, row, column, ${c})`;
-        scope.line(`var result = ${mean ? '0.0' : lowest};`);
+        scope.line(`var result = ${lanes.type}(${mean ? '0.0' : lowest});`);
         const body = mean ? `result += ${element};` : `result = max(result, ${element});`;
         scope.line(overWindow(windows, y, x0, body));
         return mean ? `result * ${float(1 / taps)}` : 'result';
@@ -139,9 +150,8 @@ function maxGradient(
 ): TemplateLowering | undefined {
   if (!windows) return undefined;
   const shape = node.shapeOf(node.output());
-  const [, height, width] = windows.image;
   return template((writer) =>
-    perElement(
+    perLanes(
       writer,
       {
         label: node.node.kernel,
@@ -150,38 +160,36 @@ function maxGradient(
         flops: sizeOf(shape) * windows.kernel[0] * windows.kernel[1],
         bytes: 4 * (2 * sizeOf(shape) + 2 * sizeOf(node.shapeOf(node.input('dy')))),
       },
-      (kernel, scope, at) => {
-        const image = reader(kernel, node.input(x), windows.image);
+      (kernel, scope, axes, lanes) => {
         const result = node.shapeOf(node.input(y));
-        const [largest, dy] = [
-          reader(kernel, node.input(y), result),
-          reader(kernel, node.input('dy'), result),
-        ];
-        const [b, row, column, c] = at.axes as [string, string, string, string];
+        const image = lanesReader(kernel, node.input(x), windows.image, lanes);
+        const largest = lanesReader(kernel, node.input(y), result, lanes);
+        const dy = lanesReader(kernel, node.input('dy'), result, lanes);
+        const [b, row, column, c] = axes as [string, string, string, string];
         const there = `${b}, windowRow, windowColumn, ${c}`;
         // Is there an equal pixel before this one in the window?
         const earlier = overWindow(
           windows,
           'windowRow',
           'windowColumn',
-          `if (row * ${width} + column < own && ${image}(${b}, row, column, ${c}) == value) { first = false; }`,
+          `own = own & (${image}(${b}, row, column, ${c}) != value);`,
+          { row, column },
         );
         scope.line(`let value = ${image}(${b}, ${row}, ${column}, ${c});`);
-        scope.line(`let own = ${row} * ${width} + ${column};`);
-        scope.line('var result = 0.0;');
+        scope.line(`var result = ${lanes.type}(0.0);`);
         scope.line(
           overWindowsOf(
             windows,
             row,
             column,
-            `if (value == ${largest}(${there})) {
-var first = true;
+            `var own = value == ${largest}(${there});
+if (any(own)) {
 ${earlier}
-if (first) { result += ${dy}(${there}); }
+result += select(${lanes.type}(0.0), ${dy}(${there}), own);
 }`,
           ),
         );
-        return height * width === 0 ? '0.0' : 'result';
+        return 'result';
       },
     ),
   );
@@ -192,7 +200,7 @@ function averageGradient(node: LoweringNode, windows: Windows | undefined): Temp
   const shape = node.shapeOf(node.output());
   const taps = windows.kernel[0] * windows.kernel[1];
   return template((writer) =>
-    perElement(
+    perLanes(
       writer,
       {
         label: node.node.kernel,
@@ -201,10 +209,10 @@ function averageGradient(node: LoweringNode, windows: Windows | undefined): Temp
         flops: sizeOf(shape) * taps,
         bytes: 4 * (sizeOf(shape) + sizeOf(node.shapeOf(node.input('dy')))),
       },
-      (kernel, scope, at) => {
-        const dy = reader(kernel, node.input('dy'), node.shapeOf(node.input('dy')));
-        const [b, row, column, c] = at.axes as [string, string, string, string];
-        scope.line('var result = 0.0;');
+      (kernel, scope, axes, lanes) => {
+        const dy = lanesReader(kernel, node.input('dy'), node.shapeOf(node.input('dy')), lanes);
+        const [b, row, column, c] = axes as [string, string, string, string];
+        scope.line(`var result = ${lanes.type}(0.0);`);
         const body = `result += ${dy}(${b}, windowRow, windowColumn, ${c});`;
         scope.line(overWindowsOf(windows, row, column, body));
         return `result * ${float(1 / taps)}`;

@@ -12,7 +12,7 @@ import {
   type TemplateWriter,
 } from '../lowering.ts';
 import { sizeOf } from '../position.ts';
-import { perElement, reader } from './per-element.ts';
+import { lanesReader, perLanes, reader } from './per-element.ts';
 
 /** A weight matrix as seen from the result: which sources go into result i. */
 interface Axis {
@@ -58,8 +58,9 @@ function overSources(
   const weight = transposed ? `${weights}(${name}, ${at})` : `${weights}(${at}, ${name})`;
   return `for (var ${name} = max(${base} + ${from}, 0); ${name} <= min(${base} + ${to}, ${sources - 1}); ${name}++) {
 let ${name}Weight = ${weight};
+if (${name}Weight != 0.0) {
 ${body}
-}`;
+} }`;
 }
 
 interface Passes {
@@ -76,7 +77,7 @@ function alongOne(
   { input, inputShape, output, label }: Passes,
 ): void {
   const shape = inputShape.map((size, i) => (i === which ? axis.results : size));
-  perElement(
+  perLanes(
     writer,
     {
       label,
@@ -85,13 +86,13 @@ function alongOne(
       flops: 2 * sizeOf(shape) * taps(axis),
       bytes: 4 * (sizeOf(shape) + sizeOf(inputShape)),
     },
-    (kernel, scope, at) => {
-      const read = reader(kernel, input, inputShape);
+    (kernel, scope, axes, lanes) => {
+      const read = lanesReader(kernel, input, inputShape, lanes);
       const weights = matrixReader(kernel, axis);
-      const from = at.axes.map((name, i) => (i === which ? 'source' : name));
-      scope.line('var result = 0.0;');
-      const body = `result = fma(sourceWeight, ${read}(${from.join(', ')}), result);`;
-      scope.line(overSources(axis, weights, at.axes[which]!, 'source', body));
+      const from = axes.map((name, i) => (i === which ? 'source' : name));
+      scope.line(`var result = ${lanes.type}(0.0);`);
+      const body = `result = fma(${lanes.type}(sourceWeight), ${read}(${from.join(', ')}), result);`;
+      scope.line(overSources(axis, weights, axes[which]!, 'source', body));
       return 'result';
     },
   );
@@ -103,7 +104,7 @@ const matrixReader = (kernel: Parameters<typeof reader>[0], axis: Axis): string 
 function alongBoth(writer: TemplateWriter, rows: Axis, columns: Axis, passes: Passes): void {
   const { input, inputShape, output, label } = passes;
   const shape = [inputShape[0]!, rows.results, columns.results, inputShape[3]!];
-  perElement(
+  perLanes(
     writer,
     {
       label,
@@ -112,19 +113,19 @@ function alongBoth(writer: TemplateWriter, rows: Axis, columns: Axis, passes: Pa
       flops: 2 * sizeOf(shape) * taps(rows) * taps(columns),
       bytes: 4 * (sizeOf(shape) + sizeOf(inputShape)),
     },
-    (kernel, scope, at) => {
-      const read = reader(kernel, input, inputShape);
+    (kernel, scope, axes, lanes) => {
+      const read = lanesReader(kernel, input, inputShape, lanes);
       const [rowWeights, columnWeights] = [matrixReader(kernel, rows), matrixReader(kernel, columns)];
-      const [b, y, x, c] = at.axes as [string, string, string, string];
-      scope.line('var result = 0.0;');
+      const [b, y, x, c] = axes as [string, string, string, string];
+      scope.line(`var result = ${lanes.type}(0.0);`);
       const inner = overSources(
         columns,
         columnWeights,
         x,
         'column',
-        `line = fma(columnWeight, ${read}(${b}, row, column, ${c}), line);`,
+        `line = fma(${lanes.type}(columnWeight), ${read}(${b}, row, column, ${c}), line);`,
       );
-      const body = `var line = 0.0;\n${inner}\nresult = fma(rowWeight, line, result);`;
+      const body = `var line = ${lanes.type}(0.0);\n${inner}\nresult = fma(${lanes.type}(rowWeight), line, result);`;
       scope.line(overSources(rows, rowWeights, y, 'row', body));
       return 'result';
     },

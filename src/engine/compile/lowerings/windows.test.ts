@@ -28,7 +28,8 @@ const withGradient =
     return { y: fn(x!), dx: tf.grad(projected)(x!) };
   };
 
-const image = (): tf.Tensor => normal([2, 7, 9, 3], 5);
+/** Four channels are computed together, three one by one. */
+const image = (channels: 3 | 4 = 3): tf.Tensor => normal([2, 7, 9, channels], 5);
 
 const pools: readonly (readonly [name: string, options: ops.PoolOptions])[] = [
   ['3/2 pad 1', { kernel: 3, stride: 2, padding: 1 }],
@@ -55,9 +56,15 @@ describe.skipIf(!gpu)('pooling', () => {
     );
   });
 
+  it.each([3, 4] as const)('averages %s channels', async (channels) => {
+    const pool: Fn = (x) => ops.averagePool2d(x, { kernel: 3, stride: 2, padding: 1 });
+    await expectSameAsCpu(gpu!, withGradient(pool), { x: image(channels) });
+  });
+
   it('gives the gradient of equal maxima to the first', async () => {
     const pool: Fn = (x) => ops.maxPool2d(x, { kernel: 3, stride: 2, padding: 1 });
     await expectSameAsCpu(gpu!, withGradient(pool), { x: tf.relu(image()) });
+    await expectSameAsCpu(gpu!, withGradient(pool), { x: tf.relu(image(4)) });
   });
 });
 
