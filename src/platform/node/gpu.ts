@@ -7,8 +7,14 @@
  * looks for `globalThis.navigator.gpu` and the `GPU*` globals as a browser has them; Node 20 has no `navigator`
  * at all and Node 21+ has one that cannot be assigned, hence `defineProperty`. While Dawn's `GPU` object is
  * reachable its threads keep the process alive, so closing takes all of this back.
+ *
+ * While something is pending, Dawn's binding asks for it in every turn of the event loop, with a new function each
+ * time: a core that only turns, and garbage that costs pauses (1200 turns in a step of 5 ms). calm-polling.ts makes
+ * it wait a little between two turns in which nothing else happened.
  */
+
 import type { OpenGpu } from '../types.ts';
+import { pollCalmly } from './calm-polling.ts';
 
 const toggles = [
   'enable-dawn-features=allow_unsafe_apis,vulkan_enable_f16_on_nvidia',
@@ -27,7 +33,12 @@ export const openGpu: OpenGpu = async () => {
   }
   const gpu = dawn.create(toggles);
   const restore = lendToNavigator(gpu);
-  return { access: { gpu, provider: 'Dawn', close: restore } };
+  const stopCalming = pollCalmly();
+  const close = (): void => {
+    restore();
+    stopCalming();
+  };
+  return { access: { gpu, provider: 'Dawn', close } };
 };
 
 /** Puts `gpu` where a browser has it and returns the function that takes it away. */
