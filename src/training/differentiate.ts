@@ -95,8 +95,9 @@ export function update({ losses, gradients }: Differentiated, how: Update): tf.T
   const { optimizer, clip, scalars, share, unscale, average } = how;
   return tf.tidy(() => {
     const factor = share && unscale ? tf.mul(share, unscale) : (share ?? unscale);
-    const scaled = (tensor: tf.Tensor, by = factor): tf.Tensor => (by ? tf.mul(tensor, by) : tensor);
-    const norm = scaled(totalNorm([...gradients.values()]));
+    const scaled = (tensor: tf.Tensor, by: tf.Tensor | undefined): tf.Tensor =>
+      by ? tf.mul(tensor, by) : tensor;
+    const norm = scaled(totalNorm([...gradients.values()]), factor);
     const change = gradientChange(norm, clip, factor);
     const changed = change
       ? new Map([...gradients].map(([name, gradient]) => [name, change(gradient)]))

@@ -77,13 +77,17 @@ async function steps(precision: 'fp32' | 'fp16', accumulate: number, overflowing
   for await (const batch of smallBatches(smallDataset(8), { batchSize: 4 }).epoch(0)) batches.push(batch);
   const skipped: boolean[] = [];
   const weights: number[][] = [];
+  const told: number[][] = [];
   for (now = 1; now <= 5; now++) {
     for (let part = 0; part < accumulate; part++) await step.add(batches[part]!, now, part);
     await step.finish(
       groups.map(() => 0.01),
       now,
     );
-    skipped.push(...(await step.results(0)).map((result) => result.skipped));
+    for (const result of await step.results(0)) {
+      skipped.push(result.skipped);
+      told.push([result.loss, result.gradientNorm]);
+    }
     const trained = [
       ...optimizer.tensors(),
       ...[...model.parameters()].map(([name, p]) => [name, p.value] as const),
@@ -97,7 +101,7 @@ async function steps(precision: 'fp32' | 'fp16', accumulate: number, overflowing
   optimizer.dispose();
   average.dispose();
   model.dispose();
-  return { skipped, weights, counts: new Set(Object.values(counts)), scale };
+  return { skipped, told, weights, counts: new Set(Object.values(counts)), scale };
 }
 
 describe('a step with a scaled loss', () => {
@@ -107,6 +111,9 @@ describe('a step with a scaled loss', () => {
       const scaled = await steps('fp16', accumulate);
       expect(scaled.skipped).toEqual([false, false, false, false, false]);
       expect(scaled.scale).toBe(2 ** 16);
+      scaled.told.flat().forEach((number, i) => {
+        expect(number).toBeCloseTo(plain.told.flat()[i]!, 5);
+      });
       scaled.weights.at(-1)!.forEach((weight, i) => {
         expect(weight).toBeCloseTo(plain.weights.at(-1)![i]!, 5);
       });

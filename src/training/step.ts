@@ -76,7 +76,10 @@ export class TrainingStep<Prediction> {
     const prepare: PrepareProgram | undefined =
       device.prepare &&
       ((trace, variables) =>
-        device.prepare!(trace, variables, { recompute: settings.checkpointActivations }));
+        device.prepare!(trace, variables, {
+          recompute: settings.checkpointActivations,
+          precision: settings.precision,
+        }));
     this.compile = () => {
       const accumulate = (settings.plan?.accumulate ?? 1) * this.splits;
       return prepare && new CompiledStep(parts, prepare, { ...settings, plan: { accumulate } });

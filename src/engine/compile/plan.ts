@@ -7,6 +7,7 @@ import { analyse, storageOf } from './analysis.ts';
 import { EmitContext, type Target, writeGroup } from './emit/index.ts';
 import { Grouping } from './groups.ts';
 import { place } from './placement.ts';
+import { halfValues } from './precision.ts';
 import { withRecomputation } from './recompute/index.ts';
 import { rewriteGraph } from './rewrite.ts';
 import { type PlanHalt, ranksOf, segmentsOf } from './segments.ts';
@@ -25,6 +26,8 @@ export interface PlanOptions {
   readonly halts?: readonly PlanHalt[];
   /** Compute activations again for the gradients rather than keep them: less memory, more time (recompute/). */
   readonly recompute?: boolean | undefined;
+  /** `fp16`: activations lie in memory as f16 (precision.ts). The device must have `shader-f16`. */
+  readonly precision?: 'fp32' | 'fp16' | undefined;
 }
 
 /** More in one kernel gains nothing: addresses take registers. */
@@ -61,9 +64,11 @@ export function planGraph(recorded: Graph, options: PlanOptions): KernelPlan {
     ...graph.constants.keys(),
   ];
   const values = new Map<number, PlanValue>();
-  for (const id of [...given, ...groups.flatMap(({ stores }) => stores)]) {
+  const stored = groups.flatMap(({ stores }) => stores);
+  const halves = options.precision === 'fp16' ? halfValues(analysis, placement, stored) : undefined;
+  for (const id of [...given, ...stored]) {
     const { shape, dtype } = graph.values[id]!;
-    values.set(id, { id, shape, dtype, storage: storageOf(dtype) });
+    values.set(id, { id, shape, dtype, storage: halves?.has(id) ? 'f16' : storageOf(dtype) });
   }
   const context = new EmitContext(analysis, target, values);
   const laid = new Map(arenas.map((arena) => [arena, context.layOut(arena)]));

@@ -24,6 +24,8 @@ export interface Program {
 export interface ProgramOptions {
   /** Activations are computed again for the gradients rather than kept: less memory, more time. */
   readonly recompute?: boolean | undefined;
+  /** `fp16`: activations lie in memory as f16; sums, weights and what is read back stay f32 (fp32). */
+  readonly precision?: 'fp32' | 'fp16' | undefined;
 }
 
 /** `variables`: all that the graph reads or updates, by its names for them. */

@@ -6,9 +6,9 @@ import { announcePlan } from '../profile/index.ts';
 import type { PrepareProgram, Program } from './types.ts';
 
 export function webgpuPrograms(gpu: Gpu): PrepareProgram {
-  return async ({ graph, halts }, variables, { recompute } = {}): Promise<Program> => {
+  return async ({ graph, halts }, variables, options = {}): Promise<Program> => {
     await tune(gpu, graph);
-    const plan = planGraph(graph, { ...planTarget(gpu), halts, recompute });
+    const plan = planGraph(graph, { ...planTarget(gpu), halts, ...options });
     announcePlan(plan);
     const used = [...variables].filter(([name]) => name in plan.parameters || name in plan.updates);
     const execution = await Execution.prepare(plan, gpu, { parameters: Object.fromEntries(used) });

@@ -178,7 +178,8 @@ registerLowering('AddN', (node): Lowering => {
             const offset = main.let(`${flat.index} * ${threads} + i32(lane)`);
             main.line(`if (${offset} >= ${sizeOf(shape)}) { return; }`);
             const at = Position.at(shape, offset);
-            const before = first === 0 ? '' : `${kernel.buffer(output, 'write')}[${offset}] + `;
+            const type = wgslType(node.dtypeOf(output));
+            const before = first === 0 ? '' : `${type}(${kernel.buffer(output, 'write')}[${offset}]) + `;
             kernel.write(main, output, at, before + sum(main, at, values.slice(first, first + mostInputs)));
           },
         );
