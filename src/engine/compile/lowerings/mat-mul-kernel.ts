@@ -14,6 +14,7 @@ import { writeTile } from './mat-mul-tile.ts';
 import {
   chooseTile,
   invocationsOf,
+  isUsable,
   type ProductShape,
   parseTile,
   productKey,
@@ -71,7 +72,8 @@ export function writeProduct(writer: TemplateWriter, product: Product): void {
   const { shape } = product;
   const target = targetOf(writer);
   const measured = writer.tuning.get(productKey(product.name, shape));
-  const chosen = (measured && parseTile(measured)) || chooseTile(shape, target);
+  const found = measured === undefined ? undefined : parseTile(measured);
+  const chosen = found && isUsable(found, target) ? found : chooseTile(shape, target);
   const sum = splitSum(product, chosen);
   const tile = { ...chosen, splits: sum.splits };
   const { batch, rows, columns, depth } = shape;

@@ -113,8 +113,21 @@ export function workgroupBytes({ kind, rows, columns, depth }: Tile | Form): num
 export const invocationsOf = ({ rows, columns, perRow, perColumn }: Tile | Form): number =>
   (rows / perRow) * (columns / perColumn);
 
-const fits = (tile: Form, target: ProductTarget): boolean =>
+const fits = (tile: Tile | Form, target: ProductTarget): boolean =>
   workgroupBytes(tile) <= target.workgroupStorage && invocationsOf(tile) <= target.invocations;
+
+/** Whether kernels can be written for a tile that came by its name, and the adapter runs them. */
+export function isUsable(tile: Tile, target: ProductTarget): boolean {
+  const { kind, rows, columns, depth, perRow, perColumn, splits } = tile;
+  const whole = [
+    rows / perRow,
+    columns / perColumn,
+    perColumn / 4,
+    depth / (kind === 'tile' ? 4 : 1),
+    splits,
+  ];
+  return whole.every((number) => Number.isInteger(number) && number > 0) && perRow > 0 && fits(tile, target);
+}
 
 const over = (length: number, step: number): number => Math.ceil(length / step);
 

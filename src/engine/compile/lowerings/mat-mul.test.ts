@@ -8,6 +8,7 @@ import * as tf from '../../tf.ts';
 import {
   chooseTile,
   invocationsOf,
+  isUsable,
   parseTile,
   productKey,
   tileCandidates,
@@ -155,7 +156,13 @@ describe('tiles', () => {
     expect(few.rows).toBeLessThanOrEqual(32);
   });
 
-  it('are refused by a name that is none', () => {
+  it('are refused by a name that is none, or is too large', () => {
     expect(parseTile('128x128')).toBeUndefined();
+    const named = (name: string): boolean => isUsable(parseTile(name)!, gpuTarget);
+    expect(named('tile 64x64x16/4x4')).toBe(true);
+    expect(named('tile 64x64x16/4x2')).toBe(false);
+    expect(named('tile 64x64x6/4x4')).toBe(false);
+    expect(named('tile 512x512x16/4x4')).toBe(false);
+    expect(named('direct 4x64x1/4x8/0')).toBe(false);
   });
 });
