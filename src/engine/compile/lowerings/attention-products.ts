@@ -13,7 +13,7 @@ import { Position } from '../position.ts';
 import { float } from '../wgsl.ts';
 import { type AttentionGeometry, maskReader } from './attention-geometry.ts';
 import { writeProduct } from './mat-mul-kernel.ts';
-import type { Operand } from './mat-mul-operand.ts';
+import type { Operand, Vectors } from './mat-mul-operand.ts';
 import { loopEnd, perInvocation } from './per-element.ts';
 
 /**
@@ -25,16 +25,18 @@ function matricesOf(
   value: number,
   shape: readonly number[],
   transposed: boolean,
+  usable: Vectors,
 ): Operand {
   const heads = shape[1]!;
   const width = shape[3]!;
-  const vectors = width % 4 === 0 ? kernel.vectors(value) : undefined;
+  const along = transposed ? 'outer' : 'inner';
+  const vectors = width % 4 === 0 && usable[along] ? kernel.vectors(value) : undefined;
   const position = (place: readonly string[], k: string): Position => {
     const [b, h, outer] = place as [string, string, string];
     return Position.on(shape, transposed ? [b, h, k, outer] : [b, h, outer, k]);
   };
   return {
-    along: vectors ? (transposed ? 'outer' : 'inner') : undefined,
+    along: vectors ? along : undefined,
     place: (scope, batch, outer) => [
       scope.let(`${batch} / ${heads}`),
       scope.let(`${batch} % ${heads}`),
@@ -74,12 +76,14 @@ function batchedProduct(
     { value, columns: width, transposed = false }: Matrices,
     outer: number,
     kernel: KernelBuilder,
-  ) => matricesOf(kernel, value, [batch, heads, transposed ? depth : outer, width], transposed);
+    usable: Vectors,
+  ): Operand =>
+    matricesOf(kernel, value, [batch, heads, transposed ? depth : outer, width], transposed, usable);
   writeProduct(writer, {
     name,
     shape: { batch: batch * heads, rows, columns, depth },
-    a: (kernel) => matrix(a, rows, kernel),
-    b: (kernel) => matrix(b, columns, kernel),
+    a: (kernel, usable) => matrix(a, rows, kernel, usable),
+    b: (kernel, usable) => matrix(b, columns, kernel, usable),
     store(kernel, scope, at, value) {
       scope.line(`let b = ${at.batch} / ${heads}; let h = ${at.batch} % ${heads};`);
       scope.line(`let i = ${at.row}; let j = ${at.column};`);
