@@ -57,6 +57,9 @@ export type RunEventBody =
       readonly ms: number;
       readonly images_per_second: number;
       readonly gpu_bytes: number;
+      /** In half precision: what the loss is multiplied with, and how many steps have overflowed so far. */
+      readonly loss_scale?: number;
+      readonly skipped_steps?: number;
       /** Optimiser steps of the whole run, for progress and ETA. */
       readonly total_steps: number;
     } & Position)

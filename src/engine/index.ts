@@ -47,6 +47,7 @@ export {
   programsOf,
   replayProgram,
   specsOf,
+  withOptions,
 } from './program/index.ts';
 export { Tape } from './tape.ts';
 export * as tf from './tf.ts';

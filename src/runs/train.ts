@@ -16,7 +16,7 @@ import {
   type RunEventBody,
 } from '../core/index.ts';
 import type { Loader } from '../data/index.ts';
-import { asDeviceError, type Device, type DeviceChoice, openDevice } from '../engine/index.ts';
+import { asDeviceError, type Device, type DeviceChoice, openDevice, withOptions } from '../engine/index.ts';
 import type { LoadedModel } from '../models/index.ts';
 import { requireTask, type Task } from '../tasks/index.ts';
 import { SystemLog, Tracker } from '../tracking/index.ts';
@@ -36,6 +36,7 @@ import { identityOf } from './identity.ts';
 import { evaluationLoader, type LoaderSetup, loaderThreads, trainingLoader } from './loaders.ts';
 import { writeModelFolder } from './model-folder.ts';
 import { type OpenRun, openRun } from './open-run.ts';
+import { requirePrecision } from './precision.ts';
 import {
   checkMonitor,
   dataReady,
@@ -82,6 +83,7 @@ export async function* train(request: TrainRequest, signal?: AbortSignal): Async
     const choice = request.device ?? (run.from?.state.identity.backend as DeviceChoice | undefined);
     device = await openDevice(choice ?? 'auto');
     yield* stream.tell(runStarted(run, device), ...warningsOf(request, run, device));
+    requirePrecision(run.recipe, device);
     tracker = await Tracker.start(run.folder.path, {
       emit: stream.aside,
       ...optional('trackingUri', run.recipe.mlflow.tracking_uri ?? undefined),
@@ -130,7 +132,10 @@ async function* trainOn(
     const trainBatches = trainingLoader(setup, data.splits.train);
     const valBatches = evaluationLoader(setup, data.splits.val);
     loaders.push(trainBatches, valBatches);
-    const forEvaluations = new EvaluationStep(loaded.model, task, device);
+    const forEvaluations = new EvaluationStep(loaded.model, task, {
+      ...device,
+      prepare: withOptions(device.prepare, { precision: recipe.training.precision }),
+    });
     evaluationStep = forEvaluations;
     const checkpoints = new CheckpointStore(files, folder.checkpoints, await modelCompanions(loaded));
     const live: LiveRun = {
@@ -274,11 +279,8 @@ function runStarted({ recipe, folder }: OpenRun, device: Device): RunEventBody {
 }
 
 function warningsOf(request: TrainRequest, run: OpenRun, device: Device): RunEventBody[] {
-  const { precision, checkpoint_activations } = run.recipe.training;
+  const { checkpoint_activations } = run.recipe.training;
   const unused = [
-    ...(precision === 'fp16'
-      ? ['training.precision=fp16 has no effect yet: everything is computed in fp32']
-      : []),
     ...(checkpoint_activations && !device.prepare
       ? [
           `training.checkpoint_activations has no effect on ${device.description}, where steps run kernel by kernel: only compiled steps, on WebGPU, compute activations again`,

@@ -54,6 +54,8 @@ export function metricPoints(event: RunEvent, lastStep: number): MetricPoint[] {
           images_per_second: event.images_per_second,
           step_ms: event.ms,
           gpu_bytes: event.gpu_bytes,
+          ...(event.loss_scale === undefined ? {} : { loss_scale: event.loss_scale }),
+          ...(event.skipped_steps === undefined ? {} : { skipped_steps: event.skipped_steps }),
         },
         event,
         event.step,

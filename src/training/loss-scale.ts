@@ -14,10 +14,12 @@ export interface LossScaleState {
   readonly value: number;
   /** Good steps since the last change. */
   readonly good: number;
+  /** Steps of the run that overflowed. */
+  readonly skipped: number;
 }
 
 export class LossScale {
-  private current: LossScaleState = { value: 2 ** 16, good: 0 };
+  private current: LossScaleState = { value: 2 ** 16, good: 0, skipped: 0 };
 
   get value(): number {
     return this.current.value;
@@ -25,10 +27,10 @@ export class LossScale {
 
   /** Takes a step's outcome in the order of the steps. False: overflows don't end. */
   observe(overflowed: boolean): boolean {
-    const { value, good } = this.current;
-    if (overflowed) this.current = { value: value / 2, good: 0 };
-    else if (good + 1 === growEvery) this.current = { value: value * 2, good: 0 };
-    else this.current = { value, good: good + 1 };
+    const { value, good, skipped } = this.current;
+    if (overflowed) this.current = { value: value / 2, good: 0, skipped: skipped + 1 };
+    else if (good + 1 === growEvery) this.current = { value: value * 2, good: 0, skipped };
+    else this.current = { value, good: good + 1, skipped };
     return this.current.value >= smallest;
   }
 

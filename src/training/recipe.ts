@@ -32,6 +32,7 @@ export function settingsOf({ model, training }: Recipe): TrainingSettings {
     earlyStoppingPatience: training.early_stopping_patience ?? undefined,
     saveTopK: training.save_top_k,
     logEverySteps: training.log_every_n_steps,
+    precision: training.precision,
     checkpointActivations: training.checkpoint_activations,
   };
 }

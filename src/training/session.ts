@@ -118,10 +118,16 @@ export class TrainingSession<Prediction> {
         ms,
         images_per_second: (1000 * images) / ms,
         gpu_bytes: this.services.device.memory().bytes,
+        ...this.scaling(),
         total_steps: this.plan.totalSteps,
       });
     }
     return events;
+  }
+
+  private scaling(): { readonly loss_scale: number; readonly skipped_steps: number } | undefined {
+    const scale = this.step.lossScale?.state();
+    return scale && { loss_scale: scale.value, skipped_steps: scale.skipped };
   }
 
   /** A step that overflowed in half precision has moved nothing; a few in a row are how a scale is found. */

@@ -11,7 +11,7 @@
  */
 import { DeviceError, type Metrics } from '../core/index.ts';
 import type { Batch } from '../data/index.ts';
-import { NotCompiled, type PrepareProgram } from '../engine/index.ts';
+import { NotCompiled, withOptions } from '../engine/index.ts';
 import type { Task } from '../tasks/index.ts';
 import { CompiledStep } from './compiled/index.ts';
 import { EagerStep } from './eager-step.ts';
@@ -73,13 +73,10 @@ export class TrainingStep<Prediction> {
     this.lossScale = settings.precision === 'fp16' && device.prepare ? new LossScale() : undefined;
     const parts = { model, task: anyTask, optimizer, trainable, clip, average, lossScale: this.lossScale };
     this.splits = settings.splits ?? 1;
-    const prepare: PrepareProgram | undefined =
-      device.prepare &&
-      ((trace, variables) =>
-        device.prepare!(trace, variables, {
-          recompute: settings.checkpointActivations,
-          precision: settings.precision,
-        }));
+    const prepare = withOptions(device.prepare, {
+      recompute: settings.checkpointActivations,
+      precision: settings.precision,
+    });
     this.compile = () => {
       const accumulate = (settings.plan?.accumulate ?? 1) * this.splits;
       return prepare && new CompiledStep(parts, prepare, { ...settings, plan: { accumulate } });
