@@ -2,11 +2,14 @@
  * The tables of one machine: runs the bench case by case, each in a process of its own, and writes
  * `bench/results/<device>.md` with the driver, Dawn's version and the method. `scripts/bench-gpu.sh` calls it.
  *
- *   node scripts/run.mjs bench/gpu.ts [case …] [--torch <command>] [--rounds n] [--peers …] [--out file]
+ *   node scripts/run.mjs bench/gpu.ts [case …] [--torch <command>] [--rounds n] [--peers …] [--out file] [--keep]
+ *
+ * The file is written anew after every case. With --keep, cases that an earlier call measured on this device stay in
+ * it (their rows lie in .cache/bench).
  */
 import { spawn } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { arch, cpus, platform, release } from 'node:os';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { arch, cpus, loadavg, platform, release } from 'node:os';
 import { dirname, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
@@ -23,6 +26,7 @@ const { values, positionals } = parseArgs({
     rounds: { type: 'string' },
     peers: { type: 'string' },
     out: { type: 'string' },
+    keep: { type: 'boolean', default: false },
   },
 });
 
@@ -84,19 +88,24 @@ const peak = await measurePeak(gpu);
 await device.dispose();
 
 const cases = positionals.length > 0 ? positionals : [...networkNames.map((net) => `step/${net}`), 'kernels'];
-const rows: BenchRow[] = [];
-const notes: string[] = [];
-for (const one of cases) {
-  const result = await runCase(one);
-  rows.push(...result.rows);
-  notes.push(...result.notes);
+
+interface Measured {
+  readonly rows: readonly BenchRow[];
+  readonly notes: readonly string[];
 }
+const store = resolve(`.cache/bench/${slug(name)}.json`);
+const measured: Record<string, Measured> =
+  values.keep && existsSync(store)
+    ? (JSON.parse(readFileSync(store, 'utf8')) as Record<string, Measured>)
+    : {};
 const [cpu] = cpus();
 const file = resolve(values.out ?? `bench/results/${slug(name)}.md`);
-mkdirSync(dirname(file), { recursive: true });
-writeFileSync(
-  file,
-  resultsPage({
+
+function page(): string {
+  const all = Object.values(measured);
+  const rows = all.flatMap((one) => one.rows);
+  const notes = all.flatMap((one) => one.notes);
+  return resultsPage({
     title: name.split(':')[0]!,
     facts: [
       ['adapter', [name, vendor, architecture].filter(Boolean).join(', ')],
@@ -110,7 +119,10 @@ writeFileSync(
       ['processor', `${cpu?.model.trim()}, ${cpus().length} threads, ${platform()} ${release()} ${arch()}`],
       ['Node', `${process.version}, Dawn from npm webgpu ${version('webgpu')}`],
       ['peers', `TensorFlow.js ${version('@tensorflow/tfjs-core')}, jax-js ${version('@jax-js/jax')}`],
-      ['measured', new Date().toISOString().slice(0, 10)],
+      [
+        'measured',
+        `${new Date().toISOString().slice(0, 10)}, load ${loadavg()[0]!.toFixed(1)} on ${cpus().length} threads`,
+      ],
     ],
     method: [
       'One training step (forward, loss, gradients, AdamW, running statistics) of the same network from the same ' +
@@ -130,6 +142,13 @@ writeFileSync(
     ],
     rows,
     notes: notes.filter((line) => !/: webgpu on |: first loss /.test(line)),
-  }),
-);
+  });
+}
+
+for (const folder of [dirname(file), dirname(store)]) mkdirSync(folder, { recursive: true });
+for (const one of cases) {
+  measured[one] = await runCase(one);
+  writeFileSync(store, JSON.stringify(measured));
+  writeFileSync(file, page());
+}
 console.error(`Wrote ${file}`);
