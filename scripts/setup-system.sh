@@ -3,6 +3,7 @@
 #   - mesa-vulkan-drivers from bookworm-backports: a software Vulkan device, so that WebGPU runs without a GPU
 #     (the version in bookworm itself lacks a feature that Dawn needs)
 #   - python3-torch, python3-torchvision, python3-venv: the Python side of the interoperability tests
+#   - chromium: the browser that `npm run test:browser` drives
 # Running it again changes nothing. Training and inference themselves need none of this.
 set -euo pipefail
 
@@ -11,7 +12,7 @@ say() { printf '• %s\n' "$*" >&2; }
 . /etc/os-release
 if [ "${ID:-}" != debian ] || [ "${VERSION_CODENAME:-}" != bookworm ]; then
   say "This script knows Debian 12 (bookworm); this is ${PRETTY_NAME:-an unknown system}. Install by name:"
-  say "  a Vulkan driver (Mesa lavapipe ≥ 25 without a GPU), libvulkan1, Python 3.11 with venv, PyTorch for /usr/bin/python3"
+  say "  a Vulkan driver (Mesa lavapipe ≥ 25 without a GPU), libvulkan1, Python 3.11 with venv, PyTorch for /usr/bin/python3, Chromium"
   exit 0
 fi
 
@@ -25,7 +26,7 @@ installed() { dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null | grep -q 
 mesa_is_recent() { installed mesa-vulkan-drivers && dpkg --compare-versions "$(dpkg-query -W -f='${Version}' mesa-vulkan-drivers)" ge 25; }
 
 wanted=()
-for package in libvulkan1 python3-torch python3-torchvision python3-venv; do installed "$package" || wanted+=("$package"); done
+for package in libvulkan1 python3-torch python3-torchvision python3-venv chromium; do installed "$package" || wanted+=("$package"); done
 if [ ${#wanted[@]} -eq 0 ] && mesa_is_recent; then
   say 'System packages are there already.'
   exit 0

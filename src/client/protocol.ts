@@ -66,11 +66,45 @@ export interface PreviewImage {
   readonly height: number;
   readonly width: number;
   readonly prediction: Prediction;
-  /** The right answer: labels, and boxes in pixels where there are any. */
-  readonly truth: {
-    readonly labels: readonly number[];
-    readonly boxes: readonly (readonly [x: number, y: number, width: number, height: number])[];
-  };
+  readonly truth: ImageTruth;
+}
+
+/** The right answer: one label per image, or one per box; boxes in pixels of the picture. */
+export interface ImageTruth {
+  readonly labels: readonly number[];
+  readonly boxes: readonly (readonly [x: number, y: number, width: number, height: number])[];
+}
+
+export interface DataRequest {
+  readonly recipe: string;
+  readonly overrides?: readonly string[] | undefined;
+  readonly places?: Places | undefined;
+}
+
+export interface DataDescription {
+  readonly classes: readonly string[];
+  /** train, val, and test where the recipe has one. */
+  readonly splits: Readonly<Record<string, SplitDescription>>;
+}
+
+export interface SplitDescription {
+  readonly source: string;
+  readonly format: string;
+  readonly digest: string;
+  readonly images: number;
+  /** By class: images for classification, objects otherwise. */
+  readonly examplesPerClass: readonly number[];
+  /** Images that the annotations alone rule out, and the first reasons. */
+  readonly setAside: number;
+  readonly problems: readonly { readonly fileName: string; readonly code: string; readonly reason: string }[];
+}
+
+export interface DataImage {
+  readonly index: number;
+  readonly fileName: string;
+  readonly truth: ImageTruth;
+  /** The file as it is. */
+  readonly picture: Blob;
 }
 
 export interface PredictRequest {
@@ -122,8 +156,11 @@ export interface TrainingService {
   stop(): Promise<void>;
   /** Waits for the end of the current step. */
   preview(request?: PreviewRequest): Promise<PreviewResult>;
-  /** A picture of the run's data as its file. */
-  picture(split: SplitName, index: number): Promise<Blob>;
+
+  /** Opens the data of a recipe and says what is in it. Problems of the files are DataErrors. */
+  describeData(request: DataRequest): Promise<DataDescription>;
+  /** Images of the data that was opened last, by `describeData` or by a run. */
+  dataImages(split: SplitName, indices: readonly number[]): Promise<DataImage[]>;
 
   evaluate(request: EvaluateRun, listener: EventListener): Promise<EvaluateResult>;
   predict(request: PredictRequest, pictures: readonly Blob[]): Promise<PredictResult>;

@@ -14,7 +14,7 @@ export {
   type DataReport,
   formatDataReport,
 } from './check.ts';
-export { classWeights } from './class-weights.ts';
+export { classCounts, classWeights } from './class-weights.ts';
 export { type Converted, type ConvertOptions, convertDataset } from './convert.ts';
 export { Loader, type LoaderOptions, type LoaderStatistics } from './loader.ts';
 export { openDataset, openSplits, type Splits } from './open.ts';

@@ -97,7 +97,8 @@ async function finishedRun(): Promise<string> {
 
 test.each([
   ['wasm', 1e-6],
-  ['webgpu', 1e-4],
+  // Adam divides gradients by their size: where one is nothing but rounding, devices part by more than that.
+  ['webgpu', 1e-3],
 ] as const)(
   'on %s the loss falls, and the exported folder is that of a headless run',
   async (device, tolerance) => {
@@ -108,8 +109,11 @@ test.each([
     const found = await losses();
     expect(found).toHaveLength(12);
     expect(mean(found.slice(-4))).toBeLessThan(0.9 * mean(found.slice(0, 4)));
+    console.log(
+      `${device}: ${found.map((loss, i) => (loss - headless.losses[i]!).toExponential(1)).join(' ')}`,
+    );
     for (const [i, loss] of found.entries())
-      expect(Math.abs(loss - headless.losses[i]!)).toBeLessThan(tolerance * 10);
+      expect(Math.abs(loss - headless.losses[i]!)).toBeLessThan(tolerance);
     expect(largestDifference(await exportedWeights(run))).toBeLessThan(tolerance);
 
     const names = (await page.evaluate((folder) => window.ocelli.client.worker.listFiles(folder), run)).map(
@@ -163,8 +167,14 @@ test('pause, predict meanwhile, reload, resume: the same model to the last bit',
     const scores = Object.values(prediction.value.scores);
     expect(scores.reduce((sum, score) => sum + score, 0)).toBeCloseTo(1, 5);
   }
-  const picture = await page.evaluate(async () => (await window.ocelli.client.worker.picture('val', 3)).size);
-  expect(picture).toBeGreaterThan(100);
+  const [image] = await page.evaluate(async () =>
+    (await window.ocelli.client.worker.dataImages('val', [3])).map(({ picture, ...rest }) => ({
+      ...rest,
+      bytes: picture.size,
+    })),
+  );
+  expect(image).toMatchObject({ index: 3, truth: { labels: [0] } });
+  expect(image!.bytes).toBeGreaterThan(100);
   await new Promise((resolve) => setTimeout(resolve, 500));
   expect(await events()).toEqual(before);
   expect(await page.evaluate(() => window.ocelli.client.runs())).toMatchObject([{ status: 'paused' }]);
@@ -260,7 +270,7 @@ test('a worker that dies fails its calls, and its run can be resumed', async () 
   expect(largestDifference(await exportedWeights(await finishedRun()))).toBeLessThan(1e-6);
 });
 
-test('a device that is lost in the middle is an error with a way on', async () => {
+test('a device that is lost in the middle is opened again, and the run goes on from its checkpoint', async () => {
   // The worker must be there before its device is: any call starts it.
   await page.evaluate(() => window.ocelli.client.worker.storage());
   const [worker] = page.workers().filter((candidate) => candidate.url().includes('training.worker'));
@@ -272,21 +282,18 @@ test('a device that is lost in the middle is an error with a way on', async () =
       return device;
     };
   });
-  await start({ recipe: tinyRecipe(), device: 'webgpu' });
+  // Long enough to be lost in the middle, whatever the machine.
+  await start({ recipe: tinyRecipe({ epochs: 500 }), device: 'webgpu' });
   await seen('checkpoint');
   await worker!.evaluate(() => {
     (self as unknown as { deviceUnderTest: GPUDevice }).deviceUnderTest.destroy();
   });
-  expect(await ended()).toMatchObject({
-    error: {
-      name: 'DeviceError',
-      code: 'device_lost',
-      hint: expect.stringContaining('checkpoint') as string,
-    },
-  });
-  expect((await events()).at(-1)).toMatchObject({ type: 'failed', code: 'device_lost' });
-  const [found] = await page.evaluate(() => window.ocelli.client.runs());
-  expect(found).toMatchObject({ status: 'failed', problem: { code: 'device_lost' } });
-  await page.evaluate((run) => window.ocelli.resume({ run, device: 'webgpu' }), found!.run);
-  await finishedRun();
+  await page.evaluate(() => window.ocelli.warned('device_lost_recovered'));
+  const lostAt = (await losses()).length;
+  await page.evaluate((count) => window.ocelli.stepsAfter(count), lostAt);
+  const preview = await page.evaluate(() => window.ocelli.client.worker.preview({ images: [0] }));
+  expect(preview.images).toHaveLength(1);
+  await page.evaluate(() => window.ocelli.client.worker.stop());
+  expect(await ended()).toMatchObject({ value: { outcome: 'stopped' } });
+  expect((await events()).filter(({ type }) => type === 'failed')).toEqual([]);
 });

@@ -4,6 +4,7 @@ import { ConfigError } from '../../core/index.ts';
 import { predictorOf } from '../../inference/index.ts';
 import type { LiveRun, StepPosition } from '../../runs/index.ts';
 import type { PreviewRequest, PreviewResult } from '../protocol.ts';
+import { truthOf } from './data.ts';
 
 const previewImages = 8;
 
@@ -39,13 +40,7 @@ export async function previewOf(
       height: rasters[i]!.height,
       width: rasters[i]!.width,
       prediction: predictions[i]!,
-      truth: {
-        labels:
-          record.labels.length > 0
-            ? record.labels
-            : record.annotations.map(({ categoryId }) => dataset.classes.labelOf(categoryId) ?? -1),
-        boxes: record.annotations.map(({ bbox }) => bbox),
-      },
+      truth: truthOf(record, dataset),
     })),
   };
 }

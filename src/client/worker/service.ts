@@ -8,6 +8,7 @@ import {
   type RunEvent,
   type SplitName,
 } from '../../core/index.ts';
+import type { Splits } from '../../data/index.ts';
 import { type DeviceChoice, openDevice, probeEngine } from '../../engine/index.ts';
 import { exportRun } from '../../export/index.ts';
 import { createPredictor } from '../../inference/index.ts';
@@ -21,6 +22,9 @@ import {
 } from '../../platform/browser/index.ts';
 import { evaluateModel, type TrainRequest, train } from '../../runs/index.ts';
 import type {
+  DataDescription,
+  DataImage,
+  DataRequest,
   EvaluateResult,
   EvaluateRun,
   EventListener,
@@ -37,6 +41,7 @@ import type {
 } from '../protocol.ts';
 import { RunIndex, runLock } from '../run-index.ts';
 import { Conductor } from './conductor.ts';
+import { describe, openData, truthOf } from './data.ts';
 import { blobOf, listBelow, zipFolder } from './folders.ts';
 import { previewOf } from './preview.ts';
 import { RunRecorder } from './recorder.ts';
@@ -46,6 +51,8 @@ export class TrainingWorker implements TrainingService {
   private busy: string | undefined;
   private conductor: Conductor | undefined;
   private interrupt: AbortController | undefined;
+  /** What `describeData` opened. */
+  private opened: Splits | undefined;
 
   async configure(environment: Readonly<Record<string, string>>): Promise<void> {
     useEnvironment(environment);
@@ -94,11 +101,24 @@ export class TrainingWorker implements TrainingService {
     return this.conducted().ask((live, position) => previewOf(live, position, request));
   }
 
-  async picture(split: SplitName, index: number): Promise<Blob> {
-    const dataset = this.conducted().data?.splits[split];
-    const record = dataset?.records[index];
-    if (!dataset || !record) throw noRun(`picture ${index} of ${split}`);
-    return new Blob([(await dataset.open(record).read()) as Uint8Array<ArrayBuffer>]);
+  async describeData({ recipe: text, overrides, places }: DataRequest): Promise<DataDescription> {
+    await this.mountAll(places);
+    const { recipe } = parseRecipe(text, { source: 'recipe.yaml', overrides: overrides ?? [] });
+    this.opened = await openData(recipe);
+    return describe(this.opened);
+  }
+
+  async dataImages(split: SplitName, indices: readonly number[]): Promise<DataImage[]> {
+    const dataset = (this.conductor?.data?.splits ?? this.opened)?.[split];
+    if (!dataset) throw noData(split);
+    const known = indices.filter((index) => dataset.records[index] !== undefined);
+    return Promise.all(
+      known.map(async (index) => {
+        const record = dataset.records[index]!;
+        const picture = new Blob([(await dataset.open(record).read()) as Uint8Array<ArrayBuffer>]);
+        return { index, fileName: record.fileName, truth: truthOf(record, dataset), picture };
+      }),
+    );
   }
 
   evaluate(request: EvaluateRun, listener: EventListener): Promise<EvaluateResult> {
@@ -284,6 +304,15 @@ function placesLost(reason: string): RunEvent {
     message: `the data of this run could not be kept in the browser (${reason}): pick it again to resume after a reload`,
     time: new Date().toISOString(),
   };
+}
+
+function noData(split: string): ConfigError {
+  return new ConfigError({
+    code: 'no_data',
+    expected: `a ${split} split of data that is open`,
+    received: 'none',
+    fix: 'describe the data of a recipe first, or start a run',
+  });
 }
 
 function noRun(received: string): ConfigError {

@@ -22,6 +22,9 @@ interface WasmBackend {
 
 export async function openWasm(): Promise<OpenBackend> {
   registerWasmKernels();
+  // Its threads are started from its own script, which a bundle does not have: an isolated page would end there.
+  // Before `findBackend`, which starts the backend.
+  tf.env().set('WASM_HAS_MULTITHREAD_SUPPORT', false);
   const folder = packageFolder('@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm.wasm');
   if (folder && !tf.engine().findBackend('wasm')) setWasmPaths(folder);
   await withoutNewProcessListeners(async () => {

@@ -50,6 +50,19 @@ const trainer = (): client.TrainingClient => {
 const events: RunEvent[] = [];
 let run: Promise<Outcome<client.RunResult>> | undefined;
 
+async function eventually<Found>(what: string, find: () => Found | undefined): Promise<Found> {
+  let over: Outcome<client.RunResult> | undefined;
+  void run?.then((outcome) => {
+    over = outcome;
+  });
+  for (;;) {
+    const found = find();
+    if (found !== undefined) return found;
+    if (over) throw new Error(`the run ended before ${what}: ${JSON.stringify(over)}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
 const api = {
   ...client,
   get client(): client.TrainingClient {
@@ -69,20 +82,20 @@ const api = {
     return run;
   },
   /** Waits until an event of a type (at a step or later) has come; fails when the run ends before. */
-  async seen(type: RunEvent['type'], step = 0): Promise<RunEvent> {
-    let over: Outcome<client.RunResult> | undefined;
-    void run?.then((outcome) => {
-      over = outcome;
-    });
-    for (;;) {
-      const found = events.find(
-        (event) => event.type === type && (!('step' in event) || (event.step ?? 0) >= step),
-      );
-      if (found) return found;
-      if (over) throw new Error(`the run ended before ${type}: ${JSON.stringify(over)}`);
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-  },
+  seen: (type: RunEvent['type'], step = 0): Promise<RunEvent> =>
+    eventually(`${type} at step ${step}`, () =>
+      events.find((event) => event.type === type && (!('step' in event) || (event.step ?? 0) >= step)),
+    ),
+  warned: (code: string): Promise<RunEvent> =>
+    eventually(`the warning ${code}`, () =>
+      events.find((event) => event.type === 'warning' && event.code === code),
+    ),
+  /** Waits until more than `count` steps were told. */
+  stepsAfter: (count: number): Promise<true> =>
+    eventually(
+      `more than ${count} steps`,
+      () => events.filter(({ type }) => type === 'step').length > count || undefined,
+    ),
   async base64(path: string): Promise<string> {
     const bytes = new Uint8Array(await (await trainer().worker.readFile(path)).arrayBuffer());
     let text = '';

@@ -20,6 +20,7 @@ data:
 training:
   max_epochs: ${settings.epochs ?? 6}
   learning_rate: 0.005
+  early_stopping_patience: null
   seed: 5
   log_every_n_steps: 1
 mlflow:

@@ -1,6 +1,6 @@
 /** Builds a page of the tests with the browser's build and serves it on a free loopback port. */
 import { dirname, resolve } from 'node:path';
-import { build, preview } from 'vite';
+import { build, type InlineConfig, preview } from 'vite';
 
 export interface Site {
   readonly url: string;
@@ -12,6 +12,8 @@ export interface SiteOptions {
   readonly page?: string;
   /** Cross-origin isolation: threads of WebAssembly, exact timers. */
   readonly isolated?: boolean;
+  /** Serve what was built before. */
+  readonly built?: boolean;
 }
 
 const isolation = {
@@ -22,18 +24,12 @@ const isolation = {
 export async function openSite({
   page = 'tests/browser/page/index.html',
   isolated,
+  built,
 }: SiteOptions = {}): Promise<Site> {
   const root = dirname(resolve(page));
   const outDir = resolve('.cache/browser', page.split('/').at(-2)!);
   const shared = { configFile: resolve('vite.config.ts'), mode: 'browser', root, logLevel: 'warn' } as const;
-  // Vitest says "test"; what ships is built for production.
-  const before = process.env.NODE_ENV;
-  process.env.NODE_ENV = 'production';
-  await build({
-    ...shared,
-    build: { outDir, emptyOutDir: true, sourcemap: true, reportCompressedSize: false },
-  });
-  process.env.NODE_ENV = before;
+  if (!built) await buildForProduction({ ...shared, build: { outDir, emptyOutDir: true, sourcemap: false } });
   const server = await preview({
     ...shared,
     build: { outDir },
@@ -51,4 +47,15 @@ export async function openSite({
     url: `http://127.0.0.1:${address.port}/`,
     close: () => server.close(),
   };
+}
+
+/** Vitest says "test"; what ships is built for production. */
+async function buildForProduction(config: InlineConfig): Promise<void> {
+  const before = process.env.NODE_ENV;
+  process.env.NODE_ENV = 'production';
+  try {
+    await build(config);
+  } finally {
+    process.env.NODE_ENV = before;
+  }
 }

@@ -12,6 +12,7 @@ import type { DirectoryEntry, Files } from '../../types.ts';
 import { evictCaches, noteUse, saveUses } from './caches.ts';
 import { explainFileError, type FileAction, isBusy, isMissing, isQuota, rangeError } from './errors.ts';
 import { HandleTree, unfinished } from './handles.ts';
+import { mountsBelow } from './mounts.ts';
 import { nameOf, normalPath, parentOf } from './paths.ts';
 import { finishRenames, renameFolder } from './rename.ts';
 import { appendBytes, moveFile, putBytes } from './write.ts';
@@ -185,7 +186,7 @@ async function nearestFolder(path: string): Promise<string> {
   let folder = path;
   while (folder !== '/') {
     const found: DirectoryEntry | undefined = await tree.stat(folder).catch(() => undefined);
-    if (found?.isDirectory) break;
+    if (found?.isDirectory || mountsBelow(folder).length > 0) break;
     folder = parentOf(folder);
   }
   return folder;

@@ -1,0 +1,142 @@
+/** Data that a user picks: an archive or a folder of pictures, described, trained on, and found again after a reload. */
+import { Uint8ArrayReader, Uint8ArrayWriter, ZipWriter } from '@zip.js/zip.js';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { drawShapes } from '../../src/data/sample/shapes.ts';
+import { encodeImage } from '../../src/platform/node/index.ts';
+import { openChromium } from './support/chromium.ts';
+import { type OpenedPage, openPage } from './support/page.ts';
+import { tinyRecipe } from './support/recipe.ts';
+
+let browser: Browser;
+let opened: OpenedPage;
+let page: Page;
+
+beforeAll(async () => {
+  browser = await openChromium();
+});
+
+afterAll(async () => {
+  await browser?.close();
+});
+
+beforeEach(async () => {
+  opened = await openPage(browser);
+  page = opened.page;
+});
+
+afterEach(async () => {
+  await opened?.close();
+});
+
+/** Class folders of pictures: `train/circle/0.png`, …; one of them broken where that is asked for. */
+async function pictures({ broken = false } = {}): Promise<Map<string, Uint8Array>> {
+  const files = new Map<string, Uint8Array>();
+  for (const [split, count] of [
+    ['train', 16],
+    ['val', 8],
+  ] as const) {
+    for (let i = 0; i < count; i++) {
+      const image = drawShapes(i, { seed: split === 'train' ? 1 : 2, size: 32, classes: 2, objects: 1 });
+      files.set(`${split}/${['circle', 'cross'][i % 2]}/${i}.png`, await encodeImage(image, 'png'));
+    }
+  }
+  if (broken) files.set('train/circle/0.png', files.get('train/circle/0.png')!.slice(0, 100));
+  return files;
+}
+
+async function archiveOf(files: ReadonlyMap<string, Uint8Array>): Promise<string> {
+  const writer = new ZipWriter(new Uint8ArrayWriter());
+  for (const [path, bytes] of files) await writer.add(`shapes/${path}`, new Uint8ArrayReader(bytes));
+  return Buffer.from(await writer.close()).toString('base64');
+}
+
+const recipe = (root: string, settings = ''): string =>
+  tinyRecipe({ epochs: 2 })
+    .replace(/train_data_path: .*/, `train_data_path: ${root}/train`)
+    .replace(/val_data_path: .*/, `val_data_path: ${root}/val${settings}`);
+
+test('a zip archive: described, trained on in threads, and there again after a reload', async () => {
+  const archive = await archiveOf(await pictures());
+  const text = recipe('/picked/shapes/shapes');
+  const described = await page.evaluate(
+    async ({ archive, recipe }) => {
+      const bytes = Uint8Array.from(atob(archive), (letter) => letter.charCodeAt(0));
+      const picked = window.ocelli.pickedFiles([new File([bytes], 'shapes.zip')]);
+      const places = { [window.ocelli.mountPath(picked.name)]: picked.source };
+      const { worker } = window.ocelli.client;
+      const description = await worker.describeData({ recipe, places });
+      const images = await worker.dataImages('train', [0, 15, 99]);
+      window.ocelli.start({ recipe, places, device: 'wasm', overrides: ['data.num_workers=2'] });
+      return {
+        description,
+        images: images.map(({ picture, ...rest }) => ({ ...rest, bytes: picture.size })),
+      };
+    },
+    { archive, recipe: text },
+  );
+  expect(described.description).toMatchObject({
+    classes: ['circle', 'cross'],
+    splits: { train: { images: 16, examplesPerClass: [8, 8], setAside: 0 }, val: { images: 8 } },
+  });
+  expect(described.images.map(({ index, truth }) => [index, truth.labels[0]])).toEqual([
+    [0, 0],
+    [15, 1],
+  ]);
+  await page.evaluate(() => window.ocelli.seen('checkpoint'));
+  await page.reload();
+  await page.waitForFunction(() => 'ocelli' in window);
+  const outcome = await page.evaluate(async () => {
+    const [found] = await window.ocelli.client.runs();
+    window.ocelli.resume({ run: found!.run });
+    return window.ocelli.ended();
+  });
+  expect(outcome).toMatchObject({ value: { outcome: 'finished' } });
+});
+
+test('files of a folder input; a broken picture is set aside by name', async () => {
+  const files = [...(await pictures({ broken: true }))].map(([path, bytes]) => ({
+    path,
+    text: Buffer.from(bytes).toString('base64'),
+  }));
+  await page.evaluate(
+    async ({ files, recipe }) => {
+      const list = files.map(({ path, text }) => {
+        const file = new File([Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0))], 'x.png');
+        Object.defineProperty(file, 'webkitRelativePath', { value: `my shapes/${path}` });
+        return file;
+      });
+      const picked = window.ocelli.pickedFiles(list);
+      const places = { [window.ocelli.mountPath(picked.name)]: picked.source };
+      window.ocelli.start({ recipe, places, device: 'wasm' });
+    },
+    { files, recipe: recipe('/picked/my-shapes', '\n  max_bad_fraction: 0.2') },
+  );
+  expect(await page.evaluate(() => window.ocelli.ended())).toMatchObject({ value: { outcome: 'finished' } });
+  const warnings = await page.evaluate(() =>
+    window.ocelli.events.flatMap((event) => (event.type === 'warning' ? [event.message] : [])),
+  );
+  expect(warnings.join()).toContain('circle/0.png is set aside');
+});
+
+test('a folder without pictures, and one that is not there, say so', async () => {
+  const fails = (text: string) =>
+    page.evaluate(async (recipe) => {
+      const places = {
+        '/picked/notes': {
+          kind: 'files' as const,
+          files: [{ path: 'train/notes.txt', file: new File(['hello'], 'notes.txt') }],
+        },
+      };
+      const described = window.ocelli.client.worker.describeData({ recipe, places });
+      return window.ocelli.outcomeOf(described);
+    }, text);
+  expect(await fails(recipe('/picked/notes'))).toMatchObject({ error: { name: 'DataError' } });
+  expect(await fails(recipe('/picked/nothing'))).toMatchObject({
+    error: {
+      name: 'DataError',
+      code: 'file_missing',
+      received: expect.stringContaining('/picked') as string,
+    },
+  });
+});

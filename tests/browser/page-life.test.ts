@@ -1,0 +1,107 @@
+/** What a page does to a run: hides it, isolates it, is kept busy by it. */
+import type { Browser } from 'playwright-core';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { openChromium } from './support/chromium.ts';
+import { openPage } from './support/page.ts';
+import { tinyRecipe } from './support/recipe.ts';
+import { openSite } from './support/site.ts';
+
+let browser: Browser;
+
+beforeAll(async () => {
+  browser = await openChromium();
+});
+
+afterAll(async () => {
+  await browser?.close();
+});
+
+test('the screen stays on while a run is under way, and only then; a hidden tab goes on', async () => {
+  const { page, context, close } = await openPage(browser);
+  try {
+    await context.grantPermissions(['screen-wake-lock']);
+    await page.evaluate(
+      (recipe) => window.ocelli.start({ recipe, device: 'wasm' }),
+      tinyRecipe({ epochs: 8 }),
+    );
+    await page.evaluate(() => window.ocelli.seen('step', 1));
+    expect(await page.evaluate(() => window.ocelli.client.keepsAwake)).toBe(true);
+
+    const other = await context.newPage();
+    await other.bringToFront();
+    const session = await context.newCDPSession(page);
+    await session.send('Emulation.setFocusEmulationEnabled', { enabled: false });
+    await session.send('Page.setWebLifecycleState', { state: 'active' });
+    // As the browser does when a tab is hidden: the lock is gone, and taken again when the tab is seen.
+    await page.evaluate(() => {
+      Object.defineProperty(document, 'visibilityState', { value: 'hidden', configurable: true });
+      document.dispatchEvent(new Event('visibilitychange'));
+    });
+    const before = await page.evaluate(() => window.ocelli.events.length);
+    await page.evaluate((count) => {
+      const wait = async (): Promise<void> => {
+        while (window.ocelli.events.length < count + 2)
+          await new Promise((resolve) => setTimeout(resolve, 20));
+      };
+      return wait();
+    }, before);
+    expect(await page.evaluate(() => window.ocelli.ended())).toMatchObject({
+      value: { outcome: 'finished' },
+    });
+    expect(await page.evaluate(() => window.ocelli.client.keepsAwake)).toBe(false);
+  } finally {
+    await close();
+  }
+});
+
+test('the page stays smooth: no task of its own is long while the worker trains', async () => {
+  const { page, close } = await openPage(browser);
+  try {
+    await page.evaluate(() => {
+      const tasks: number[] = [];
+      Object.assign(window, { longTasks: tasks });
+      new PerformanceObserver((list) => {
+        for (const { duration } of list.getEntries()) tasks.push(duration);
+      }).observe({ entryTypes: ['longtask'] });
+    });
+    await page.evaluate((recipe) => window.ocelli.start({ recipe, device: 'wasm' }), tinyRecipe());
+    expect(await page.evaluate(() => window.ocelli.ended())).toMatchObject({
+      value: { outcome: 'finished' },
+    });
+    const tasks = await page.evaluate(() => (window as unknown as { longTasks: number[] }).longTasks);
+    console.log(`long tasks of the page: ${tasks.map((task) => Math.round(task)).join(', ') || 'none'}`);
+    expect(Math.max(0, ...tasks)).toBeLessThan(200);
+  } finally {
+    await close();
+  }
+});
+
+test('a cross-origin isolated page trains to the same numbers', async () => {
+  const site = await openSite({ isolated: true, built: true });
+  try {
+    const losses: number[][] = [];
+    for (const url of [site.url, undefined]) {
+      const { page, close } = await openPage(browser, url);
+      try {
+        expect(await page.evaluate(() => crossOriginIsolated)).toBe(url !== undefined);
+        await page.evaluate(
+          (recipe) => window.ocelli.start({ recipe, device: 'wasm' }),
+          tinyRecipe({ epochs: 2 }),
+        );
+        expect(await page.evaluate(() => window.ocelli.ended())).toMatchObject({
+          value: { outcome: 'finished' },
+        });
+        losses.push(
+          await page.evaluate(() =>
+            window.ocelli.events.flatMap((event) => (event.type === 'step' ? [event.loss] : [])),
+          ),
+        );
+      } finally {
+        await close();
+      }
+    }
+    for (const [i, loss] of losses[0]!.entries()) expect(loss).toBeCloseTo(losses[1]![i]!, 5);
+  } finally {
+    await site.close();
+  }
+});
