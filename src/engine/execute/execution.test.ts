@@ -168,4 +168,25 @@ describe.skipIf(!gpu)('Execution', () => {
     expect((await execution.read('z'))[0]).toBe(6);
     execution.dispose();
   });
+
+  it('reads one slice of an arena and writes another in one kernel', async () => {
+    const plan: KernelPlan = {
+      ...emptyPlan,
+      values: new Map([
+        vector(0, 3, { within: { value: 9, offset: 0 } }),
+        vector(1, 3, { within: { value: 9, offset: 64 } }),
+        vector(2, 3),
+        vector(9, 128),
+      ]),
+      kernels: [pointwise('Double', 3, [2], 0, '2.0 * a[i]'), pointwise('Add', 3, [0, 2], 1, 'a[i] + b[i]')],
+      inputs: { x: 2 },
+      outputs: { double: 0, triple: 1 },
+    };
+    const { double, triple } = await runPlan(gpu!, plan, { inputs: { x: [1, 2, 3] } });
+    expect([...double!]).toEqual([2, 4, 6]);
+    expect([...triple!]).toEqual([3, 6, 9]);
+    const overlapping = { ...plan, kernels: [pointwise('Whole', 3, [0, 9], 1, 'a[i] + b[i]')] };
+    await expect(runPlan(gpu!, overlapping)).rejects.toThrow('through two bindings');
+    expect(() => estimate(overlapping)).toThrow('through two bindings');
+  });
 });

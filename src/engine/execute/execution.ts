@@ -21,6 +21,7 @@ import { PlanMemory } from './plan-memory.ts';
 import { storageUsage } from './pool.ts';
 import { Readback } from './readback.ts';
 import { SubmitSchedule } from './schedule.ts';
+import { bindSlices } from './slices.ts';
 
 /** A kernel of a plan and how long it took. */
 export interface KernelTime extends Pick<PlanKernel, 'label' | 'flops' | 'bytes' | 'nodes'> {
@@ -84,11 +85,12 @@ export class Execution {
    * refuses, `device_lost`.
    */
   static async prepare(
-    plan: KernelPlan,
+    given: KernelPlan,
     device: ExecutionDevice,
     { parameters = {} }: PrepareOptions = {},
   ): Promise<Execution> {
     const gpu = gpuOf(device);
+    const plan = bindSlices(given);
     const layout = planMemory(plan, gpu.memory.largestBuffer);
     const compiling = compileKernels(gpu, plan.kernels);
     // Awaited below, unless the memory does not suffice.

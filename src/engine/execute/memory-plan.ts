@@ -9,6 +9,7 @@
 import type { KernelPlan } from '../compile/types.ts';
 import { bytesOf } from './numbers.ts';
 import { mostAlive, type Packed, type PackItem, pack } from './pack.ts';
+import { bindSlices } from './slices.ts';
 
 /** `arena`: one without parameters, such as that of the gradients. */
 export type Role = 'parameter' | 'input' | 'constant' | 'output' | 'arena' | 'temporary';
@@ -45,7 +46,7 @@ export const offsetAlignment = 256;
 
 const storageBytes = { f32: 4, f16: 2, i32: 4, u32: 4 } as const;
 
-/** `largest`: bytes of the largest buffer that the device can make. */
+/** Of a plan whose slices can be bound (slices.ts). `largest`: bytes of the largest buffer that the device can make. */
 export function planMemory(plan: KernelPlan, largest = Number.POSITIVE_INFINITY): MemoryPlan {
   const parts = new Map<number, { root: number; offset: number }>();
   const bytes = new Map<number, number>();
@@ -99,7 +100,7 @@ export function planMemory(plan: KernelPlan, largest = Number.POSITIVE_INFINITY)
  *   estimate(plan).total  // 1 240 563 712
  */
 export function estimate(plan: KernelPlan, limits: { readonly maxBufferSize?: number } = {}): MemoryReport {
-  return planMemory(plan, limits.maxBufferSize).report;
+  return planMemory(bindSlices(plan), limits.maxBufferSize).report;
 }
 
 interface Uses {
@@ -129,10 +130,6 @@ function usesOf(plan: KernelPlan, rootOf: (id: number) => number): Uses {
       if (written.access !== 'write') continue;
       for (const read of accesses) {
         if (read.access !== 'read') continue;
-        if (read.root === written.root)
-          throw new Error(
-            `kernel "${kernel.label}" reads and writes ${read.root} through two bindings: bind it once, for writing`,
-          );
         separate(written.root, read.root);
         separate(read.root, written.root);
       }
