@@ -19,6 +19,7 @@ const cases: Readonly<Record<string, () => Promise<BenchCase>>> = {
   kernels: async () => (await import('./kernels/index.ts')).kernels,
   'memory/vit': async () => (await import('./memory.ts')).memoryCases['memory/vit']!,
   'memory/resnet50': async () => (await import('./memory.ts')).memoryCases['memory/resnet50']!,
+  'precision/vit': async () => (await import('./precision.ts')).precision,
   endurance: async () => (await import('./endurance.ts')).endurance,
   'coco-eval': async () => (await import('./coco-eval.ts')).cocoEval,
   images: async () => (await import('./images.ts')).images,
@@ -37,9 +38,9 @@ ${Object.keys(cases)
 
 Options:
   --rounds <n>    rounds in which the contenders of step/… take turns (by case, 4 to 12)
-  --peers <list>  of step/…: eager (Ocelli's eager step), tfjs, jax; all where left out, none: only Ocelli
+  --peers <list>  of step/…: eager and fp16 (Ocelli's own), tfjs, jax; all where left out, none: only Ocelli
   --torch <command>  adds PyTorch to step/…: an interpreter that has it, "$(bash scripts/python.sh torch)"
-  --steps <n>     training steps of endurance (10000)
+  --steps <n>     training steps of endurance (10000) and of precision (500)
   --budget-mb <n> bytes that memory/… fits batches into (what 4 times the usual batch takes)
   --json          one object a row on stdout: case, metric, value, unit, peer, ratio (above 1: Ocelli is better)
                   and goals, what the project's goals say about Ocelli's own rows
@@ -83,7 +84,7 @@ function line(row: BenchRow): string {
   return `${row.case}  ${row.metric}  ${value}${against}${goals}`;
 }
 
-const knownPeers = ['eager', 'tfjs', 'jax', 'none'];
+const knownPeers = ['eager', 'fp16', 'tfjs', 'jax', 'none'];
 
 function readOptions(): BenchOptions {
   const peers = values.peers?.split(',');

@@ -4,6 +4,7 @@
  */
 import type { NetworkName } from '../networks/ocelli.ts';
 import { jaxName } from './jax.ts';
+import { halfName } from './ocelli.ts';
 import { plainName } from './plain.ts';
 import { torchName } from './torch.ts';
 
@@ -29,6 +30,8 @@ export interface Verdict {
 
 interface Goal {
   readonly metric: StepMetric;
+  /** Whose number it is about; left out: Ocelli's. */
+  readonly of?: string;
   /** Compared with this contender's number of the same metric; left out: `limit` is the number itself. */
   readonly peer?: string;
   /** Share of the peer's number, or the number, by network where it differs. */
@@ -40,6 +43,13 @@ const goals: readonly Goal[] = [
   { metric: 'step_ms', peer: plainName, limit: 1, says: `faster than ${plainName}` },
   { metric: 'step_ms', peer: jaxName, limit: 1, says: `faster than ${jaxName}` },
   { metric: 'step_ms', peer: torchName('cuda', 'f32'), limit: 1.5, says: '≤ 1.5× eager PyTorch f32' },
+  {
+    metric: 'step_ms',
+    of: halfName,
+    peer: torchName('cuda', 'autocast'),
+    limit: 2,
+    says: 'fp16 ≤ 2× PyTorch autocast',
+  },
   { metric: 'enqueue_ms', peer: plainName, limit: 1 / 20, says: `≤ 1/20 of ${plainName}` },
   { metric: 'enqueue_ms', peer: jaxName, limit: 1, says: `below ${jaxName}` },
   { metric: 'us_per_dispatch', limit: 10, says: '≤ 10 µs' },
@@ -56,10 +66,10 @@ export function judge(
   own: StepNumbers,
   peers: ReadonlyMap<string, StepNumbers>,
 ): Verdict[] {
-  const value = own[metric];
-  if (value === undefined) return [];
   return goals.flatMap((goal): Verdict[] => {
     if (goal.metric !== metric) return [];
+    const value = (goal.of === undefined ? own : peers.get(goal.of))?.[metric];
+    if (value === undefined) return [];
     const share = typeof goal.limit === 'number' ? goal.limit : goal.limit[network];
     const reference = goal.peer === undefined ? 1 : peers.get(goal.peer)?.[metric];
     if (share === undefined || reference === undefined || reference <= 0) return [];

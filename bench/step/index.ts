@@ -2,7 +2,7 @@
  * `step/small`, `step/vit`, `step/cnn`, `step/resnet50`, `step/detr`: one training step (forward, loss, gradients,
  * AdamW, running statistics) of Ocelli beside the same network on eager TensorFlow.js, on jax-js (jitted whole; only
  * small, vit and cnn: it compiles for minutes) and, where asked for, on PyTorch; and Ocelli's own eager step
- * (OCELLI_EAGER=1). All in one process on one adapter, from the same weights and the same batch; a contender
+ * (OCELLI_EAGER=1) and, where the device has f16, its step in half precision. All in one process on one adapter, from the same weights and the same batch; a contender
  * whose losses differ gets no row.
  *
  * Every contender has a GPUDevice of its own, so that none profits from another's compiled pipelines or free
@@ -37,7 +37,7 @@ import { type Contender, measureStep, type StepMeasurement } from './contender.t
 import { judge, type StepMetric, type StepNumbers, stepMetrics, verdictText } from './goals.ts';
 import { jaxContender, jaxName } from './jax.ts';
 import { type Lane, newLane, openLane } from './lane.ts';
-import { eagerName, ocelliContender, ocelliName } from './ocelli.ts';
+import { eagerName, halfName, ocelliContender, ocelliName } from './ocelli.ts';
 import { plainContender, plainName } from './plain.ts';
 import { type TorchContender, type TorchPrecision, torchContender } from './torch.ts';
 
@@ -89,7 +89,7 @@ class StepBench {
     }
   }
 
-  private wanted(peer: 'eager' | 'tfjs' | 'jax'): boolean {
+  private wanted(peer: 'eager' | 'fp16' | 'tfjs' | 'jax'): boolean {
     return this.options.peers?.includes(peer) ?? true;
   }
 
@@ -99,7 +99,8 @@ class StepBench {
     const gpu = meter !== undefined;
     const own = ocelliContender(network, batch, device, { eager: false });
     const weights = await NamedWeights.of(own.model);
-    await this.admit(own, { ...(gpu ? { lane: openLane() } : {}) });
+    const ownLane = gpu ? openLane() : undefined;
+    await this.admit(own, { ...(ownLane ? { lane: ownLane } : {}) });
     for (const warning of own.warnings()) report.note(warning);
     const isDetection = network.task === 'detection';
     if (gpu && this.wanted('eager')) {
@@ -107,6 +108,14 @@ class StepBench {
       lane.enter();
       meter.owner = eagerName;
       await this.admit(ocelliContender(network, batch, device, { eager: true }), { lane });
+    }
+    if (gpu && this.wanted('fp16') && device.features.includes('shader-f16')) {
+      ownLane!.enter();
+      meter.owner = halfName;
+      const settings = { precision: 'fp16' } as const;
+      const half = ocelliContender(network, batch, device, { eager: false, settings });
+      await this.admit(half, { lane: ownLane!, half: true, comparesSecond: false });
+      for (const warning of half.warnings()) report.note(`${halfName}: ${warning}`);
     }
     if (this.wanted('tfjs')) {
       const lane = gpu ? await newLane(device, { asShipped: true }) : undefined;
@@ -195,7 +204,8 @@ class StepBench {
       us_per_dispatch: (1000 * enqueue) / dispatches,
       dispatches,
       submits: middle('submits'),
-      gpu_mb: this.meter.bytes(contender.name).peak / 1e6,
+      // In half precision the step lies on Ocelli's device and shares its memory for activations.
+      ...(contender.name === halfName ? {} : { gpu_mb: this.meter.bytes(contender.name).peak / 1e6 }),
     };
   }
 

@@ -17,6 +17,7 @@ import { learningRate } from './hyperparameters.ts';
 
 export const ocelliName = '';
 export const eagerName = 'Ocelli, eager';
+export const halfName = 'Ocelli, fp16';
 
 export interface OcelliContender extends Contender {
   readonly model: TrainableModel;
@@ -70,7 +71,7 @@ export function ocelliContender(
     return result!.loss;
   };
   return {
-    name: eager ? eagerName : ocelliName,
+    name: eager ? eagerName : settings.precision === 'fp16' ? halfName : ocelliName,
     model,
     warnings: () => training.takeWarnings().map(({ message }) => message),
     targets() {

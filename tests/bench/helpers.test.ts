@@ -5,7 +5,9 @@ import { permute } from '../../bench/networks/weights.ts';
 import { disagreement } from '../../bench/step/agreement.ts';
 import { judge, verdictText } from '../../bench/step/goals.ts';
 import { jaxName } from '../../bench/step/jax.ts';
+import { halfName } from '../../bench/step/ocelli.ts';
 import { plainName } from '../../bench/step/plain.ts';
+import { torchName } from '../../bench/step/torch.ts';
 
 test('a median is the middle, or the mean of the two in the middle', () => {
   expect(median([9, 1, 5])).toBe(5);
@@ -63,6 +65,16 @@ describe('goals', () => {
     ]);
     expect(judge('detr', 'dispatches', { dispatches: 200 }, new Map())).toEqual([]);
     expect(told('us_per_dispatch', 12)).toEqual(['goal ≤ 10 µs: not met, 1.2× the limit']);
+  });
+
+  test('hold half precision against half precision', () => {
+    const half = new Map([
+      [halfName, { step_ms: 30 }],
+      [torchName('cuda', 'autocast'), { step_ms: 10 }],
+    ]);
+    expect(judge('vit', 'step_ms', { step_ms: 50 }, half)).toEqual([
+      { goal: 'fp16 ≤ 2× PyTorch autocast', met: false, factor: 1.5 },
+    ]);
   });
 
   test('say nothing about a peer that was not there', () => {
