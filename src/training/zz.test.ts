@@ -31,7 +31,12 @@ it('plans', async () => {
       const t = performance.now();
       try {
         for (const software of [false, true]) {
-          const plan = planGraph(graph, { features: new Set(), limits: { maxStorageBuffersPerShaderStage: Number(process.env.BUF ?? 8) }, software, halts });
+          const plan = planGraph(graph, {
+            features: new Set(),
+            limits: { maxStorageBuffersPerShaderStage: Number(process.env.BUF ?? 8) },
+            software,
+            halts,
+          });
           for (const k of plan.kernels)
             for (const b of k.bindings)
               if (
