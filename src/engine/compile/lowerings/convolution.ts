@@ -14,7 +14,8 @@ import {
   pixelsOfGradient,
   pixelsUnderFilter,
 } from './convolution-operands.ts';
-import { depthwiseFilterGrad, depthwiseForward, depthwiseInputGrad } from './depthwise.ts';
+import { depthwiseForward, depthwiseInputGrad } from './depthwise.ts';
+import { depthwiseFilterGrad } from './depthwise-filter-gradient.ts';
 import { type Product, splitIndex, writeProduct } from './mat-mul-kernel.ts';
 import { type MatrixLayout, matrixOperand } from './mat-mul-operand.ts';
 

@@ -13,21 +13,22 @@ import { type Geometry, within } from './convolution-geometry.ts';
 import { type Reader, readerOf } from './convolution-operands.ts';
 import { splitIndex } from './mat-mul-kernel.ts';
 
-const lanes = 64;
-const parts = ['x', 'y', 'z', 'w'] as const;
+export const lanes = 64;
+export const parts = ['x', 'y', 'z', 'w'] as const;
 
 /** Channels of one invocation: four where a vector of them can be read and each has one filter. */
-const widthOf = ({ channels, out }: Geometry): 1 | 4 => (channels % 4 === 0 && out === channels ? 4 : 1);
+export const widthOf = ({ channels, out }: Geometry): 1 | 4 =>
+  channels % 4 === 0 && out === channels ? 4 : 1;
 
 /** `width` neighbours at an offset, as f32 or vec4<f32>. */
-function read(reader: Reader, scope: Scope, offset: string, width: 1 | 4): string {
+export function read(reader: Reader, scope: Scope, offset: string, width: 1 | 4): string {
   if (width === 1) return reader.number(scope, offset);
   if (reader.vectors) return reader.vector(offset);
   return `vec4<f32>(${parts.map((_, i) => reader.number(scope, `${offset} + ${i}`)).join(', ')})`;
 }
 
 const typeOf = (width: 1 | 4): string => (width === 4 ? 'vec4<f32>' : 'f32');
-const zeroOf = (width: 1 | 4): string => `${typeOf(width)}(0.0)`;
+export const zeroOf = (width: 1 | 4): string => `${typeOf(width)}(0.0)`;
 
 /** The weights of `width` channels at a tap. */
 function weights(
@@ -48,7 +49,7 @@ function weights(
 }
 
 /** The end of a loop, kept from compilers that would write the loop out. */
-const bound = (count: number, software: boolean): string => (software ? opaque(count) : String(count));
+export const bound = (count: number, software: boolean): string => (software ? opaque(count) : String(count));
 
 /** A loop over the rows and columns of the filter. */
 function overTaps(
@@ -65,40 +66,186 @@ function overTaps(
   );
 }
 
+/**
+ * Pixels in a row that one invocation computes: they share what is read of filter and image. Four; where
+ * reading is dear and lanes are few, as many as make for the fewest reads.
+ */
+function pixelsAtOnce(rowLength: number, taps: number, software: boolean): number {
+  if (!software) return 4;
+  const reads = (pixels: number): number => Math.ceil(rowLength / pixels) * (pixels + 2 * taps - 1);
+  return [4, 5, 6, 7, 8].reduce((best, pixels) => (reads(pixels) < reads(best) ? pixels : best));
+}
+
+/** What an invocation needs to walk the rows of the filter over an image. */
+interface Walk {
+  readonly kernel: KernelBuilder;
+  readonly geometry: Geometry;
+  readonly software: boolean;
+  readonly pixelCount: number;
+  readonly width: 1 | 4;
+  /** The image that is read, [B, height, width, channels], and where: which picture, which channel. */
+  readonly reader: Reader;
+  readonly from: readonly [height: number, width: number, channels: number];
+  readonly image: string;
+  readonly channel: string;
+  readonly weight: number;
+  /** First of the filters' output channels. */
+  readonly filter: string;
+  /** Row of the image under row `row` of the filter. */
+  readonly rowAt: string;
+  /** Column of the image under the first tap of the first pixel, and how far another tap or pixel is from it. */
+  readonly column: string;
+  distance(pixel: number, tap: number): number;
+}
+
+/** Sums for `pixelCount` pixels, in variables `total0`, … A column that several taps touch is read once. */
+function walkRows(walk: Walk): void {
+  const { kernel, geometry, software, width, reader, from, image, channel, weight, filter } = walk;
+  const [height, imageWidth, channels] = from;
+  const { main } = kernel;
+  const pixels = Array.from({ length: walk.pixelCount }, (_, pixel) => pixel);
+  const taps = Array.from({ length: geometry.columns }, (_, tap) => tap);
+  for (const pixel of pixels) main.line(`var total${pixel} = ${zeroOf(width)};`);
+  const scope = kernel.block(main);
+  const atY = scope.let(walk.rowAt);
+  const row = kernel.block(scope);
+  const line = row.let(`(${image} * ${height} + ${atY}) * ${imageWidth * channels} + ${channel}`);
+  const factors = taps.map((tap) =>
+    row.let(weights(row, weight, geometry, [filter, 'row', String(tap)], width)),
+  );
+  const seen = new Map<number, string>();
+  for (const pixel of pixels) {
+    for (const tap of taps) {
+      const distance = walk.distance(pixel, tap);
+      let value = seen.get(distance);
+      if (value === undefined) {
+        const atX = row.let(`${walk.column} + ${distance}`);
+        const found = read(reader, row, row.let(`${line} + ${atX} * ${channels}`), width);
+        value = row.let(`select(${zeroOf(width)}, ${found}, ${within(atX, imageWidth)})`);
+        seen.set(distance, value);
+      }
+      row.line(`total${pixel} += ${value} * ${factors[tap]};`);
+    }
+  }
+  scope.line(`if (${within(atY, height)}) {\n${row.text()}}`);
+  main.line(`for (var row = 0; row < ${bound(geometry.rows, software)}; row++) {\n${scope.text()}}`);
+}
+
+/** Stores the sums of `walkRows`, those of pixels inside of the image. */
+function storePixels(
+  kernel: KernelBuilder,
+  output: number,
+  shape: readonly number[],
+  [image, y, x, channel]: Four,
+  width: 1 | 4,
+  pixelCount: number,
+): void {
+  const rowLength = shape[2]!;
+  const scope = kernel.block();
+  kernel.store(scope, output, Position.on(shape, ['image', 'y', 'x', 'channel']), 'result');
+  const put = kernel.name('put');
+  kernel.declare(`fn ${put}(image: i32, y: i32, x: i32, channel: i32, result: f32) {\n${scope.text()}}`);
+  for (let pixel = 0; pixel < pixelCount; pixel++) {
+    const calls = parts.slice(0, width).map((part, i) => {
+      const value = width === 1 ? `total${pixel}` : `total${pixel}.${part}`;
+      return `${put}(${image}, ${y}, ${x} + ${pixel}, ${channel} + ${i}, ${value});`;
+    });
+    const all = calls.join('\n');
+    const safe = rowLength % pixelCount === 0;
+    kernel.main.line(safe ? all : `if (${x} + ${pixel} < ${rowLength}) {\n${all}\n}`);
+  }
+}
+
 export function depthwiseForward(node: LoweringNode, geometry: Geometry): TemplateLowering {
   const x = node.input('x');
   const weight = node.input('weight');
-  const output = node.output();
   const { batch, height, width: imageWidth, channels, outHeight, outWidth, out, stride, dilation } = geometry;
-  const shape = [batch, outHeight, outWidth, out];
   const width = widthOf(geometry);
-  const count = (batch * outHeight * outWidth * out) / width;
-  return direct(node, [x], {
-    label: 'Conv2d depthwise',
-    count,
-    flops: 2 * batch * outHeight * outWidth * out * geometry.rows * geometry.columns,
-    write(kernel, at, software) {
-      const { main } = kernel;
-      const reader = readerOf(kernel, x, node.shapeOf(x), width === 4);
-      const [image, oy, ox, block] = splitIndex(main, at, [batch, outHeight, outWidth, out / width]) as Four;
-      const channel = main.let(width === 1 ? block : `${block} * 4`);
-      const from = main.let(out === channels ? channel : `${channel} / ${out / channels}`);
-      const y = main.let(`${oy} * ${stride[0]} - ${geometry.top}`);
-      const x0 = main.let(`${ox} * ${stride[1]} - ${geometry.left}`);
-      main.line(`var total = ${zeroOf(width)};`);
-      overTaps(kernel, main, geometry, software, (scope) => {
-        const atY = scope.let(`${y} + row * ${dilation[0]}`);
-        const atX = scope.let(`${x0} + column * ${dilation[1]}`);
-        const term = kernel.block(scope);
-        const offset = term.let(
-          `((${image} * ${height} + ${atY}) * ${imageWidth} + ${atX}) * ${channels} + ${from}`,
+  return direct([x], (software) => {
+    const pixelCount = pixelsAtOnce(outWidth, geometry.columns, software);
+    const runs = Math.ceil(outWidth / pixelCount);
+    return {
+      label: 'Conv2d depthwise',
+      count: (batch * outHeight * runs * out) / width,
+      flops: 2 * batch * outHeight * outWidth * out * geometry.rows * geometry.columns,
+      write(kernel, at) {
+        const { main } = kernel;
+        const [image, oy, run, block] = splitIndex(main, at, [batch, outHeight, runs, out / width]) as Four;
+        const channel = main.let(width === 1 ? block : `${block} * 4`);
+        const y = main.let(`${oy} * ${stride[0]} - ${geometry.top}`);
+        const ox = main.let(`${run} * ${pixelCount}`);
+        walkRows({
+          kernel,
+          geometry,
+          software,
+          pixelCount,
+          width,
+          reader: readerOf(kernel, x, node.shapeOf(x), width === 4),
+          from: [height, imageWidth, channels],
+          image,
+          channel: main.let(out === channels ? channel : `${channel} / ${out / channels}`),
+          weight,
+          filter: channel,
+          rowAt: `${y} + row * ${dilation[0]}`,
+          column: main.let(`${ox} * ${stride[1]} - ${geometry.left}`),
+          distance: (pixel, tap) => pixel * stride[1] + tap * dilation[1],
+        });
+        storePixels(
+          kernel,
+          node.output(),
+          [batch, outHeight, outWidth, out],
+          [image, oy, ox, channel],
+          width,
+          pixelCount,
         );
-        const factor = weights(term, weight, geometry, [channel, 'row', 'column'], width);
-        term.line(`total += ${read(reader, term, offset, width)} * ${factor};`);
-        scope.line(`if (${within(atY, height)} && ${within(atX, imageWidth)}) {\n${term.text()}}`);
-      });
-      storeChannels(kernel, output, shape, [image, oy, ox, channel], width);
-    },
+      },
+    };
+  });
+}
+
+/** Without a stride, and with one filter for each channel: the filter turned round walks over dy. */
+function plainInputGrad(node: LoweringNode, geometry: Geometry): TemplateLowering {
+  const dy = node.input('dy');
+  const { batch, height, width: imageWidth, channels, outHeight, outWidth, dilation } = geometry;
+  const width = widthOf(geometry);
+  return direct([dy], (software) => {
+    const pixelCount = pixelsAtOnce(imageWidth, geometry.columns, software);
+    const runs = Math.ceil(imageWidth / pixelCount);
+    return {
+      label: 'Conv2dInputGrad depthwise',
+      count: (batch * height * runs * channels) / width,
+      flops: 2 * batch * outHeight * outWidth * channels * geometry.rows * geometry.columns,
+      write(kernel, at) {
+        const { main } = kernel;
+        const [image, y, run, block] = splitIndex(main, at, [batch, height, runs, channels / width]) as Four;
+        const channel = main.let(width === 1 ? block : `${block} * 4`);
+        const x = main.let(`${run} * ${pixelCount}`);
+        walkRows({
+          kernel,
+          geometry,
+          software,
+          pixelCount,
+          width,
+          reader: readerOf(kernel, dy, node.shapeOf(dy), width === 4),
+          from: [outHeight, outWidth, channels],
+          image,
+          channel,
+          weight: node.input('weight'),
+          filter: channel,
+          rowAt: `${y} + ${geometry.top} - row * ${dilation[0]}`,
+          column: main.let(`${x} + ${geometry.left}`),
+          distance: (pixel, tap) => pixel - tap * dilation[1],
+        });
+        storePixels(
+          kernel,
+          node.output(),
+          [batch, height, imageWidth, channels],
+          [image, y, x, channel],
+          width,
+          pixelCount,
+        );
+      },
+    };
   });
 }
 
@@ -109,11 +256,12 @@ export function depthwiseInputGrad(node: LoweringNode, geometry: Geometry): Temp
   const { batch, height, width: imageWidth, channels, outHeight, outWidth, out, stride, dilation } = geometry;
   const width = widthOf(geometry);
   const filters = out / channels;
-  return direct(node, [dy], {
+  if (filters === 1 && stride[0] === 1 && stride[1] === 1) return plainInputGrad(node, geometry);
+  return direct([dy], (software) => ({
     label: 'Conv2dInputGrad depthwise',
     count: (batch * height * imageWidth * channels) / width,
     flops: 2 * batch * outHeight * outWidth * out * geometry.rows * geometry.columns,
-    write(kernel, at, software) {
+    write(kernel, at) {
       const { main } = kernel;
       const reader = readerOf(kernel, dy, node.shapeOf(dy), width === 4);
       const sizes = [batch, height, imageWidth, channels / width];
@@ -141,34 +289,31 @@ export function depthwiseInputGrad(node: LoweringNode, geometry: Geometry): Temp
       });
       storeChannels(kernel, output, node.shapeOf(output), [image, y, x, channel], width);
     },
-  });
+  }));
 }
 
-type Four = [string, string, string, string];
+export type Four = [string, string, string, string];
 
 interface Direct {
   readonly label: string;
   /** Invocations. */
   readonly count: number;
   readonly flops: number;
-  write(kernel: KernelBuilder, at: string, software: boolean): void;
+  write(kernel: KernelBuilder, at: string): void;
 }
 
-const direct = (
-  _node: LoweringNode,
-  inMemory: readonly number[],
-  { label, count, flops, write }: Direct,
-): TemplateLowering => ({
+const direct = (inMemory: readonly number[], describe: (software: boolean) => Direct): TemplateLowering => ({
   kind: 'template',
   epilogue: true,
   inMemory,
   build(writer) {
+    const { label, count, flops, write } = describe(writer.software);
     const grid = flatDispatch(Math.ceil(count / lanes));
     const options = { label, workgroupSize: [lanes, 1, 1] as const, workgroups: grid.workgroups, flops };
     writer.kernel(options, (kernel) => {
       kernel.main.line(`let at = ${grid.index} * ${lanes} + i32(lane);`);
       kernel.main.line(`if (at >= ${count}) { return; }`);
-      write(kernel, 'at', writer.software);
+      write(kernel, 'at');
     });
   },
 });
@@ -188,102 +333,4 @@ function storeChannels(
     const value = width === 1 ? 'total' : `total.${parts[i]}`;
     kernel.store(main, output, Position.on(shape, [image, y, x, own]), value);
   }
-}
-
-/** Invocations that keep an adapter busy while they sum up a filter's gradient. */
-const enough = { gpu: 65536, software: 256 } as const;
-
-/**
- * The sum over all pixels for each weight: rows of pixels are dealt out to invocations, which each sum up their
- * share for one tap; a second kernel adds the shares in their order.
- */
-export function depthwiseFilterGrad(node: LoweringNode, geometry: Geometry): TemplateLowering {
-  const dy = node.input('dy');
-  const x = node.input('x');
-  const output = node.output();
-  const filter = node.shapeOf(output);
-  const { batch, height, width: imageWidth, channels, outHeight, outWidth, out, stride, dilation } = geometry;
-  const taps = geometry.rows * geometry.columns;
-  const width = widthOf(geometry);
-  const pixelRows = batch * outHeight;
-  return {
-    kind: 'template',
-    epilogue: true,
-    inMemory: [dy, x],
-    build(writer) {
-      const blocks = out / width;
-      const wanted = Math.ceil(enough[writer.software ? 'software' : 'gpu'] / (taps * blocks));
-      const share = Math.ceil(pixelRows / Math.min(wanted, pixelRows));
-      const shares = Math.ceil(pixelRows / share);
-      const partial = writer.temporary([shares, taps, out]);
-      const count = shares * taps * blocks;
-      const grid = flatDispatch(Math.ceil(count / lanes));
-      const flops = 2 * batch * outHeight * outWidth * out * taps;
-      const options = { workgroupSize: [lanes, 1, 1] as const, workgroups: grid.workgroups };
-      writer.kernel({ ...options, label: 'Conv2dFilterGrad depthwise parts', flops }, (kernel) => {
-        const { main } = kernel;
-        main.line(`let at = ${grid.index} * ${lanes} + i32(lane);`);
-        main.line(`if (at >= ${count}) { return; }`);
-        const sizes = [shares, geometry.rows, geometry.columns, blocks];
-        const [part, row, column, block] = splitIndex(main, 'at', sizes) as Four;
-        const channel = main.let(width === 1 ? block : `${block} * 4`);
-        const from = main.let(out === channels ? channel : `${channel} / ${out / channels}`);
-        const gradients = readerOf(kernel, dy, node.shapeOf(dy), width === 4);
-        const pixels = readerOf(kernel, x, node.shapeOf(x), width === 4);
-        main.line(`var total = ${zeroOf(width)};`);
-        main.line(`let end = min((${part} + 1) * ${share}, ${pixelRows});`);
-        const scope = kernel.block(main);
-        const [image, oy] = splitIndex(scope, 'line', [batch, outHeight]) as [string, string];
-        const atY = scope.let(`${oy} * ${stride[0]} - ${geometry.top} + ${row} * ${dilation[0]}`);
-        const walk = kernel.block(scope);
-        const atX = walk.let(`ox * ${stride[1]} - ${geometry.left} + ${column} * ${dilation[1]}`);
-        const term = kernel.block(walk);
-        const gradient = read(
-          gradients,
-          term,
-          term.let(`(line * ${outWidth} + ox) * ${out} + ${channel}`),
-          width,
-        );
-        const offset = term.let(
-          `((${image} * ${height} + ${atY}) * ${imageWidth} + ${atX}) * ${channels} + ${from}`,
-        );
-        // A share within the line first: long sums are kept short.
-        term.line(`subtotal += ${gradient} * ${read(pixels, term, offset, width)};`);
-        walk.line(`if (${within(atX, imageWidth)}) {\n${term.text()}}`);
-        scope.line(
-          `if (${within(atY, height)}) {\nvar subtotal = ${zeroOf(width)};\n` +
-            `for (var ox = 0; ox < ${bound(outWidth, writer.software)}; ox++) {\n${walk.text()}}\ntotal += subtotal;\n}`,
-        );
-        main.line(`for (var line = ${part} * ${share}; line < end; line++) {\n${scope.text()}}`);
-        const tap = main.let(`${row} * ${geometry.columns} + ${column}`);
-        for (let i = 0; i < width; i++) {
-          const offsetOf = main.let(`(${part} * ${taps} + ${tap}) * ${out} + ${channel} + ${i}`);
-          const value = width === 1 ? 'total' : `total.${parts[i]}`;
-          kernel.write(main, partial, Position.at([shares, taps, out], offsetOf), value);
-        }
-      });
-      const size = taps * out;
-      const sumGrid = flatDispatch(Math.ceil(size / lanes));
-      const sumOptions = { workgroupSize: [lanes, 1, 1] as const, workgroups: sumGrid.workgroups };
-      writer.kernel(
-        { ...sumOptions, label: 'Conv2dFilterGrad depthwise sum', flops: size * shares },
-        (kernel) => {
-          const { main } = kernel;
-          main.line(`let at = ${sumGrid.index} * ${lanes} + i32(lane);`);
-          main.line(`if (at >= ${size}) { return; }`);
-          const array = kernel.buffer(partial)!;
-          main.line(`var total = ${array}[at];`);
-          main.line(
-            `for (var part = 1; part < ${bound(shares, writer.software)}; part++) { total += ${array}[part * ${size} + at]; }`,
-          );
-          const [row, column, channel] = splitIndex(main, 'at', [geometry.rows, geometry.columns, out]) as [
-            string,
-            string,
-            string,
-          ];
-          kernel.store(main, output, Position.on(filter, [channel, '0', row, column]), 'total');
-        },
-      );
-    },
-  };
 }
