@@ -13,6 +13,17 @@ interface BatchNormAttrs {
   readonly epsilon: number;
 }
 
+/** Σ (x − mean)² and the mean of each channel: [C] both. */
+const statistics = defineOpWithOutputs<'x', object>({
+  name: 'BatchNormStatistics',
+  inputs: ['x'],
+  outputs: 2,
+  forward({ x }) {
+    const mean = tf.mul(sumRows(x), x.shape[x.rank - 1]! / x.size);
+    return [sumRows(tf.square(tf.sub(x, mean))), mean];
+  },
+});
+
 const trainOp = defineOpWithOutputs<'x' | 'weight' | 'bias', BatchNormAttrs>({
   name: 'BatchNorm',
   inputs: ['x', 'weight', 'bias'],
@@ -21,12 +32,10 @@ const trainOp = defineOpWithOutputs<'x' | 'weight' | 'bias', BatchNormAttrs>({
   forward({ x, weight, bias }, { epsilon }) {
     const channels = x.shape[x.rank - 1]!;
     const count = x.size / channels;
-    const mean = tf.mul(sumRows(x), 1 / count);
-    const centred = tf.sub(x, mean);
-    const squares = sumRows(tf.square(centred));
+    const [squares, mean] = statistics({ x }, {}) as [tf.Tensor, tf.Tensor];
     const inverseDeviation = tf.rsqrt(tf.add(tf.mul(squares, 1 / count), epsilon));
     const unbiased = tf.mul(squares, 1 / Math.max(count - 1, 1));
-    const y = tf.add(tf.mul(centred, tf.mul(inverseDeviation, weight)), bias);
+    const y = tf.add(tf.mul(tf.sub(x, mean), tf.mul(inverseDeviation, weight)), bias);
     return [y, mean, unbiased, inverseDeviation];
   },
   backward(dy, { x, weight }, outputs) {

@@ -14,3 +14,4 @@ import './gather.ts';
 import './sorting.ts';
 import './dropout.ts';
 import './attention.ts';
+import './batch-norm.ts';

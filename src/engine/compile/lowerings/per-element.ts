@@ -23,7 +23,7 @@ export interface Lanes {
   readonly type: 'f32' | 'vec4f';
 }
 
-const lanesOf = (shape: readonly number[]): Lanes =>
+export const lanesOf = (shape: readonly number[]): Lanes =>
   shape.length > 0 && shape.at(-1)! % 4 === 0 ? { count: 4, type: 'vec4f' } : { count: 1, type: 'f32' };
 
 /** As `perElement`, for f32: `compute` gives the lanes from the position on as one expression. */
