@@ -141,7 +141,7 @@ function page(): string {
         : []),
     ],
     rows,
-    notes: notes.filter((line) => !/: webgpu on |: first loss /.test(line)),
+    notes: notes.filter((line) => !/: webgpu on |: first loss |compiles \(a minute/.test(line)),
   });
 }
 

@@ -30,12 +30,18 @@ export function selfAttention(
   heads: number,
 ): JaxArray {
   const [batch, tokens, width] = x.shape as [number, number, number];
-  const split = (name: string): JaxArray =>
-    dense(p, name, x.ref).reshape([batch, tokens, heads, width / heads]);
-  const [query, key, value] = [split(names[0]), split(names[1]), split(names[2])];
+  const split = (name: string, order: number[]): JaxArray =>
+    np.transpose(dense(p, name, x.ref).reshape([batch, tokens, heads, width / heads]), order);
+  const [query, key, value] = [
+    split(names[0], [0, 2, 1, 3]),
+    split(names[1], [0, 2, 3, 1]),
+    split(names[2], [0, 2, 1, 3]),
+  ];
   x.dispose();
-  const mixed = nn.dotProductAttention(query, key, value).reshape([batch, tokens, width]);
-  return dense(p, names[3], mixed);
+  // Its own dotProductAttention goes through einsum, which needs Node 22.
+  const scores = np.matmul(query, key).mul(1 / Math.sqrt(width / heads));
+  const mixed = np.matmul(nn.softmax(scores, -1), value);
+  return dense(p, names[3], np.transpose(mixed, [0, 2, 1, 3]).reshape([batch, tokens, width]));
 }
 
 /** Without bias; padding keeps the size at stride 1. */

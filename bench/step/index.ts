@@ -126,13 +126,11 @@ class StepBench {
       await this.admit(contender, { ...(lane ? { lane } : {}), comparesSecond: !isDetection });
     }
     if (gpu && this.wanted('jax')) {
-      meter.owner = jaxName;
-      const contender = await jaxContender(network, weights, batch);
-      if (contender) {
-        report.note(`${jaxName} compiles (a minute or more) …`);
-        this.checkComplete(weights, jaxName);
-        await this.admit(contender, {});
-      } else report.note(`${jaxName} is left out: it would compile for many minutes`);
+      try {
+        await this.admitJax(weights);
+      } catch (error) {
+        report.note(`${jaxName} is left out: ${error instanceof Error ? error.message : error}`);
+      }
     }
     for (const precision of this.options.torch ? (['f32', 'autocast'] as const) : []) {
       try {
@@ -141,6 +139,19 @@ class StepBench {
         report.note(`PyTorch, ${precision}, is left out: ${error instanceof Error ? error.message : error}`);
       }
     }
+  }
+
+  private async admitJax(weights: NamedWeights): Promise<void> {
+    const { network, batch, report } = this;
+    this.meter!.owner = jaxName;
+    const contender = await jaxContender(network, weights, batch);
+    if (!contender) {
+      report.note(`${jaxName} is left out: it would compile for many minutes`);
+      return;
+    }
+    report.note(`${jaxName} compiles (a minute or more) …`);
+    this.checkComplete(weights, jaxName);
+    await this.admit(contender, {});
   }
 
   private async admitTorch(
