@@ -37,7 +37,7 @@ export class Grouping {
   /** Rooted nodes that read a result of a rooted node. */
   private readonly followers: number[][] = [];
   private readonly overwriterOf = new Map<number, Building>();
-  private readonly updates: ReadonlySet<number>;
+  private readonly updates: Set<number>;
 
   /** `arenaElements`: how many numbers one buffer may hold. */
   constructor(
@@ -47,7 +47,7 @@ export class Grouping {
     private readonly buffers: number,
     private readonly arenaElements: number,
   ) {
-    this.updates = updateNodes(analysis);
+    this.updates = new Set(updateNodes(analysis));
     placement.rooted.forEach((rooted, node) => {
       if (!rooted) return;
       this.groupOf[node] = { nodes: [node], domain: domainOf(analysis, node), segment: segments[node]! };
@@ -104,9 +104,13 @@ export class Grouping {
       for (const node of walk.nodes) this.groupOf[node] = joined;
       for (const parameter of walk.overwrites) this.overwriterOf.set(parameter, joined);
     }
-    for (const group of groups) {
-      if (this.groupOf[group.nodes[0]!] === group) this.partWhereTooLarge(group);
+    // The others join what they depend on, as any node does.
+    const left = groups.filter((group) => this.groupOf[group.nodes[0]!] === group);
+    for (const group of left) {
+      this.partWhereTooLarge(group);
+      for (const node of group.nodes) this.updates.delete(node);
     }
+    this.joinAlongValues(() => true, new Set(left.flatMap(({ nodes }) => nodes)));
     return arenas;
   }
 
@@ -120,8 +124,10 @@ export class Grouping {
     return [...new Set(this.groupOf.filter((group) => group !== undefined))];
   }
 
-  private joinAlongValues(takes: (domain: Domain) => boolean): void {
+  /** `only`: nodes to join with what they read; left out: all. */
+  private joinAlongValues(takes: (domain: Domain) => boolean, only?: ReadonlySet<number>): void {
     for (const [node, leaves] of this.placement.leaves) {
+      if (only && !only.has(node)) continue;
       const values = [...new Set(leaves.map(({ value }) => value))].sort(
         (a, b) => elementsOf(this.analysis, b) - elementsOf(this.analysis, a),
       );
@@ -137,10 +143,9 @@ export class Grouping {
   /** Groups of the same walk: they read the same, or are small and near. */
   private joinSiblings(): void {
     const groups = this.all().filter((group) => !this.isUpdate(group));
-    for (const [i, first] of groups.entries()) {
-      if (this.groupOf[first.nodes[0]!] !== first || !['row', 'column', 'flat'].includes(first.domain.kind)) {
-        continue;
-      }
+    for (const [i, start] of groups.entries()) {
+      let first = this.groupOf[start.nodes[0]!]!;
+      if (first !== start || !['row', 'column', 'flat'].includes(first.domain.kind)) continue;
       for (const second of groups.slice(i + 1)) {
         if (this.groupOf[second.nodes[0]!] !== second || second.domain.kind === 'template') continue;
         if (!unify(first.domain, second.domain)) continue;
@@ -150,7 +155,9 @@ export class Grouping {
           (value) => reads.has(value) && elementsOf(this.analysis, value) >= large,
         );
         const close = second.nodes[0]! - first.nodes.at(-1)! < nearby;
-        if (shares || (close && first.domain.kind !== 'row')) this.join(first, second);
+        const worthIt =
+          shares || (close && first.domain.kind === second.domain.kind && first.domain.kind !== 'row');
+        if (worthIt && this.join(first, second)) first = this.groupOf[start.nodes[0]!]!;
       }
     }
   }

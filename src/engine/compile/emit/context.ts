@@ -48,12 +48,16 @@ export class EmitContext {
     const all = given.map((value) => aliasOf(this.analysis, this.values, value) ?? value);
     const wanted = new Set(all);
     const whole = new Set<number>();
+    const seen = new Set<number>();
     return all.flatMap((value) => {
+      const again = seen.has(value);
+      seen.add(value);
       const { shape, within } = this.values.get(value)!;
       const members = [...this.values.values()].filter(
         (other) => within && other.within?.value === within.value,
       );
-      if (!within || !members.every(({ id }) => wanted.has(id))) {
+      // What is asked for twice counts twice.
+      if (again || !within || !members.every(({ id }) => wanted.has(id))) {
         return [{ value, begin: 0, count: sizeOf(shape) }];
       }
       if (whole.has(within.value)) return [];
