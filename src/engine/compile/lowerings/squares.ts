@@ -26,7 +26,9 @@ registerLowering(sumOfAllSquares, (node): TemplateLowering => {
     epilogue: false,
     inMemory: inputs,
     build(writer) {
-      const ranges = writer.ranges(inputs.filter((value) => sizeOf(node.shapeOf(value)) > 0));
+      const ranges = rounds(inputs.filter((value) => sizeOf(node.shapeOf(value)) > 0)).flatMap((values) =>
+        writer.ranges(values),
+      );
       const parts: MemoryRange[][] = [];
       for (let first = 0; first < ranges.length; first += rangesPerKernel) {
         parts.push(ranges.slice(first, first + rangesPerKernel));
@@ -59,6 +61,19 @@ registerLowering(sumOfAllSquares, (node): TemplateLowering => {
     },
   };
 });
+
+/** Each value once in a round, in as many rounds as it occurs: two parameters may have one gradient, which counts twice. */
+function rounds(values: readonly number[]): number[][] {
+  const found: number[][] = [];
+  const seen = new Map<number, number>();
+  for (const value of values) {
+    const round = seen.get(value) ?? 0;
+    seen.set(value, round + 1);
+    found[round] ??= [];
+    found[round].push(value);
+  }
+  return found;
+}
 
 const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0);
 
