@@ -59,7 +59,8 @@ export class TrainingClient {
   /** The calls of the worker that need nothing of the page: previews, predictions, files, storage. */
   readonly worker: Calls = new Proxy({} as Calls, {
     get: (_, name) =>
-      typeof name === 'string'
+      // Not a promise, whoever awaits it.
+      typeof name === 'string' && name !== 'then'
         ? (...args: unknown[]) =>
             this.call((remote) =>
               (remote as unknown as Record<string, (...a: unknown[]) => Promise<unknown>>)[name]!(...args),

@@ -105,13 +105,11 @@ test.each([
     await start({ recipe: tinyRecipe(), device });
     const run = await finishedRun();
     const all = await events();
-    expect(all.filter(({ type }) => type === 'failed')).toEqual([]);
+    const told = all.filter(({ type }) => type === 'failed' || type === 'warning');
+    expect(told).toEqual([]);
     const found = await losses();
     expect(found).toHaveLength(12);
     expect(mean(found.slice(-4))).toBeLessThan(0.9 * mean(found.slice(0, 4)));
-    console.log(
-      `${device}: ${found.map((loss, i) => (loss - headless.losses[i]!).toExponential(1)).join(' ')}`,
-    );
     for (const [i, loss] of found.entries())
       expect(Math.abs(loss - headless.losses[i]!)).toBeLessThan(tolerance);
     expect(largestDifference(await exportedWeights(run))).toBeLessThan(tolerance);

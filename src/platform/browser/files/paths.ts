@@ -29,10 +29,3 @@ export function nameOf(path: string): string {
   const normal = normalPath(path);
   return normal.slice(normal.lastIndexOf('/') + 1);
 }
-
-/** The path below a folder, '' for the folder itself, undefined for what lies elsewhere. */
-export function below(folder: string, path: string): string | undefined {
-  if (path === folder) return '';
-  if (folder === '/') return path.slice(1);
-  return path.startsWith(`${folder}/`) ? path.slice(folder.length + 1) : undefined;
-}
