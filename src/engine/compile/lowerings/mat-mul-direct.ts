@@ -6,7 +6,7 @@
 import type { BlockScope, KernelBuilder } from '../kernel-builder.ts';
 import type { Scope } from '../lowering.ts';
 import { opaque } from '../opaque.ts';
-import type { Multiplication } from './mat-mul-kernel.ts';
+import type { Multiplication } from './mat-mul-multiplication.ts';
 import type { Operand, Place } from './mat-mul-operand.ts';
 
 export function writeDirect(work: Multiplication): void {

@@ -9,6 +9,7 @@ import type { KernelOptions, Scope, TemplateWriter } from '../lowering.ts';
 import { opaque } from '../opaque.ts';
 import { Position, sizeOf } from '../position.ts';
 import { writeDirect } from './mat-mul-direct.ts';
+import type { Multiplication } from './mat-mul-multiplication.ts';
 import type { Operand, Vectors } from './mat-mul-operand.ts';
 import { writeTile } from './mat-mul-tile.ts';
 import {
@@ -39,33 +40,6 @@ export interface Product {
   a(kernel: KernelBuilder, usable: Vectors): Operand;
   b(kernel: KernelBuilder, usable: Vectors): Operand;
   store(kernel: KernelBuilder, scope: Scope, at: Result, value: string): void;
-}
-
-/** What the two ways of multiplying are given: a place in the product, and where the sum begins and ends. */
-export interface Multiplication {
-  readonly kernel: KernelBuilder;
-  readonly tile: Tile;
-  readonly shape: ProductShape;
-  readonly a: Operand;
-  readonly b: Operand;
-  readonly batch: string;
-  /** First row and column of the workgroup. */
-  readonly row: string;
-  readonly column: string;
-  readonly taps: number;
-  /** Terms in one tap. */
-  readonly depth: number;
-  readonly software: boolean;
-  /** The taps (when there are several) or the terms that are summed up here. */
-  readonly begin: string;
-  readonly end: string;
-  /** Stores accumulators: `vectors[i][g]` names a vec4<f32> of row i and columns `columnOf(g, q)`; on software rows and columns follow one another. */
-  store(
-    scope: Scope,
-    rows: readonly string[],
-    vectors: readonly (readonly string[])[],
-    columnOf: (g: number, q: string) => string,
-  ): void;
 }
 
 export function writeProduct(writer: TemplateWriter, product: Product): void {
