@@ -74,9 +74,11 @@ interface Outcome {
   readonly bytes: number;
 }
 
-async function train(precision: 'fp32' | 'fp16', steps: number): Promise<Outcome> {
+/** Undefined: the device has no f16. */
+async function train(precision: 'fp32' | 'fp16', steps: number): Promise<Outcome | undefined> {
   const device = await openDevice('webgpu', { remember: false });
   try {
+    if (!device.features.includes('shader-f16')) return undefined;
     const { model } = fromConfig(config, { task: 'classification', classes, seed: 1 });
     const task = createTask('classification', { classes, config });
     const groups = parameterGroups(model, {
@@ -119,13 +121,16 @@ async function train(precision: 'fp32' | 'fp16', steps: number): Promise<Outcome
 }
 
 async function run(report: BenchReport, { steps = 500 }: BenchOptions): Promise<void> {
-  const { adapter } = await lookForGpu();
-  if (!adapter?.features.has('shader-f16')) {
-    report.note(adapter ? 'the adapter has no shader-f16: no rows' : 'there is no WebGPU adapter: no rows');
+  if (!(await lookForGpu()).adapter) {
+    report.note('there is no WebGPU adapter: no rows');
     return;
   }
   const full = await train('fp32', steps);
   const half = await train('fp16', steps);
+  if (!full || !half) {
+    report.note('the adapter has no shader-f16: no rows');
+    return;
+  }
   const apart = Math.abs(half.loss - full.loss) / full.loss;
   const verdict = `goal within ${100 * goal} % of fp32: ${apart <= goal ? 'met' : 'not met'} (${(100 * apart).toPrecision(2)} %)`;
   report.ours('last_losses', half.loss, 'count', [verdict]);

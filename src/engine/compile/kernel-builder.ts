@@ -72,7 +72,8 @@ export class KernelBuilder {
 
   /** A module-scope function of i32 parameters; returns its name. */
   fn(parameters: readonly string[], result: string, write: (scope: Scope) => string): string {
-    const name = this.name('f');
+    // Never `f16`, a type.
+    const name = this.name('fn');
     const scope = this.block();
     const value = write(scope);
     this.declare(
