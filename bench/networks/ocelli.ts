@@ -38,6 +38,11 @@ export interface OcelliNetwork {
   /** Steps of each contender after its first. */
   readonly rounds: number;
   readonly config: HfConfig;
+  /**
+   * The loss after one update is no test where rounding decides it (false): batch norms over a handful of values, whose
+   * gradients Adam's first step takes for their signs alone.
+   */
+  readonly comparesSecond?: boolean;
   build(): TrainableModel;
 }
 
@@ -157,6 +162,7 @@ export const networks: Readonly<Record<NetworkName, OcelliNetwork>> = {
     size: 64,
     batch: 2,
     rounds: 4,
+    comparesSecond: false,
     ...family(classification, { model_type: 'resnet' }),
   },
   detr: {
@@ -164,6 +170,8 @@ export const networks: Readonly<Record<NetworkName, OcelliNetwork>> = {
     size: 128,
     batch: 1,
     rounds: 4,
+    // The peers are given the matching of the first step.
+    comparesSecond: false,
     ...family('detection', {
       model_type: 'detr',
       use_timm_backbone: false,

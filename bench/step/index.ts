@@ -47,7 +47,7 @@ interface Entrant {
   readonly first: StepMeasurement;
   /** Computes in half precision: its losses agree to three digits. */
   readonly half: boolean;
-  /** A stale matching or none at all: only its first loss can be compared. */
+  /** Not in half precision. */
   readonly comparesSecond: boolean;
 }
 
@@ -102,7 +102,6 @@ class StepBench {
     const ownLane = gpu ? openLane() : undefined;
     await this.admit(own, { ...(ownLane ? { lane: ownLane } : {}) });
     for (const warning of own.warnings()) report.note(warning);
-    const isDetection = network.task === 'detection';
     if (gpu && this.wanted('eager')) {
       const lane = await newLane(device, { asShipped: false });
       lane.enter();
@@ -123,7 +122,10 @@ class StepBench {
       if (meter) meter.owner = plainName;
       const contender = plainContender(network, weights, batch, own.targets());
       this.checkComplete(weights, plainName);
-      await this.admit(contender, { ...(lane ? { lane } : {}), comparesSecond: !isDetection });
+      await this.admit(contender, {
+        ...(lane ? { lane } : {}),
+        comparesSecond: network.comparesSecond ?? true,
+      });
     }
     if (gpu && this.wanted('jax')) {
       try {
@@ -164,7 +166,7 @@ class StepBench {
     const contender = await torchContender(python, network, weights, batch, targets, precision);
     report.note(`${contender.name}: PyTorch ${contender.version}`);
     const half = precision === 'autocast';
-    await this.admit(contender, { half, comparesSecond: network.task !== 'detection' && !half });
+    await this.admit(contender, { half, comparesSecond: !half });
   }
 
   private checkComplete(weights: NamedWeights, name: string): void {
@@ -252,7 +254,10 @@ class StepBench {
     const lossesOf = ({ contender, first, half, comparesSecond }: Entrant): Losses => ({
       first: first.loss,
       half,
-      second: comparesSecond ? rounds[contender.name]![0]?.loss : undefined,
+      second:
+        comparesSecond && (this.network.comparesSecond ?? true)
+          ? rounds[contender.name]![0]?.loss
+          : undefined,
     });
     const named = (name: string): Entrant | undefined =>
       this.entrants.find(({ contender }) => contender.name === name);
