@@ -5,7 +5,7 @@
  *   node scripts/run.mjs bench/gpu.ts [case …] [--torch <command>] [--rounds n] [--peers …] [--out file] [--keep]
  *
  * The file is written anew after every case. With --keep, cases that an earlier call measured on this device stay in
- * it (their rows lie in .cache/bench).
+ * it (their rows lie in .cache/bench); with --keep and the word `none` the page is only written again.
  */
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -87,7 +87,8 @@ const { vendor, architecture, description } = gpu.adapterInfo;
 const peak = await measurePeak(gpu);
 await device.dispose();
 
-const cases = positionals.length > 0 ? positionals : [...networkNames.map((net) => `step/${net}`), 'kernels'];
+const everything = [...networkNames.map((net) => `step/${net}`), 'kernels'];
+const cases = positionals.length > 0 ? positionals.filter((word) => word !== 'none') : everything;
 
 interface Measured {
   readonly rows: readonly BenchRow[];
@@ -151,4 +152,5 @@ for (const one of cases) {
   writeFileSync(store, JSON.stringify(measured));
   writeFileSync(file, page());
 }
+writeFileSync(file, page());
 console.error(`Wrote ${file}`);
