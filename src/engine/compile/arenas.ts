@@ -4,7 +4,9 @@
  * at the same offset everywhere. One walk then steps them all, in place. This is how a step of AdamW over all
  * parameters of a model is one dispatch, without anything here knowing of AdamW.
  */
+
 import { type Analysis, elementsOf, reshapedBy } from './analysis.ts';
+import { keyOf } from './key.ts';
 import type { Placement } from './placement.ts';
 
 /** Members begin at multiples of 256 bytes, as bindings must. */
@@ -140,7 +142,7 @@ function describe(analysis: Analysis, placement: Placement, nodes: readonly numb
       const part = visit(value);
       return part === undefined ? undefined : `${name}: ${part}`;
     });
-    return parts.includes(undefined) ? undefined : `${node.kernel} ${JSON.stringify(attrs)} (${parts})`;
+    return parts.includes(undefined) ? undefined : `${node.kernel} ${keyOf(attrs)} (${parts})`;
   };
   const visit = (value: number): string | undefined => {
     if (elementsOf(analysis, value) === 1) return `scalar ${known(scalars, value)}`;

@@ -2,8 +2,10 @@
  * Makes a graph plainer before it is planned: composite kernels become what they are made of, copies of a value
  * become the value, what is computed twice is computed once, and what nobody needs goes. Values keep their ids.
  */
+
 import type { Graph, GraphAttribute, GraphDtype, GraphNode, GraphValue } from '../graph/index.ts';
 import { sameShape } from './broadcast.ts';
+import { keyOf } from './key.ts';
 
 /** Inputs `0`, `1`, …: Σ x² over the elements of all of them. */
 export const sumOfAllSquares = 'SumOfAllSquares';
@@ -226,7 +228,7 @@ function withoutRepetition(graph: Graph): Graph {
   const seen = new Map<string, readonly number[]>();
   const nodes = graph.nodes.flatMap((node) => {
     const mapped = { ...node, inputs: renamed(node.inputs, to) };
-    const key = JSON.stringify([node.kernel, node.attrs, mapped.inputs]);
+    const key = keyOf([node.kernel, node.attrs, mapped.inputs]);
     const known = seen.get(key);
     if (!known || node.outputs.some((id) => kept.has(id))) {
       if (!known) seen.set(key, node.outputs);

@@ -80,6 +80,8 @@ describe.skipIf(!gpu)('views', () => {
         };
       },
       { x: normal([3, 5]), y: normal([3, 4], 2) },
+      undefined,
+      { limits: { ...gpu!.limits, maxStorageBuffersPerShaderStage: 8 } },
     );
     expect(plan.kernels.every(({ bindings }) => bindings.length <= 8)).toBe(true);
   });
