@@ -6,6 +6,7 @@
 import type { GpuAccess } from '#platform';
 import { outOfMemory } from '../device-errors.ts';
 import * as tf from '../tf.ts';
+import { replaceCircularKernels } from '../wgsl-circular.ts';
 import type { OpenBackend } from './backend.ts';
 import { openGpuDevice } from './gpu.ts';
 import { type BufferManager, SlicedWebgpuBackend } from './sliced-webgpu.ts';
@@ -19,6 +20,7 @@ export async function openWebgpu(access: GpuAccess, adapter: GPUAdapter): Promis
   gpu.memory.onShortage(() => trim(buffers));
   // Small operations on values that were just written would otherwise run on the CPU, unseen by a recording.
   tf.env().set('WEBGPU_CPU_FORWARD', false);
+  replaceCircularKernels();
   // In a browser the package has registered one with a device of its own.
   if (tf.findBackendFactory('webgpu')) tf.removeBackend('webgpu');
   tf.registerBackend('webgpu', () => backend as unknown as tf.KernelBackend, 3);

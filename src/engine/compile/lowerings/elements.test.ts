@@ -66,6 +66,11 @@ describe.skipIf(!gpu)('arithmetic', () => {
     );
   });
 
+  it('knows sines and cosines to the last bits, whatever the adapter thinks of them', async () => {
+    const x = tf.linspace(-300, 300, 4001);
+    await expectSameAsCpu(gpu!, ({ x }) => ({ sine: tf.sin(x!), cosine: tf.cos(x!) }), { x }, 2e-7);
+  });
+
   it('broadcasts two operands over any rank', async () => {
     for (const [a, b] of [
       [[], []],

@@ -2,6 +2,7 @@
  * Arithmetic, comparisons and casts: one expression per output element, inputs broadcast as NumPy does. Where
  * TensorFlow.js' cpu backend has its own idea of an edge (NaN, zero, ties), this follows it.
  */
+import { circularFunctions } from '../../wgsl-circular.ts';
 import { broadcastPosition } from '../broadcast.ts';
 import { type ElementLowering, type LoweringNode, registerLowering, type Scope } from '../lowering.ts';
 import type { Position } from '../position.ts';
@@ -138,8 +139,8 @@ unary('Ceil', 1, (x) => `ceil(${x})`);
 unary('Round', 1, (x) => `round(${x})`);
 unary('Exp', 8, (x) => `exp(${x})`);
 unary('Log', 8, (x) => `log(${x})`);
-unary('Sin', 8, (x) => `sin(${x})`);
-unary('Cos', 8, (x) => `cos(${x})`);
+unary('Sin', 8, (x, _, scope) => circular(scope, `sineOf(${x})`));
+unary('Cos', 8, (x, _, scope) => circular(scope, `cosineOf(${x})`));
 unary('Tan', 8, (x) => `tan(${x})`);
 unary('Asin', 8, (x) => `asin(${x})`);
 unary('Acos', 8, (x) => `acos(${x})`);
@@ -194,6 +195,12 @@ unary('Expm1', 8, (x, _, scope) => {
   return `expm1(${x})`;
 });
 unary('Erf', 8, (x, _, scope) => `${erf(scope)}(${x})`);
+
+/** A call of one of `circularFunctions`. */
+function circular(scope: Scope, call: string): string {
+  scope.helper('circular', circularFunctions);
+  return call;
+}
 
 /** The error function by Abramowitz & Stegun 7.1.26, as TensorFlow.js has it: off by 1.5e-7 at most. */
 export function erf(scope: Scope): string {
