@@ -12,3 +12,5 @@ metrics=("$reference"/metrics/!(panoptic_*|semantic_*|README*))
 npm run -s parity -- "${models[@]}" "${processors[@]}" "${postprocess[@]}" "$reference/postprocess/interpolate_vectors" "${metrics[@]}" --device wasm --quiet
 # What needs no tensors gives the same everywhere; these run on the device.
 npm run -s parity -- "${models[@]}" "$reference/postprocess/interpolate_vectors" "$reference"/metrics/{optimizers,ema,grad_clip} --device webgpu --quiet
+# Steps as training runs them on WebGPU: traced, planned, fused; a case fails where something falls back to eager.
+npm run -s parity -- "${models[@]}" --device webgpu --compiled --quiet
