@@ -80,6 +80,80 @@ function convolutionCases({ name, batch, size, input, output, kernel, stride }: 
   ];
 }
 
+const depthwise: readonly Omit<Convolution, 'output'>[] = [
+  { name: '3x3_128_28', batch: 4, size: 28, input: 128, kernel: 3, stride: 1 },
+  { name: '3x3s2_128_28', batch: 4, size: 28, input: 128, kernel: 3, stride: 2 },
+  { name: '5x5_96_27', batch: 4, size: 27, input: 96, kernel: 5, stride: 1 },
+  { name: '3x3_30_27', batch: 4, size: 27, input: 30, kernel: 3, stride: 1 },
+];
+
+function depthwiseCases({
+  name,
+  batch,
+  size,
+  input,
+  kernel,
+  stride,
+}: Omit<Convolution, 'output'>): KernelCase[] {
+  const padding = (kernel - 1) / 2;
+  const outputSize = Math.floor((size + 2 * padding - kernel) / stride) + 1;
+  const flops = 2 * batch * outputSize ** 2 * input * kernel ** 2;
+  const x = { shape: [batch, size, size, input] };
+  const dy = { shape: [batch, outputSize, outputSize, input] };
+  const weight = { shape: [input, 1, kernel, kernel], deviation: 0.1 };
+  // The same weights in TensorFlow.js' layout.
+  const filter = { shape: [kernel, kernel, input, 1], from: ['weight', [2, 3, 0, 1]] as const };
+  const attrs = { strides: [stride, stride], dilations: [1, 1], pad: padding, dimRoundingMode: 'floor' };
+  const bytes = 4 * (batch * size ** 2 * input + input * kernel ** 2 + batch * outputSize ** 2 * input);
+  const ours = (a: tf.Tensor, w: tf.Tensor): tf.Tensor =>
+    ops.conv2d(a, w, { stride, padding, groups: input });
+  return [
+    kernelCase({
+      name: `depthwise/${name}`,
+      inputs: { x, weight, filter },
+      ours: (given) => ours(given.x, given.weight),
+      plain: (given) =>
+        tf.depthwiseConv2d(
+          given.x as tf.Tensor4D,
+          given.filter as tf.Tensor4D,
+          stride,
+          padding,
+          'NHWC',
+          1,
+          'floor',
+        ),
+      flops,
+    }),
+    kernelCase({
+      name: `depthwise_input_gradient/${name}`,
+      inputs: { x, weight, filter, dy },
+      ours: (given) => tf.grad((a) => ours(a, given.weight))(given.x, given.dy),
+      plain: (given) =>
+        plainGradient(
+          'DepthwiseConv2dNativeBackpropInput',
+          { dy: given.dy, filter: given.filter },
+          { ...attrs, inputShape: x.shape },
+        ),
+      flops,
+      bytes,
+    }),
+    kernelCase({
+      name: `depthwise_filter_gradient/${name}`,
+      inputs: { x, weight, dy },
+      // Back into TensorFlow.js' layout: a view, which costs nothing where it is compiled.
+      ours: (given) => tf.transpose(tf.grad((w) => ours(given.x, w))(given.weight, given.dy), [2, 3, 0, 1]),
+      plain: (given) =>
+        plainGradient(
+          'DepthwiseConv2dNativeBackpropFilter',
+          { x: given.x, dy: given.dy },
+          { ...attrs, filterShape: filter.shape },
+        ),
+      flops,
+      bytes,
+    }),
+  ];
+}
+
 const [tokens, width, hidden] = [520, 256, 1024];
 
 export const products: readonly KernelCase[] = [
@@ -110,15 +184,5 @@ export const products: readonly KernelCase[] = [
     flops: 2 * tokens * width * hidden,
   }),
   ...convolutions.flatMap(convolutionCases),
-  kernelCase({
-    name: 'depthwise/3x3_128_28',
-    inputs: {
-      x: { shape: [4, 28, 28, 128] },
-      weight: { shape: [128, 1, 3, 3] },
-      filter: { shape: [3, 3, 128, 1], from: ['weight', [2, 3, 0, 1]] },
-    },
-    ours: ({ x, weight }) => ops.conv2d(x, weight, { padding: 1, groups: 128 }),
-    plain: ({ x, filter }) => tf.depthwiseConv2d(x as tf.Tensor4D, filter as tf.Tensor4D, 1, 1),
-    flops: 2 * 4 * 28 * 28 * 128 * 9,
-  }),
+  ...depthwise.flatMap(depthwiseCases),
 ];
