@@ -120,6 +120,18 @@ modle: 1
     expect(problemsOf('- 1\n')[0]).toMatch(/expected a recipe.*Received: list/);
   });
 
+  it('of aliases and second documents have their line and our words', () => {
+    expect(problemsOf('model: &m\n  model_name: *m\n')).toEqual([
+      'r.yaml:2:15 expected the alias of a value. Received: *m, which contains itself',
+    ]);
+    expect(problemsOf('model:\n  config: {<<: *base}\n')).toEqual([
+      'r.yaml:2:16 expected the alias of a value. Received: *base, an anchor that does not stand before it',
+    ]);
+    expect(problemsOf('a: 1\n---\nb: 2\n')).toEqual([
+      'r.yaml:2:1 expected one YAML document. Received: a second one',
+    ]);
+  });
+
   it('of missing sections name the missing keys', () => {
     expect(problemsOf('training: {max_epochs: 3}')).toEqual([
       'r.yaml:1:1 model.model_name: missing. Expected text',

@@ -2,7 +2,17 @@
  * A recipe's text as data that remembers where each value stood. Values travel as a plain tree; positions are
  * looked up by path in the YAML document, or in the list of command-line overrides, which come later and win.
  */
-import { type Document, isMap, isNode, isPair, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
+import {
+  type Document,
+  isMap,
+  isNode,
+  isPair,
+  isSeq,
+  LineCounter,
+  type Node,
+  parseDocument,
+  visit,
+} from 'yaml';
 import type { Override } from './overrides.ts';
 
 export type Path = readonly (string | number)[];
@@ -47,12 +57,33 @@ export class Source {
     for (const error of [...this.document.errors, ...this.document.warnings]) {
       this.problems.push({
         where: this.at(error.pos[0]),
-        text: `expected YAML 1.2. Received: ${error.message}`,
+        text:
+          error.code === 'MULTIPLE_DOCS'
+            ? 'expected one YAML document. Received: a second one'
+            : `expected YAML 1.2. Received: ${error.message}`,
         order: error.pos[0],
       });
     }
+    this.checkAliases();
     this.tree = this.problems.length > 0 ? {} : this.readTree();
     for (const override of overrides) this.apply(override);
+  }
+
+  /** An alias that leads nowhere, or into what it lies in, makes no tree. */
+  private checkAliases(): void {
+    visit(this.document, {
+      Alias: (_, alias, ancestors) => {
+        const target = alias.resolve(this.document);
+        if (target && !ancestors.includes(target)) return;
+        const order = alias.range?.[0] ?? 0;
+        const received = target ? 'which contains itself' : 'an anchor that does not stand before it';
+        this.problems.push({
+          where: this.at(order),
+          text: `expected the alias of a value. Received: *${alias.source}, ${received}`,
+          order,
+        });
+      },
+    });
   }
 
   private readTree(): Tree {
@@ -60,9 +91,10 @@ export class Source {
     try {
       value = this.document.toJS();
     } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
       this.problems.push({
-        where: this.name,
-        text: `expected YAML 1.2. Received: ${String(error)}`,
+        where: this.at(0),
+        text: `expected YAML 1.2. Received: ${reason}`,
         order: 0,
       });
       return {};
