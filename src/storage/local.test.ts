@@ -1,4 +1,5 @@
 /** Volumes on this machine: what is read, how writes appear, and that no path leaves the root. */
+import { execFileSync } from 'node:child_process';
 import { mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -39,6 +40,15 @@ test('a range past the end is an error, not fewer bytes', async () => {
     code: 'range_outside_file',
     exitCode: 3,
   });
+});
+
+test('what is no file is an error of its own: nothing waits for a pipe, a circle of links hides no neighbour', async () => {
+  execFileSync('mkfifo', [join(root, 'data/pipe')]);
+  await symlink('circle', join(root, 'data/circle'));
+  await expect(volume.open('pipe').read()).rejects.toMatchObject({ code: 'file_special', exitCode: 3 });
+  await expect(volume.open('circle').read()).rejects.toMatchObject({ code: 'file_is_link', exitCode: 3 });
+  const names = (await files.list(join(root, 'data'))).map(({ name }) => name);
+  expect(names).toEqual(['circle', 'images', 'images.json', 'pipe']);
 });
 
 test('writes appear whole, make folders and leave nothing beside them', async () => {

@@ -12,6 +12,7 @@ import {
   appendFile,
   copyFile,
   link,
+  lstat,
   open,
   readdir,
   realpath,
@@ -20,7 +21,7 @@ import {
   stat,
   statfs,
 } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { DataError, RunError } from '../../core/index.ts';
 import type { DirectoryEntry, Files } from '../types.ts';
@@ -33,9 +34,12 @@ export const files: Files = {
   async read(path, range, options) {
     return explained(path, 'read', async () => {
       const refuse = options?.links === 'refuse' ? constants.O_NOFOLLOW : 0;
-      const handle = await open(path, constants.O_RDONLY | refuse);
+      // A pipe without a writer would hold the open for ever; other files know no such waiting.
+      const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK | refuse);
       try {
-        const { size } = await handle.stat();
+        const found = await handle.stat();
+        if (!found.isFile() && !found.isDirectory()) throw specialFile(path);
+        const { size } = found;
         const { start, end } = range ?? { start: 0, end: size };
         if (start < 0 || end < start || end > size) throw rangeError(path, start, end, size);
         return await readExactly(handle, path, start, end - start);
@@ -167,8 +171,15 @@ async function entryOf(path: string): Promise<DirectoryEntry | undefined> {
     };
   } catch (error) {
     if (isMissing(error)) return undefined;
+    // A link that leads to itself is there, but nothing is behind it: reading it says so.
+    if (codeOf(error) === 'ELOOP') return linkOf(path);
     throw error;
   }
+}
+
+async function linkOf(path: string): Promise<DirectoryEntry> {
+  const { size, mtimeMs } = await lstat(path);
+  return { name: basename(path), path, isDirectory: false, size, modified: mtimeMs };
 }
 
 async function readExactly(
@@ -277,6 +288,15 @@ async function nearestFolder(path: string): Promise<string> {
     if (parent === folder) return folder;
     folder = parent;
   }
+}
+
+function specialFile(path: string): DataError {
+  return new DataError({
+    code: 'file_special',
+    expected: `a file at ${path}`,
+    received: 'a pipe, a socket or a device',
+    fix: 'put a file there',
+  });
 }
 
 function rangeError(path: string, start: number, end: number, size: number): DataError {
