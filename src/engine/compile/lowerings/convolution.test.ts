@@ -31,10 +31,19 @@ const registersOnly: readonly Case[] = [
   ['dilation and stride 2', [2, 9, 8, 3], [4, 3, 3, 3], { padding: 2, dilation: 2, stride: 2 }],
   ['dilation 2, stride 3', [1, 9, 10, 4], [4, 4, 3, 2], { padding: 2, dilation: 2, stride: 3 }],
   ['padding beyond the filter', [1, 4, 5, 2], [3, 2, 2, 2], { padding: [3, 2, 2, 3] }],
-  ['depthwise', [2, 5, 6, 8], [8, 1, 3, 3], { padding: 1, groups: 8 }],
-  ['depthwise × 2, stride 2', [2, 6, 7, 3], [6, 1, 3, 3], { padding: 1, groups: 3, stride: 2 }],
+];
+
+const depthwise: readonly Case[] = [
+  ['one run a row', [2, 5, 6, 8], [8, 1, 3, 3], { padding: 1, groups: 8 }],
+  ['runs beyond the row', [2, 5, 19, 4], [4, 1, 3, 3], { padding: 1, groups: 4 }],
+  ['5 channels, 5 × 5, uneven padding', [3, 7, 17, 5], [5, 1, 5, 5], { padding: [1, 3, 0, 2], groups: 5 }],
+  ['× 2, stride 2', [2, 6, 7, 3], [6, 1, 3, 3], { padding: 1, groups: 3, stride: 2 }],
+  ['× 4', [1, 6, 9, 2], [8, 1, 3, 2], { padding: [1, 1, 0, 1], groups: 2 }],
+  ['stride 1 and 3', [2, 5, 31, 6], [6, 1, 2, 4], { padding: [0, 1, 2, 1], groups: 6, stride: [1, 3] }],
+  ['stride 3, pixels under no tap', [1, 8, 29, 4], [4, 1, 2, 2], { groups: 4, stride: 3 }],
+  ['dilation 2 and 3', [1, 9, 16, 7], [7, 1, 3, 3], { padding: [2, 2, 3, 1], groups: 7, dilation: [2, 3] }],
   [
-    'depthwise, dilation and stride',
+    'dilation and stride 2',
     [1, 9, 8, 4],
     [4, 1, 3, 3],
     { padding: [1, 2, 2, 1], groups: 4, dilation: 2, stride: 2 },
@@ -73,4 +82,9 @@ describe.skipIf(!gpu)('convolutions', () => {
   it.each([...both, ...registersOnly])('%s, in registers alone', (...row) =>
     compare(row, { software: true }),
   );
+  it.each(depthwise.filter(([, x, weight]) => x[3]! % 4 === 0 && weight[0] === x[3]))(
+    'depthwise, %s, four channels at once',
+    (...row) => compare(row, { software: false }),
+  );
+  it.each(depthwise)('depthwise, %s, channel by channel', (...row) => compare(row, { software: true }));
 });

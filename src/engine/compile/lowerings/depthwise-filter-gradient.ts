@@ -7,15 +7,18 @@ import type { LoweringNode, TemplateLowering } from '../lowering.ts';
 import { Position } from '../position.ts';
 import { type Geometry, within } from './convolution-geometry.ts';
 import { readerOf } from './convolution-operands.ts';
-import { bound, type Four, lanes, parts, read, widthOf, zeroOf } from './depthwise.ts';
+import { bound, columnsUnder, lanes, parts, pixelsAtOnce, read, widthOfRuns, zeroOf } from './depthwise.ts';
 import { splitIndex } from './mat-mul-kernel.ts';
 
+type Three = [string, string, string];
+
 /** Invocations that keep an adapter busy while they sum up a filter's gradient. */
-const enough = { gpu: 65536, software: 256 } as const;
+const enough = { gpu: 65536, software: 1024 } as const;
 
 /**
- * The sum over all pixels for each weight: rows of pixels are dealt out to invocations, which each sum up their
- * share for one tap; a second kernel adds the shares in their order.
+ * The sum over all pixels for each weight: runs of pixels are dealt out to invocations, which each sum up their
+ * share for one row of the filter, so that what is read of dy and of the image serves several taps; a second
+ * kernel adds the shares in their order.
  */
 export function depthwiseFilterGrad(node: LoweringNode, geometry: Geometry): TemplateLowering {
   const dy = node.input('dy');
@@ -23,20 +26,27 @@ export function depthwiseFilterGrad(node: LoweringNode, geometry: Geometry): Tem
   const output = node.output();
   const filter = node.shapeOf(output);
   const { batch, height, width: imageWidth, channels, outHeight, outWidth, out, stride, dilation } = geometry;
-  const taps = geometry.rows * geometry.columns;
-  const width = widthOf(geometry);
-  const pixelRows = batch * outHeight;
+  const { rows, columns } = geometry;
+  const taps = rows * columns;
   return {
     kind: 'template',
     epilogue: true,
     inMemory: [dy, x],
     build(writer) {
+      const width = widthOfRuns(geometry, writer.software);
+      const pixelCount = pixelsAtOnce(
+        outWidth,
+        writer.software,
+        (pixels) => pixels + columnsUnder(pixels, columns, stride[1], dilation[1]),
+      );
+      const runs = Math.ceil(outWidth / pixelCount);
+      const units = batch * outHeight * runs;
       const blocks = out / width;
-      const wanted = Math.ceil(enough[writer.software ? 'software' : 'gpu'] / (taps * blocks));
-      const share = Math.ceil(pixelRows / Math.min(wanted, pixelRows));
-      const shares = Math.ceil(pixelRows / share);
+      const wanted = Math.ceil(enough[writer.software ? 'software' : 'gpu'] / (rows * blocks));
+      const share = Math.ceil(units / Math.min(wanted, units));
+      const shares = Math.ceil(units / share);
       const partial = writer.temporary([shares, taps, out]);
-      const count = shares * taps * blocks;
+      const count = shares * rows * blocks;
       const grid = flatDispatch(Math.ceil(count / lanes));
       const flops = 2 * batch * outHeight * outWidth * out * taps;
       const options = { workgroupSize: [lanes, 1, 1] as const, workgroups: grid.workgroups };
@@ -44,42 +54,56 @@ export function depthwiseFilterGrad(node: LoweringNode, geometry: Geometry): Tem
         const { main } = kernel;
         main.line(`let at = ${grid.index} * ${lanes} + i32(lane);`);
         main.line(`if (at >= ${count}) { return; }`);
-        const sizes = [shares, geometry.rows, geometry.columns, blocks];
-        const [part, row, column, block] = splitIndex(main, 'at', sizes) as Four;
+        const [part, row, block] = splitIndex(main, 'at', [shares, rows, blocks]) as Three;
         const channel = main.let(width === 1 ? block : `${block} * 4`);
         const from = main.let(out === channels ? channel : `${channel} / ${out / channels}`);
         const gradients = readerOf(kernel, dy, node.shapeOf(dy), width === 4);
-        const pixels = readerOf(kernel, x, node.shapeOf(x), width === 4);
-        main.line(`var total = ${zeroOf(width)};`);
-        main.line(`let end = min((${part} + 1) * ${share}, ${pixelRows});`);
+        const image = readerOf(kernel, x, node.shapeOf(x), width === 4);
+        for (let tap = 0; tap < columns; tap++) main.line(`var total${tap} = ${zeroOf(width)};`);
+        main.line(`let end = min((${part} + 1) * ${share}, ${units});`);
         const scope = kernel.block(main);
-        const [image, oy] = splitIndex(scope, 'line', [batch, outHeight]) as [string, string];
+        const [picture, oy, run] = splitIndex(scope, 'unit', [batch, outHeight, runs]) as Three;
         const atY = scope.let(`${oy} * ${stride[0]} - ${geometry.top} + ${row} * ${dilation[0]}`);
-        const walk = kernel.block(scope);
-        const atX = walk.let(`ox * ${stride[1]} - ${geometry.left} + ${column} * ${dilation[1]}`);
-        const term = kernel.block(walk);
-        const gradient = read(
-          gradients,
-          term,
-          term.let(`(line * ${outWidth} + ox) * ${out} + ${channel}`),
-          width,
+        const unit = kernel.block(scope);
+        const ox = unit.let(`${run} * ${pixelCount}`);
+        const column = unit.let(`${ox} * ${stride[1]} - ${geometry.left}`);
+        const line = unit.let(`(${picture} * ${height} + ${atY}) * ${imageWidth * channels} + ${from}`);
+        const dyLine = unit.let(
+          `((${picture} * ${outHeight} + ${oy}) * ${outWidth} + ${ox}) * ${out} + ${channel}`,
         );
-        const offset = term.let(
-          `((${image} * ${height} + ${atY}) * ${imageWidth} + ${atX}) * ${channels} + ${from}`,
-        );
-        // A share within the line first: long sums are kept short.
-        term.line(`subtotal += ${gradient} * ${read(pixels, term, offset, width)};`);
-        walk.line(`if (${within(atX, imageWidth)}) {\n${term.text()}}`);
-        scope.line(
-          `if (${within(atY, height)}) {\nvar subtotal = ${zeroOf(width)};\n` +
-            `for (var ox = 0; ox < ${bound(outWidth, writer.software)}; ox++) {\n${walk.text()}}\ntotal += subtotal;\n}`,
-        );
-        main.line(`for (var line = ${part} * ${share}; line < end; line++) {\n${scope.text()}}`);
-        const tap = main.let(`${row} * ${geometry.columns} + ${column}`);
-        for (let i = 0; i < width; i++) {
-          const offsetOf = main.let(`(${part} * ${taps} + ${tap}) * ${out} + ${channel} + ${i}`);
-          const value = width === 1 ? 'total' : `total.${parts[i]}`;
-          kernel.write(main, partial, Position.at([shares, taps, out], offsetOf), value);
+        const seen = new Map<number, string>();
+        const at = (distance: number): string => {
+          const known = seen.get(distance);
+          if (known !== undefined) return known;
+          const atX = unit.let(`${column} + ${distance}`);
+          const found = read(image, unit, unit.let(`${line} + ${atX} * ${channels}`), width);
+          const value = unit.let(`select(${zeroOf(width)}, ${found}, ${within(atX, imageWidth)})`);
+          seen.set(distance, value);
+          return value;
+        };
+        // A share within the run first: long sums are kept short.
+        for (let tap = 0; tap < columns; tap++) unit.line(`var sum${tap} = ${zeroOf(width)};`);
+        for (let pixel = 0; pixel < pixelCount; pixel++) {
+          const gradient = unit.let(read(gradients, unit, unit.let(`${dyLine} + ${pixel * out}`), width));
+          for (let tap = 0; tap < columns; tap++) {
+            const product = `${gradient} * ${at(pixel * stride[1] + tap * dilation[1])}`;
+            // The last run of a row may reach beyond it.
+            const term =
+              (runs - 1) * pixelCount + pixel < outWidth
+                ? product
+                : `select(${zeroOf(width)}, ${product}, ${ox} + ${pixel} < ${outWidth})`;
+            unit.line(`sum${tap} += ${term};`);
+          }
+        }
+        for (let tap = 0; tap < columns; tap++) unit.line(`total${tap} += sum${tap};`);
+        scope.line(`if (${within(atY, height)}) {\n${unit.text()}}`);
+        main.line(`for (var unit = ${part} * ${share}; unit < end; unit++) {\n${scope.text()}}`);
+        for (let tap = 0; tap < columns; tap++) {
+          const first = main.let(`(${part} * ${taps} + ${row} * ${columns} + ${tap}) * ${out} + ${channel}`);
+          for (let i = 0; i < width; i++) {
+            const value = width === 1 ? `total${tap}` : `total${tap}.${parts[i]}`;
+            kernel.write(main, partial, Position.at([shares, taps, out], `${first} + ${i}`), value);
+          }
         }
       });
       const size = taps * out;
@@ -96,11 +120,7 @@ export function depthwiseFilterGrad(node: LoweringNode, geometry: Geometry): Tem
           main.line(
             `for (var part = 1; part < ${bound(shares, writer.software)}; part++) { total += ${array}[part * ${size} + at]; }`,
           );
-          const [row, column, channel] = splitIndex(main, 'at', [geometry.rows, geometry.columns, out]) as [
-            string,
-            string,
-            string,
-          ];
+          const [row, column, channel] = splitIndex(main, 'at', [rows, columns, out]) as Three;
           kernel.store(main, output, Position.on(filter, [channel, '0', row, column]), 'total');
         },
       );

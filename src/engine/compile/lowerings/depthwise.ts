@@ -17,8 +17,14 @@ export const lanes = 64;
 export const parts = ['x', 'y', 'z', 'w'] as const;
 
 /** Channels of one invocation: four where a vector of them can be read and each has one filter. */
-export const widthOf = ({ channels, out }: Geometry): 1 | 4 =>
-  channels % 4 === 0 && out === channels ? 4 : 1;
+const widthOf = ({ channels, out }: Geometry): 1 | 4 => (channels % 4 === 0 && out === channels ? 4 : 1);
+
+/**
+ * The same where an invocation computes several pixels. A processor gives each lane a component of its vectors,
+ * so four channels at once gain nothing there, and their sums no longer fit into its registers.
+ */
+export const widthOfRuns = (geometry: Geometry, software: boolean): 1 | 4 =>
+  software ? 1 : widthOf(geometry);
 
 /** `width` neighbours at an offset, as f32 or vec4<f32>. */
 export function read(reader: Reader, scope: Scope, offset: string, width: 1 | 4): string {
@@ -68,13 +74,28 @@ function overTaps(
 
 /**
  * Pixels in a row that one invocation computes: they share what is read of filter and image. Four; where
- * reading is dear and lanes are few, as many as make for the fewest reads.
+ * reading is dear and lanes are few, as many as make for the fewest reads. `reads`: those of so many pixels.
  */
-function pixelsAtOnce(rowLength: number, taps: number, software: boolean): number {
+export function pixelsAtOnce(
+  rowLength: number,
+  software: boolean,
+  reads: (pixels: number) => number,
+): number {
   if (!software) return 4;
-  const reads = (pixels: number): number => Math.ceil(rowLength / pixels) * (pixels + 2 * taps - 1);
-  return [4, 5, 6, 7, 8].reduce((best, pixels) => (reads(pixels) < reads(best) ? pixels : best));
+  const all = (pixels: number): number => Math.ceil(rowLength / pixels) * reads(pixels);
+  return Array.from({ length: 11 }, (_, i) => i + 4).reduce((best, pixels) =>
+    all(pixels) < all(best) ? pixels : best,
+  );
 }
+
+/** Columns of the image that lie under some tap of a run of pixels. */
+export const columnsUnder = (pixels: number, columns: number, stride: number, dilation: number): number =>
+  new Set(
+    Array.from(
+      { length: pixels * columns },
+      (_, i) => Math.floor(i / columns) * stride + (i % columns) * dilation,
+    ),
+  ).size;
 
 /** What an invocation needs to walk the rows of the filter over an image. */
 interface Walk {
@@ -160,9 +181,14 @@ export function depthwiseForward(node: LoweringNode, geometry: Geometry): Templa
   const x = node.input('x');
   const weight = node.input('weight');
   const { batch, height, width: imageWidth, channels, outHeight, outWidth, out, stride, dilation } = geometry;
-  const width = widthOf(geometry);
   return direct([x], (software) => {
-    const pixelCount = pixelsAtOnce(outWidth, geometry.columns, software);
+    const width = widthOfRuns(geometry, software);
+    const { columns } = geometry;
+    const pixelCount = pixelsAtOnce(
+      outWidth,
+      software,
+      (pixels) => columns + columnsUnder(pixels, columns, stride[1], dilation[1]),
+    );
     const runs = Math.ceil(outWidth / pixelCount);
     return {
       label: 'Conv2d depthwise',
@@ -207,9 +233,14 @@ export function depthwiseForward(node: LoweringNode, geometry: Geometry): Templa
 function plainInputGrad(node: LoweringNode, geometry: Geometry): TemplateLowering {
   const dy = node.input('dy');
   const { batch, height, width: imageWidth, channels, outHeight, outWidth, dilation } = geometry;
-  const width = widthOf(geometry);
   return direct([dy], (software) => {
-    const pixelCount = pixelsAtOnce(imageWidth, geometry.columns, software);
+    const width = widthOfRuns(geometry, software);
+    const { columns } = geometry;
+    const pixelCount = pixelsAtOnce(
+      imageWidth,
+      software,
+      (pixels) => columns + columnsUnder(pixels, columns, 1, dilation[1]),
+    );
     const runs = Math.ceil(imageWidth / pixelCount);
     return {
       label: 'Conv2dInputGrad depthwise',
