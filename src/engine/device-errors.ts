@@ -18,6 +18,17 @@ export function outOfMemory(received: string, cause?: unknown): DeviceError {
   });
 }
 
+/** The same error where the batch can't be computed in smaller parts any more: a smaller batch would not help. */
+export function noImageFits(error: DeviceError): DeviceError {
+  return new DeviceError({
+    code: 'out_of_memory',
+    expected: 'a device whose memory holds a step of one image',
+    received: error.received,
+    fix: 'use smaller images (model.image_size) or a smaller model, or recompute activations on WebGPU (training.checkpoint_activations: true)',
+    cause: error,
+  });
+}
+
 export function deviceLost(received: string): DeviceError {
   return new DeviceError({
     code: 'device_lost',

@@ -6,7 +6,7 @@
  */
 import { files } from '#platform';
 import { DeviceError, type RunEvent, type RunEventBody } from '../core/index.ts';
-import { asDeviceError, type Device, openDevice } from '../engine/index.ts';
+import { asDeviceError, type Device, noImageFits, openDevice } from '../engine/index.ts';
 import { CheckpointStore, nextSplit } from '../training/index.ts';
 import type { OpenRun } from './open-run.ts';
 
@@ -18,7 +18,7 @@ export interface Attempt {
   readonly splits: number;
 }
 
-/** Failures in a row at one checkpoint. */
+/** How often in a row the device may be lost at one checkpoint. */
 const mostFailures = 3;
 
 export class Recovery {
@@ -56,13 +56,17 @@ export class Recovery {
     if (!(error instanceof DeviceError)) return undefined;
     const full = error.code === 'out_of_memory';
     const splits = full ? nextSplit(this.run.recipe.data.batch_size, this.splits) : this.splits;
-    if (!(full || error.code === 'device_lost') || splits === undefined) return undefined;
+    if (!full && error.code !== 'device_lost') return undefined;
+    if (splits === undefined) throw noImageFits(error);
     const store = new CheckpointStore(files, this.run.folder.checkpoints);
     const path = await store.latest();
     const state = path === undefined ? undefined : await store.stateOf(path);
     const step = state?.progress.step ?? 0;
-    this.failures = { step, count: step === this.failures.step ? this.failures.count + 1 : 1 };
-    if (this.failures.count > mostFailures) return undefined;
+    if (!full) {
+      // Smaller parts come to an end by themselves; a device may be lost for ever.
+      this.failures = { step, count: step === this.failures.step ? this.failures.count + 1 : 1 };
+      if (this.failures.count > mostFailures) return undefined;
+    }
 
     const { backend } = this.device;
     await this.device.dispose();

@@ -269,13 +269,21 @@ describe('data', () => {
 });
 
 describe('a device', () => {
-  it.each(['wasm', 'webgpu'])('%s whose memory does not suffice: 4, with what to lower', async (device) => {
-    // A tensor of 16 GiB after the first convolution.
-    const sizes = ['model.config.embedding_size=8192', 'model.image_size=512'];
-    const run = await train(`memory-${device}`, {}, [...sizes, '--device', device]);
-    expectFailure(run, 4, /fits into the memory.*16384 MiB.*lower data\.batch_size.*accumulate_grad_batches/);
-    expect(run.events.at(-1)).toMatchObject({ code: 'out_of_memory' });
-  });
+  it.each(['wasm', 'webgpu'])(
+    '%s whose memory does not hold one image: 4, when smaller parts were tried, with what to lower',
+    async (device) => {
+      // A tensor of 16 GiB after the first convolution.
+      const sizes = ['model.config.embedding_size=8192', 'model.image_size=512'];
+      const run = await train(`memory-${device}`, {}, [...sizes, '--device', device]);
+      expectFailure(run, 4, /memory holds a step of one image.*\d{4} MiB.*model\.image_size/);
+      expect(run.events.at(-1)).toMatchObject({ code: 'out_of_memory' });
+      const tried = run.events.flatMap((event) =>
+        event.type === 'warning' && /in (\d+) parts/.test(event.message) ? [event.message] : [],
+      );
+      expect(tried.length).toBeGreaterThan(0);
+      expect(tried.at(-1)).toMatch(/in 8 parts.*same effective batch/);
+    },
+  );
 });
 
 describe('a run that can not go on', () => {
