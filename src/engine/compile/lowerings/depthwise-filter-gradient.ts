@@ -14,6 +14,8 @@ type Three = [string, string, string];
 
 /** Invocations that keep an adapter busy while they sum up a filter's gradient. */
 const enough = { gpu: 65536, software: 1024 } as const;
+/** Shares at most: the second kernel adds them one after the other. */
+const mostShares = 128;
 
 /**
  * The sum over all pixels for each weight: runs of pixels are dealt out to invocations, which each sum up their
@@ -43,7 +45,7 @@ export function depthwiseFilterGrad(node: LoweringNode, geometry: Geometry): Tem
       const units = batch * outHeight * runs;
       const blocks = out / width;
       const wanted = Math.ceil(enough[writer.software ? 'software' : 'gpu'] / (rows * blocks));
-      const share = Math.ceil(units / Math.min(wanted, units));
+      const share = Math.ceil(units / Math.min(wanted, units, mostShares));
       const shares = Math.ceil(units / share);
       const partial = writer.temporary([shares, taps, out]);
       const count = shares * rows * blocks;
