@@ -37,6 +37,7 @@ const depthwise: readonly Case[] = [
   ['one run a row', [2, 5, 6, 8], [8, 1, 3, 3], { padding: 1, groups: 8 }],
   ['runs beyond the row', [2, 5, 19, 4], [4, 1, 3, 3], { padding: 1, groups: 4 }],
   ['5 channels, 5 × 5, uneven padding', [3, 7, 17, 5], [5, 1, 5, 5], { padding: [1, 3, 0, 2], groups: 5 }],
+  ['a long filter', [1, 3, 9, 4], [4, 1, 2, 11], { padding: [0, 0, 5, 4], groups: 4 }],
   ['× 2, stride 2', [2, 6, 7, 3], [6, 1, 3, 3], { padding: 1, groups: 3, stride: 2 }],
   ['× 4', [1, 6, 9, 2], [8, 1, 3, 2], { padding: [1, 1, 0, 1], groups: 2 }],
   ['stride 1 and 3', [2, 5, 31, 6], [6, 1, 2, 4], { padding: [0, 1, 2, 1], groups: 6, stride: [1, 3] }],

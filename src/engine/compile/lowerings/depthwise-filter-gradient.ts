@@ -7,7 +7,17 @@ import type { LoweringNode, TemplateLowering } from '../lowering.ts';
 import { Position } from '../position.ts';
 import { type Geometry, within } from './convolution-geometry.ts';
 import { readerOf } from './convolution-operands.ts';
-import { bound, columnsUnder, lanes, parts, pixelsAtOnce, read, widthOfRuns, zeroOf } from './depthwise.ts';
+import {
+  bound,
+  columnsUnder,
+  type Four,
+  lanes,
+  parts,
+  pixelsAtOnce,
+  read,
+  widthOfRuns,
+  zeroOf,
+} from './depthwise.ts';
 import { splitIndex } from './mat-mul-kernel.ts';
 
 type Three = [string, string, string];
@@ -16,10 +26,12 @@ type Three = [string, string, string];
 const enough = { gpu: 65536, software: 1024 } as const;
 /** Shares at most: the second kernel adds them one after the other. */
 const mostShares = 128;
+/** Taps in a row that one invocation sums up at most: their sums are to stay in registers. */
+const mostTaps = 8;
 
 /**
  * The sum over all pixels for each weight: runs of pixels are dealt out to invocations, which each sum up their
- * share for one row of the filter, so that what is read of dy and of the image serves several taps; a second
+ * share for one row of the filter (part of a long one), so that what is read of dy and of the image serves several taps; a second
  * kernel adds the shares in their order.
  */
 export function depthwiseFilterGrad(node: LoweringNode, geometry: Geometry): TemplateLowering {
@@ -30,6 +42,8 @@ export function depthwiseFilterGrad(node: LoweringNode, geometry: Geometry): Tem
   const { batch, height, width: imageWidth, channels, outHeight, outWidth, out, stride, dilation } = geometry;
   const { rows, columns } = geometry;
   const taps = rows * columns;
+  const chunks = Math.ceil(columns / mostTaps);
+  const along = Math.ceil(columns / chunks);
   return {
     kind: 'template',
     epilogue: true,
@@ -39,16 +53,16 @@ export function depthwiseFilterGrad(node: LoweringNode, geometry: Geometry): Tem
       const pixelCount = pixelsAtOnce(
         outWidth,
         writer.software,
-        (pixels) => pixels + columnsUnder(pixels, columns, stride[1], dilation[1]),
+        (pixels) => pixels + columnsUnder(pixels, along, stride[1], dilation[1]),
       );
       const runs = Math.ceil(outWidth / pixelCount);
       const units = batch * outHeight * runs;
       const blocks = out / width;
-      const wanted = Math.ceil(enough[writer.software ? 'software' : 'gpu'] / (rows * blocks));
+      const wanted = Math.ceil(enough[writer.software ? 'software' : 'gpu'] / (rows * chunks * blocks));
       const share = Math.ceil(units / Math.min(wanted, units, mostShares));
       const shares = Math.ceil(units / share);
       const partial = writer.temporary([shares, taps, out]);
-      const count = shares * rows * blocks;
+      const count = shares * rows * chunks * blocks;
       const grid = flatDispatch(Math.ceil(count / lanes));
       const flops = 2 * batch * outHeight * outWidth * out * taps;
       const options = { workgroupSize: [lanes, 1, 1] as const, workgroups: grid.workgroups };
@@ -56,19 +70,21 @@ export function depthwiseFilterGrad(node: LoweringNode, geometry: Geometry): Tem
         const { main } = kernel;
         main.line(`let at = ${grid.index} * ${lanes} + i32(lane);`);
         main.line(`if (at >= ${count}) { return; }`);
-        const [part, row, block] = splitIndex(main, 'at', [shares, rows, blocks]) as Three;
+        const sizes = [shares, rows, chunks, blocks];
+        const [part, row, chunk, block] = splitIndex(main, 'at', sizes) as Four;
+        const firstTap = chunks === 1 ? '0' : main.let(`${chunk} * ${along}`);
         const channel = main.let(width === 1 ? block : `${block} * 4`);
         const from = main.let(out === channels ? channel : `${channel} / ${out / channels}`);
         const gradients = readerOf(kernel, dy, node.shapeOf(dy), width === 4);
         const image = readerOf(kernel, x, node.shapeOf(x), width === 4);
-        for (let tap = 0; tap < columns; tap++) main.line(`var total${tap} = ${zeroOf(width)};`);
+        for (let tap = 0; tap < along; tap++) main.line(`var total${tap} = ${zeroOf(width)};`);
         main.line(`let end = min((${part} + 1) * ${share}, ${units});`);
         const scope = kernel.block(main);
         const [picture, oy, run] = splitIndex(scope, 'unit', [batch, outHeight, runs]) as Three;
         const atY = scope.let(`${oy} * ${stride[0]} - ${geometry.top} + ${row} * ${dilation[0]}`);
         const unit = kernel.block(scope);
         const ox = unit.let(`${run} * ${pixelCount}`);
-        const column = unit.let(`${ox} * ${stride[1]} - ${geometry.left}`);
+        const column = unit.let(`${ox} * ${stride[1]} - ${geometry.left} + ${firstTap} * ${dilation[1]}`);
         const line = unit.let(`(${picture} * ${height} + ${atY}) * ${imageWidth * channels} + ${from}`);
         const dyLine = unit.let(
           `((${picture} * ${outHeight} + ${oy}) * ${outWidth} + ${ox}) * ${out} + ${channel}`,
@@ -84,10 +100,10 @@ export function depthwiseFilterGrad(node: LoweringNode, geometry: Geometry): Tem
           return value;
         };
         // A share within the run first: long sums are kept short.
-        for (let tap = 0; tap < columns; tap++) unit.line(`var sum${tap} = ${zeroOf(width)};`);
+        for (let tap = 0; tap < along; tap++) unit.line(`var sum${tap} = ${zeroOf(width)};`);
         for (let pixel = 0; pixel < pixelCount; pixel++) {
           const gradient = unit.let(read(gradients, unit, unit.let(`${dyLine} + ${pixel * out}`), width));
-          for (let tap = 0; tap < columns; tap++) {
+          for (let tap = 0; tap < along; tap++) {
             const product = `${gradient} * ${at(pixel * stride[1] + tap * dilation[1])}`;
             // The last run of a row may reach beyond it.
             const term =
@@ -97,15 +113,21 @@ export function depthwiseFilterGrad(node: LoweringNode, geometry: Geometry): Tem
             unit.line(`sum${tap} += ${term};`);
           }
         }
-        for (let tap = 0; tap < columns; tap++) unit.line(`total${tap} += sum${tap};`);
+        for (let tap = 0; tap < along; tap++) unit.line(`total${tap} += sum${tap};`);
         scope.line(`if (${within(atY, height)}) {\n${unit.text()}}`);
         main.line(`for (var unit = ${part} * ${share}; unit < end; unit++) {\n${scope.text()}}`);
-        for (let tap = 0; tap < columns; tap++) {
-          const first = main.let(`(${part} * ${taps} + ${row} * ${columns} + ${tap}) * ${out} + ${channel}`);
+        for (let tap = 0; tap < along; tap++) {
+          const put = kernel.block(main);
+          const first = put.let(
+            `(${part} * ${taps} + ${row} * ${columns} + ${firstTap} + ${tap}) * ${out} + ${channel}`,
+          );
           for (let i = 0; i < width; i++) {
             const value = width === 1 ? `total${tap}` : `total${tap}.${parts[i]}`;
-            kernel.write(main, partial, Position.at([shares, taps, out], `${first} + ${i}`), value);
+            kernel.write(put, partial, Position.at([shares, taps, out], `${first} + ${i}`), value);
           }
+          const everywhere = (chunks - 1) * along + tap < columns;
+          const text = put.text();
+          main.line(everywhere ? text : `if (${firstTap} + ${tap} < ${columns}) {\n${text}}`);
         }
       });
       const size = taps * out;
