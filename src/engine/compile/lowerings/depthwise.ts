@@ -1,7 +1,8 @@
 /**
  * Convolutions in which every channel has filters of its own, and their gradients. There is little arithmetic
- * for what is read, so kernels are direct: an invocation computes one pixel of four neighbouring channels (of
- * one, where channels come in other numbers), and lanes lie side by side in memory.
+ * for what is read, so kernels are direct: an invocation computes some pixels in a row of four neighbouring
+ * channels (of one, where channels come in other numbers or a processor stands in for a GPU), and lanes lie side
+ * by side in memory.
  */
 
 import { flatDispatch } from '../dispatch.ts';
