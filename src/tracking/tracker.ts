@@ -9,7 +9,7 @@ import type { RunEvent, RunEventBody, RunListener } from '../core/index.ts';
 import { localFiles, uploadRunFiles } from './artifacts.ts';
 import { MlflowClient, MlflowError, retryDelay, sleep } from './client.ts';
 import { type Environment, resolveEndpoint } from './endpoint.ts';
-import { readPlan, type TrackingPlan } from './plan.ts';
+import { readEvents, readPlan, type TrackingPlan } from './plan.ts';
 import type { MetricPoint } from './points.ts';
 import { knownState, push } from './push.ts';
 import { Session } from './session.ts';
@@ -37,6 +37,8 @@ const queueLimit = 50_000;
 
 export class Tracker {
   private readonly queue: RunEvent[] = [];
+  /** Of a run that is resumed: a process that was killed may not have sent all that it wrote. */
+  private earlier: readonly RunEvent[] = [];
   private readonly systemQueue: MetricPoint[] = [];
   private readonly ended = new AbortController();
   private session: Session | undefined;
@@ -69,6 +71,7 @@ export class Tracker {
         `MLflow does not answer (${error.received}): the run goes on and is recorded in its folder`,
       );
     }
+    tracker.earlier = await readEvents(runFolder);
     tracker.system = await SystemLog.start(runFolder, (points) => void tracker.systemQueue.push(...points));
     tracker.pumping = tracker.pump(tracker.session ? 0 : 1);
     return tracker;
@@ -146,6 +149,9 @@ export class Tracker {
 
   private async sendQueued(): Promise<void> {
     const session = this.session ?? (await this.open());
+    // First: metrics behind the last step that was sent count as sent.
+    if (this.earlier.length > 0) await session.send(this.earlier);
+    this.earlier = [];
     const events = this.queue.slice();
     await session.send(events);
     const system = this.systemQueue.slice();

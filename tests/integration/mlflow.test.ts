@@ -246,6 +246,26 @@ describe('a live run', () => {
     await push(folder, { environment: noCredentials });
     expect((await history(runId, 'train_loss')).map(({ step }) => step)).toEqual([1, 2, 3, 4]);
   });
+
+  it('sends what a process wrote that was killed before it could send it', async () => {
+    const { folder, write } = await runFolder({
+      tracking_uri: server.uri,
+      experiment_name: 'killed',
+      log_model: 'none',
+    });
+    await write(started, stepAt(1), stepAt(2));
+    const { runId } = await push(folder, { environment: noCredentials });
+    // In the folder, and nowhere else: the process ended here.
+    await write(stepAt(3), stepAt(4));
+    await write({ type: 'resumed', from: 'last', exact: true, step: 4, epoch: 0 });
+    const tracker = (await Tracker.start(folder, { environment: noCredentials, interval: 20 }))!;
+    for (const event of await write(stepAt(5), stepAt(6))) tracker.listener(event);
+    const steps = async (): Promise<number[]> => (await history(runId, 'train_loss')).map(({ step }) => step);
+    await expect.poll(steps, { timeout: 20_000 }).toContain(6);
+    await write(finished);
+    expect(await tracker.finish()).toMatchObject({ complete: true });
+    expect(await steps()).toEqual([1, 2, 3, 4, 5, 6]);
+  }, 60_000);
 });
 
 describe('a server that refuses', () => {

@@ -32,7 +32,7 @@ it.each([
   [
     'parity',
     ['.', '--device', 'abacus'],
-    /Expected --device webgpu\|wasm\|cpu\. Received: abacus\. Fix: .*--help/,
+    /Expected --device webgpu\|wasm\|cpu\|browser\. Received: abacus\. Fix: .*--help/,
   ],
 ])('npm run %s -- %j ends with a sentence', (tool, args, message, exitCode = 2) => {
   const { code, stdout, stderr } = npmRun(tool, ...args);
