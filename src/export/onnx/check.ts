@@ -99,9 +99,9 @@ async function checkSize(
       let difference = 0;
       for (let i = 0; i < expected.length; i++) {
         const error = Math.abs(Number(actual.data[i]) - expected[i]!);
-        // A NaN on one side must not pass for agreement.
+        // A NaN on either side must not pass for agreement, nor stretch what is allowed.
         difference = Number.isNaN(error) ? Number.POSITIVE_INFINITY : Math.max(difference, error);
-        largest = Math.max(largest, Math.abs(expected[i]!));
+        if (Number.isFinite(expected[i])) largest = Math.max(largest, Math.abs(expected[i]!));
       }
       worst = Math.max(worst, difference);
       if (difference > tolerance * largest) {
