@@ -60,6 +60,7 @@ test('finds everything at once', async () => {
     annotations[0]!.segmentation = [];
     annotations[1]!.bbox = [20, 20, 30, 5];
     annotations[2]!.image_id = 999;
+    annotations[6]!.area = -40;
     annotations[3]!.category_id = 77;
     annotations[4]!.id = annotations[5]!.id;
     images[3]!.width = 64;
@@ -79,6 +80,7 @@ test('finds everything at once', async () => {
     'warning box_without_area train annotations[0].bbox',
     'warning box_outside_image train annotations[1].bbox',
     'error dangling_image_id train annotations[2].image_id',
+    'warning area_negative train annotations[6].area',
     'error dangling_category_id train annotations[3].category_id',
     'error duplicate_annotation_id train annotations[5].id',
     'error size_differs train 000003.png',

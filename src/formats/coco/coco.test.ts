@@ -191,6 +191,27 @@ test('a wrong field hides nothing: the rest is judged at its place in the file',
   expect(reading.file.annotations.map(({ id }) => id)).toEqual([7, 8, 9, 9, 10]);
 });
 
+test('a negative area is told, once, where it is written', () => {
+  const { area: _, ...without } = box;
+  const file = parse({
+    images: [image],
+    categories: [category],
+    annotations: [
+      { ...box, area: -12 },
+      { ...box, id: 8, area: 0 },
+      { ...box, id: 9, area: -0.5, bbox: [1, 2, 0, 4] },
+      { ...without, id: 10, bbox: [5, 2, -3, 4] },
+      { ...without, id: 11 },
+    ],
+  });
+  expect([...findCocoProblems(file)]).toMatchObject([
+    { code: 'area_negative', severity: 'warning', path: 'annotations[0].area', message: /-12/ },
+    { code: 'box_without_area', path: 'annotations[2].bbox' },
+    { code: 'area_negative', path: 'annotations[2].area' },
+    { code: 'box_without_area', path: 'annotations[3].bbox' },
+  ]);
+});
+
 test('200,000 annotations take a few times as long as JSON.parse', () => {
   const annotations = Array.from({ length: 200_000 }, (_, i) => ({
     ...box,

@@ -1,6 +1,6 @@
 /**
  * Whether the parts of a COCO file fit together: ids that occur twice, annotations of images or categories
- * that the file doesn't have, boxes without area or outside their image. Everything that is found is returned;
+ * that the file doesn't have, boxes without area or outside their image, negative areas. Everything that is found is returned;
  * the caller decides what it can live with.
  */
 import type { BoxXywh, Size } from '../../core/index.ts';
@@ -20,6 +20,7 @@ export interface CocoProblem {
     | 'box_missing'
     | 'box_without_area'
     | 'box_outside_image'
+    | 'area_negative'
     | 'mask_of_other_size';
   /** An error makes the file ambiguous or wrong; a warning is worth a look. */
   readonly severity: 'error' | 'warning';
@@ -126,9 +127,14 @@ function* categoryProblems(
 
 function* shapeProblems(annotation: CocoObject, image: CocoImage, path: string): Iterable<CocoProblem> {
   const at = { severity: 'warning', imageId: image.id } as const;
-  const { bbox, segmentation } = annotation;
+  const { bbox, area, segmentation } = annotation;
   const odd = bbox && boxProblem(bbox, image);
   if (odd) yield { path: `${path}.bbox`, ...odd, ...at };
+  // An area that was taken from a box with a negative side was told with the box.
+  if (area !== undefined && area < 0 && !(bbox && area === bbox[2] * bbox[3])) {
+    const message = `the area is ${area}; COCO metrics leave out objects of negative area`;
+    yield { code: 'area_negative', path: `${path}.area`, message, ...at };
+  }
   if (segmentation && 'size' in segmentation && image.width > 0) {
     const [height, width] = segmentation.size;
     if (height !== image.height || width !== image.width) {
