@@ -11,17 +11,13 @@ export {
   type GraphDtype,
   type GraphNode,
   type GraphValue,
-  Recorder,
   type RecordOptions,
   recordGraph,
-  replayGraph,
   runNode,
 } from './graph/index.ts';
 export {
   type Halt,
-  isComposed,
   type NamedTensors,
-  registerShapes,
   type Specs,
   type TensorSpec,
   type Trace,
@@ -29,7 +25,6 @@ export {
   type TraceScope,
   traceStep,
 } from './meta/index.ts';
-export { backendNames, defineOp, defineOpWithOutputs, type OpDefinition, once } from './op.ts';
 export type { InterpolateMode } from './ops/index.ts';
 export * as ops from './ops/index.ts';
 export {
@@ -44,7 +39,6 @@ export {
   type Program,
   type ProgramOptions,
   probeOf,
-  programsOf,
   replayProgram,
   specsOf,
   withOptions,

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { linearModel } from '../../tests/support/linear-net.ts';
 import { smallBatches, smallDataset, smallTask } from '../../tests/support/small-run.ts';
 import type { Batch } from '../data/index.ts';
 import { type Device, openDevice, tf } from '../engine/index.ts';
-import { type ForwardContext, Linear, Module } from '../nn/index.ts';
 import { createAlgorithm, Optimizer } from './optimizers/index.ts';
 import { TrainingStep } from './step.ts';
 
@@ -11,22 +11,6 @@ beforeAll(async () => {
   device = await openDevice('wasm');
 });
 afterAll(() => device.dispose());
-
-/** No batch norm and no dropout: what a batch gives is the mean of what its images give. */
-class LinearNet extends Module {
-  private readonly head = this.child('head', new Linear(3, 3));
-  forward({ pixel_values }: { readonly pixel_values: tf.Tensor }, _: ForwardContext) {
-    return { logits: this.head.forward(tf.mean(pixel_values, [2, 3])) };
-  }
-}
-
-function linearModel(): LinearNet {
-  const model = new LinearNet();
-  for (const [, parameter] of model.tensors()) {
-    parameter.set(Float32Array.from({ length: parameter.size }, (_, i) => Math.sin(i + 1)));
-  }
-  return model;
-}
 
 /** One step over `batches` with SGD; the weights, the loss and the gradient's norm afterwards. */
 async function oneStep(batches: readonly Batch[], clip?: { kind: 'norm' | 'value'; limit: number }) {

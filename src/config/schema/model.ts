@@ -72,7 +72,11 @@ export const modelSchema = z.strictObject({
   dropout: share.default(0).describe('Dropout before the classification head'),
   mixup_alpha: z.number().min(0).default(0).describe('Classification: mixup with Beta(α, α). 0: off'),
   cutmix_alpha: z.number().min(0).default(0).describe('Classification: CutMix with Beta(α, α). 0: off'),
-  label_smoothing: share.default(0).describe('Classification: share of the target spread over all classes'),
+  label_smoothing: share
+    .default(0)
+    .describe(
+      'Classification: share of the target spread over all classes; with several labels per image, of each target moved to 0.5',
+    ),
   confidence_threshold: z
     .number()
     .min(0)

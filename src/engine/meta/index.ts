@@ -1,8 +1,7 @@
 /** Tracing: a step as a graph, without computing anything. */
-export { registerShapes, type TensorSpec } from './shapes.ts';
+export type { TensorSpec } from './shapes.ts';
 export {
   type Halt,
-  isComposed,
   type NamedTensors,
   type Specs,
   type Trace,

@@ -6,6 +6,8 @@
  * AVIF turns by properties of its container, which every decoder applies: nothing is left to do there.
  */
 
+import { jpegSegments } from '../jpeg-segments.ts';
+
 export interface Orientation {
   /** 1–8. */
   readonly value: number;
@@ -56,22 +58,9 @@ function exifStart(bytes: Uint8Array): number | undefined {
 }
 
 function jpegExif(bytes: Uint8Array): number | undefined {
-  for (let at = 2; at + 10 < bytes.length; ) {
-    if (bytes[at] !== 0xff) return undefined;
-    const marker = bytes[at + 1]!;
-    if (marker === 0xff) {
-      at++;
-      continue;
-    }
-    if (marker === 0x01 || (marker >= 0xd0 && marker <= 0xd7)) {
-      at += 2;
-      continue;
-    }
-    if (marker === 0xda || marker === 0xd9) return undefined;
-    if (marker === 0xe1 && text(bytes, at + 4, 4) === 'Exif') return at + 10;
-    const length = bytes[at + 2]! * 256 + bytes[at + 3]!;
-    if (length < 2) return undefined;
-    at += 2 + length;
+  for (const { marker, at } of jpegSegments(bytes)) {
+    // "Exif" and two zeros stand before the header.
+    if (marker === 0xe1 && text(bytes, at, 4) === 'Exif') return at + 6;
   }
   return undefined;
 }

@@ -3,10 +3,10 @@
  * nothing of one step is baked into it.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { linearModel } from '../../../tests/support/linear-net.ts';
 import { smallBatches, smallDataset, smallModel, smallTask } from '../../../tests/support/small-run.ts';
 import { DeviceError } from '../../core/index.ts';
 import { type Device, openDevice, type PrepareProgram, replayProgram, tf } from '../../engine/index.ts';
-import { type ForwardContext, Linear, Module } from '../../nn/index.ts';
 import { WeightAverage } from '../ema.ts';
 import { parameterGroups } from '../groups.ts';
 import { createAlgorithm, Optimizer, optimizerNames } from '../optimizers/index.ts';
@@ -208,22 +208,6 @@ describe('a compiled step', () => {
     model.dispose();
   });
 });
-
-/** No batch norm and no dropout: what a batch gives is the mean of what its images give. */
-class LinearNet extends Module {
-  private readonly head = this.child('head', new Linear(3, 3));
-  forward({ pixel_values }: { readonly pixel_values: tf.Tensor }, _: ForwardContext) {
-    return { logits: this.head.forward(tf.mean(pixel_values, [2, 3])) };
-  }
-}
-
-function linearModel(): LinearNet {
-  const model = new LinearNet();
-  for (const [, parameter] of model.tensors()) {
-    parameter.set(Float32Array.from({ length: parameter.size }, (_, i) => Math.sin(i + 1)));
-  }
-  return model;
-}
 
 const outOfMemory = (rows: number): DeviceError =>
   new DeviceError({ code: 'out_of_memory', expected: 'room', received: `too much for ${rows}`, fix: 'less' });

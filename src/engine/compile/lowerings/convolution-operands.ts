@@ -64,6 +64,31 @@ const runs = (reader: Reader): Pick<Operand, 'load' | 'vector'> => ({
 });
 
 /**
+ * Terms: the channels under each tap in turn. With `depth`, the channels of one tap, all taps are one run of terms
+ * and `enter` is asked for each; else the product walks taps and channels in two loops.
+ */
+function overTaps(
+  reader: Reader,
+  place: Operand['place'],
+  enter: NonNullable<Operand['tap']>,
+  depth: number | undefined,
+): Operand {
+  const { load, vector } = runs(reader);
+  const along = reader.vectors ? 'inner' : undefined;
+  if (depth === undefined) return { along, place, tap: enter, load, vector: vector! };
+  const term = (scope: Scope, at: Place, k: string): readonly [Place, string] => {
+    const tap = scope.let(`${k} / ${depth}`);
+    return [enter(scope, at, tap), scope.let(`${k} - ${tap} * ${depth}`)];
+  };
+  return {
+    along,
+    place,
+    load: (scope, at, k) => load(scope, ...term(scope, at, k)),
+    vector: (scope, at, k) => vector!(scope, ...term(scope, at, k)),
+  };
+}
+
+/**
  * Rows: output pixels. Terms: the channels under a tap; `flat`: all taps are one run of terms, for channels too
  * few to be a loop of their own.
  */
@@ -85,7 +110,6 @@ export function pixelsUnderFilter(
     if (geometry.inside) return [offset];
     return [offset, scope.let(`${within(atY, height)} && ${within(atX, width)}`)];
   };
-  const { load, vector } = runs(reader);
   const place = (scope: Scope, group: string, row: string): Place => {
     const [image, y, x] = splitIndex(scope, row, [batch, outHeight, outWidth]) as [string, string, string];
     return [
@@ -94,18 +118,7 @@ export function pixelsUnderFilter(
       scope.let(minus(scaled(x, stride[1]), geometry.left)),
     ];
   };
-  const along = reader.vectors ? 'inner' : undefined;
-  if (!flat) return { along, place, tap: enter, load, vector: vector! };
-  const term = (scope: Scope, at: Place, k: string): readonly [Place, string] => {
-    const tap = scope.let(`${k} / ${depth}`);
-    return [enter(scope, at, tap), scope.let(`${k} - ${tap} * ${depth}`)];
-  };
-  return {
-    along,
-    place,
-    load: (scope, at, k) => load(scope, ...term(scope, at, k)),
-    vector: (scope, at, k) => vector!(scope, ...term(scope, at, k)),
-  };
+  return overTaps(reader, place, enter, flat ? depth : undefined);
 }
 
 /**
@@ -139,7 +152,6 @@ export function pixelsOfGradient(
       scope.let(conditions.join(' && ')),
     ];
   };
-  const { load, vector } = runs(reader);
   const place = (scope: Scope, batchIndex: string, row: string): Place => {
     const [group, phaseY, phaseX] = phases.split(scope, batchIndex);
     const sizes = [batch, phases.height, phases.width];
@@ -152,18 +164,7 @@ export function pixelsOfGradient(
       phaseX,
     ];
   };
-  const along = reader.vectors ? 'inner' : undefined;
-  if (!flat) return { along, place, tap: enter, load, vector: vector! };
-  const term = (scope: Scope, at: Place, k: string): readonly [Place, string] => {
-    const tap = scope.let(`${k} / ${outDepth}`);
-    return [enter(scope, at, tap), scope.let(`${k} - ${tap} * ${outDepth}`)];
-  };
-  return {
-    along,
-    place,
-    load: (scope, at, k) => load(scope, ...term(scope, at, k)),
-    vector: (scope, at, k) => vector!(scope, ...term(scope, at, k)),
-  };
+  return overTaps(reader, place, enter, flat ? outDepth : undefined);
 }
 
 export interface Phases {
