@@ -104,14 +104,9 @@ export function arenaWalks(
   }
   const arenas: Arena[] = [];
   const walks: ArenaWalk[] = [];
-  const layouts = new Set<string>();
   for (const all of forms.values()) {
     for (const apart of keptApart(all, readToMake)) {
       for (const candidates of cut(sorted(apart), elements)) {
-        // Arenas of computed values are known by their layout.
-        const layout = candidates.map(({ size }) => aligned(size)).join();
-        if (layouts.has(layout)) continue;
-        layouts.add(layout);
         const laid = layOut(candidates);
         arenas.push(...laid.arenas);
         walks.push(...laid.walks);

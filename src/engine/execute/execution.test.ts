@@ -169,6 +169,29 @@ describe.skipIf(!gpu)('Execution', () => {
     execution.dispose();
   });
 
+  it('gives arenas of one plan memory of their own, however alike they are laid out', async () => {
+    const plan: KernelPlan = {
+      ...emptyPlan,
+      values: new Map([
+        vector(0, 3, { within: { value: 8, offset: 0 } }),
+        vector(1, 3, { within: { value: 9, offset: 0 } }),
+        vector(2, 3),
+        vector(3, 3),
+        vector(8, 64),
+        vector(9, 64),
+      ]),
+      kernels: [
+        pointwise('Double', 3, [2], 0, '2.0 * a[i]'),
+        pointwise('Triple', 3, [2], 1, '3.0 * a[i]'),
+        pointwise('Add', 3, [0, 1], 3, 'a[i] + b[i]'),
+      ],
+      inputs: { x: 2 },
+      outputs: { sum: 3 },
+    };
+    const { sum } = await runPlan(gpu!, plan, { inputs: { x: [1, 2, 3] } });
+    expect([...sum!]).toEqual([5, 10, 15]);
+  });
+
   it('reads one slice of an arena and writes another in one kernel', async () => {
     const plan: KernelPlan = {
       ...emptyPlan,

@@ -76,7 +76,9 @@ export class PlanMemory {
       const slices = [...this.plan.values.values()]
         .filter(({ within }) => within?.value === root)
         .map(({ id, within }) => `${within!.offset}+${this.layout.bytes.get(id)}`);
-      const key = [bytes, ...new Set(slices)].join(' ');
+      const form = [bytes, ...new Set(slices)].join(' ');
+      // Plans share arenas with each other; within a plan each has its own.
+      const key = `${form} #${this.arenaKeys.filter((known) => known.startsWith(`${form} #`)).length}`;
       this.shared.set(root, this.pool.arena(key, bytes));
       this.arenaKeys.push(key);
     } else {
