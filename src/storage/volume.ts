@@ -35,12 +35,26 @@ export interface WriteOptions {
   readonly contentType?: string;
 }
 
+/**
+ * An address that reads one file without any other right, until it expires. It is a secret: it goes into no log,
+ * error, event or file.
+ */
+export interface SignedUrl {
+  readonly url: string;
+  /** To be sent exactly so, beside a `Range`. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** Milliseconds since 1970. */
+  readonly expires: number;
+}
+
 export interface Volume {
   /** The place as the user wrote it, for messages; never with a token. */
   readonly location: string;
   /** Files below a prefix, recursively, in ascending order of their paths. */
   list(prefix: string, signal?: AbortSignal): AsyncIterable<Entry>;
   open(path: string): ByteSource;
+  /** An address for a file's bytes, where the storage behind has such: for those who may not hold its keys. */
+  sign?(path: string, signal?: AbortSignal): Promise<SignedUrl>;
   write(path: string, bytes: Uint8Array | string, options?: WriteOptions): Promise<void>;
   remove(path: string): Promise<void>;
 }
