@@ -1,13 +1,13 @@
 /** Python script files with JSON as their last line, for tests that compare numbers. */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { python } from './python.ts';
+import { type Purpose, python } from './python.ts';
 
 const run = promisify(execFile);
 
 /** Fails, and says what to run, where the purpose's packages can't be had. */
 export async function pythonScript<Result>(
-  purpose: 'tools' | 'mlflow' | 'torch',
+  purpose: Purpose,
   script: string,
   args: readonly string[],
 ): Promise<Result> {

@@ -5,8 +5,10 @@ import { promisify } from 'node:util';
 const run = promisify(execFile);
 const prepared = new Map<string, Promise<readonly string[]>>();
 
+export type Purpose = 'tools' | 'mlflow' | 'databricks' | 'torch';
+
 /** The command of the interpreter for a purpose, as words: `env PYTHONPATH=… python3` or a path. */
-export function python(purpose: 'tools' | 'mlflow' | 'torch'): Promise<readonly string[]> {
+export function python(purpose: Purpose): Promise<readonly string[]> {
   const known = prepared.get(purpose);
   if (known) return known;
   const command = run('bash', ['scripts/python.sh', purpose]).then(({ stdout }) =>
