@@ -121,6 +121,8 @@ export interface PredictResult {
   readonly runtime: string;
   /** One per picture, in pixels of the picture; a picture that can't be read is an error of the call. */
   readonly predictions: readonly Prediction[];
+  /** What there is to know beside them, for people. */
+  readonly warnings: readonly string[];
 }
 
 export interface EvaluateRun {

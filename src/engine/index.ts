@@ -15,6 +15,7 @@ export {
   recordGraph,
   runNode,
 } from './graph/index.ts';
+export { hasHalfPrecision, requireHalfPrecision } from './half-precision.ts';
 export {
   type Halt,
   type NamedTensors,

@@ -1,8 +1,16 @@
 /**
  * A model's forward pass on the open device. Where the device compiles, shapes that come a second time are compiled:
- * pictures of all sizes would otherwise cost more to prepare than to compute.
+ * pictures of all sizes would otherwise cost more to prepare than to compute. In half precision, which only compiled
+ * passes have, every shape is.
  */
-import { CompiledFunction, type Device, type HostTensors, NotCompiled, tf } from '../engine/index.ts';
+import {
+  CompiledFunction,
+  type Device,
+  type HostTensors,
+  NotCompiled,
+  tf,
+  withOptions,
+} from '../engine/index.ts';
 import type { LoadedModel } from '../models/index.ts';
 import type { HostOutputs } from '../tasks/index.ts';
 import type { ModelBatch } from './types.ts';
@@ -15,20 +23,21 @@ export class ModelForward {
     private readonly device: Device,
     private readonly model: LoadedModel['model'],
     /** Told once when the pass can't be compiled, with the reason. */
-    private readonly onEager: (reason: string) => void = () => {},
+    private readonly onEager: (reason: string) => void,
+    private readonly precision: 'fp32' | 'fp16' = 'fp32',
   ) {
     if (!device.prepare) return;
     const variables = new Map([...model.tensors()].map(([name, { value }]) => [name, value]));
     const forward = (inputs: Readonly<Record<string, tf.Tensor>>) => ({
       ...model.forward(inputs as { pixel_values: tf.Tensor }, { training: false }),
     });
-    this.compiled = new CompiledFunction(device.prepare, forward, variables, 4);
+    this.compiled = new CompiledFunction(withOptions(device.prepare, { precision })!, forward, variables, 4);
   }
 
   async run(batch: ModelBatch): Promise<HostOutputs> {
     const inputs = this.inputsOf(batch);
     const shape = batch.shape.join('×');
-    if (this.compiled && this.seen.has(shape)) {
+    if (this.compiled && (this.precision === 'fp16' || this.seen.has(shape))) {
       try {
         return await this.compiled.call(inputs);
       } catch (error) {

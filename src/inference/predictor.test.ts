@@ -155,6 +155,10 @@ describe('createPredictor', () => {
   it('says what is missing', async () => {
     await expect(createPredictor(join(root, 'nowhere'))).rejects.toThrow(CheckpointError);
     await expect(createPredictor(join(root, 'vit'), { dtype: 'fp16' })).rejects.toThrow(/ONNX file/);
+    const half = { dtype: 'fp16', engine: 'ocelli', device: 'wasm' } as const;
+    await expect(createPredictor(join(root, 'vit'), half)).rejects.toThrow(
+      /half precision, for predictions in fp16/,
+    );
     await mkdir(join(root, 'broken/onnx'), { recursive: true });
     await writeFile(join(root, 'broken/config.json'), JSON.stringify(vit));
     await writeFile(join(root, 'broken/onnx/model.onnx'), 'no model');

@@ -17,7 +17,7 @@ import { createTask, requireFiniteOutputs, type Task } from '../tasks/index.ts';
 import { createProcessor, type ImageProcessor } from '../vision/index.ts';
 import { loadedRuntime, openEngineRuntime } from './engine-runtime.ts';
 import { openOnnxRuntime } from './onnx-runtime.ts';
-import type { Prediction, Predictor, Runtime } from './types.ts';
+import type { OnWarning, Prediction, Predictor, Runtime } from './types.ts';
 
 export interface PredictorOptions {
   /**
@@ -25,7 +25,10 @@ export interface PredictorOptions {
    * `openDevice('auto')` takes.
    */
   readonly device?: DeviceChoice;
-  /** Which ONNX file (fp32, or fp16 where that is the only one). */
+  /**
+   * Which ONNX file (fp32, or fp16 where that is the only one); with the engine `ocelli` the precision of the forward
+   * pass (fp32), where fp16 needs WebGPU with shader-f16.
+   */
   readonly dtype?: 'fp32' | 'fp16';
   /** `onnx` and `ocelli` force what computes (`auto`: the ONNX file where there is one). */
   readonly engine?: 'auto' | 'onnx' | 'ocelli';
@@ -34,6 +37,8 @@ export interface PredictorOptions {
   /** Detections with a score above this are returned (0.5). */
   readonly threshold?: number;
   readonly signal?: AbortSignal;
+  /** Told what there is to know beside the predictions, as a run tells its warnings. */
+  readonly onWarning?: OnWarning;
 }
 
 export async function createPredictor(place: string, options: PredictorOptions = {}): Promise<Predictor> {
@@ -63,12 +68,18 @@ export async function createPredictor(place: string, options: PredictorOptions =
 export function predictorOf(
   device: Device,
   loaded: LoadedModel,
-  { batchSize = 8, threshold = 0.5, signal }: Omit<PredictorOptions, 'device' | 'dtype' | 'engine'> = {},
+  {
+    batchSize = 8,
+    threshold = 0.5,
+    signal,
+    onWarning,
+    dtype = 'fp32',
+  }: Omit<PredictorOptions, 'device' | 'engine'> = {},
 ): Predictor {
   const { classes, config, processorConfig } = loaded;
   const multiLabel = config.problem_type === 'multi_label_classification';
   const task = createTask(taskOf(loaded.family, config), { classes, config, multiLabel });
-  const runtime = loadedRuntime(device, loaded);
+  const runtime = loadedRuntime(device, loaded, { precision: dtype, onWarning });
   return assemble(runtime, task, createProcessor(processorConfig), classes, { batchSize, threshold, signal });
 }
 
@@ -125,11 +136,12 @@ function equalSizes(images: readonly Raster[], processor: ImageProcessor, limit:
 }
 
 async function openRuntime(place: string, files: ModelFiles, options: PredictorOptions): Promise<Runtime> {
-  const { device = 'auto', engine = 'auto', signal } = options;
-  const path = engine === 'ocelli' ? undefined : await onnxFile(files, options.dtype);
+  const { device = 'auto', engine = 'auto', dtype = 'fp32', signal, onWarning } = options;
+  if (engine === 'ocelli') return openEngineRuntime(place, device, { precision: dtype, signal, onWarning });
+  const path = await onnxFile(files, options.dtype);
   if (path === undefined) {
     if (engine === 'onnx' || options.dtype === 'fp16') throw missing(place, 'an ONNX file in onnx/');
-    return openEngineRuntime(place, device, signal);
+    return openEngineRuntime(place, device, { signal, onWarning });
   }
   const model = await files.open(path).read(undefined, signal);
   if (device !== 'auto') return openOnnxRuntime(model, device);

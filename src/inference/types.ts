@@ -16,6 +16,9 @@ export interface ModelBatch {
   readonly pixelMask?: Uint8Array;
 }
 
+/** Is told a warning: a stable code, and a sentence for people. */
+export type OnWarning = (warning: { readonly code: string; readonly message: string }) => void;
+
 /** What computes the forward pass: onnxruntime, or our own engine. */
 export interface Runtime {
   /** For people: `onnxruntime on cpu`, `ocelli wasm`. */

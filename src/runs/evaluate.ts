@@ -6,12 +6,13 @@
 import { type Recipe, resolvedYaml, usableData } from '../config/index.ts';
 import type { ClassMap, Metrics, RunEvent, RunEventBody, SplitName } from '../core/index.ts';
 import { type Batch, openDataset } from '../data/index.ts';
-import { asDeviceError, type DeviceChoice, openDevice } from '../engine/index.ts';
+import { asDeviceError, type DeviceChoice, openDevice, withOptions } from '../engine/index.ts';
 import { fromPretrained } from '../models/index.ts';
 import { requireTask } from '../tasks/index.ts';
 import type { BatchSource } from '../training/index.ts';
 import { evaluateSplit } from './evaluate-split.ts';
 import { evaluationLoader, loaderThreads } from './loaders.ts';
+import { evaluationPrecision, type Precision } from './precision.ts';
 import { prepareTask } from './prepare.ts';
 import { picturesOf, writeReport } from './report.ts';
 import { version } from './version.ts';
@@ -24,6 +25,8 @@ export interface EvaluateRequest {
   /** val */
   readonly split?: SplitName | undefined;
   readonly device?: DeviceChoice | undefined;
+  /** The recipe's `training.precision`, where the device has it. */
+  readonly precision?: Precision | undefined;
   /** A folder for `predictions/` and `report/`; left out: only the metrics. */
   readonly out?: string | undefined;
 }
@@ -33,6 +36,8 @@ export interface EvaluateResult {
   readonly metrics: Metrics;
   readonly images: number;
   readonly imagesPerSecond: number;
+  /** In which it was computed. */
+  readonly precision: Precision;
   /** Categories of the data that the model does not know. */
   readonly unknownClasses: readonly string[];
   readonly report?: string;
@@ -47,6 +52,8 @@ export async function* evaluateModel(
   requireTask(recipe.model.task_type);
   const device = await openDevice(request.device ?? 'auto');
   try {
+    const { precision, warnings } = evaluationPrecision(recipe, request.precision, device);
+    for (const warning of warnings) yield stamp(warning);
     const loaded = await fromPretrained(request.model, { task: recipe.model.task_type, signal });
     const dataset = await openDataset(usableData(recipe), split, {
       task: recipe.model.task_type,
@@ -77,7 +84,7 @@ export async function* evaluateModel(
       }
       const evaluation = await evaluateSplit({
         split,
-        device,
+        device: { ...device, prepare: withOptions(device.prepare, { precision }) },
         model: loaded.model,
         task: prepareTask(recipe, loaded),
         dataset,
@@ -91,7 +98,8 @@ export async function* evaluateModel(
       for (const warning of evaluation.warnings) yield stamp({ type: 'warning', ...warning });
       const { metrics, images, ms } = evaluation;
       yield stamp({ type: 'evaluation', split, metrics, ms });
-      const result = { split, metrics, images, imagesPerSecond: (1000 * images) / ms, unknownClasses };
+      const imagesPerSecond = (1000 * images) / ms;
+      const result = { split, metrics, images, imagesPerSecond, precision, unknownClasses };
       if (!out) return result;
       const report = await writeReport(evaluation, {
         folder: `${out}/report`,

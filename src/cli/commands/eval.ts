@@ -13,6 +13,7 @@ interface EvalOptions extends CommonOptions {
   readonly split: SplitName;
   readonly out: string;
   readonly report: boolean;
+  readonly precision?: 'fp32' | 'fp16';
 }
 
 export function addEval(program: Command): void {
@@ -24,7 +25,13 @@ export function addEval(program: Command): void {
     .option('--data <recipe>', "the recipe whose data are used (default: the run's own)")
     .addOption(new Option('--split <split>', 'which part').choices(['train', 'val', 'test']).default('val'))
     .option('--out <dir>', 'where report and predictions go', 'evaluation')
-    .option('--no-report', 'metrics alone, nothing is written');
+    .option('--no-report', 'metrics alone, nothing is written')
+    .addOption(
+      new Option('--precision <precision>', "numbers of the forward pass (default: the recipe's)").choices([
+        'fp32',
+        'fp16',
+      ]),
+    );
   finish(
     command,
     [
@@ -35,6 +42,7 @@ export function addEval(program: Command): void {
         does: 'a checkpoint of the hub on your data',
       },
       { line: 'ocelli eval runs/first --no-report --json', does: 'numbers for a program' },
+      { line: 'ocelli eval runs/first --precision fp16', does: 'as WebGPU computes it in half precision' },
     ],
     runEval,
   );
@@ -46,9 +54,10 @@ async function runEval(context: Context, options: EvalOptions, ...args: never[])
   const { recipe, warnings } = loadRecipe(options.data ?? ownRecipe(model), overrides);
   for (const { message } of warnings) output.warn(message);
   const { evaluateModel } = await import('../../runs/index.ts');
-  const { split } = options;
+  const { split, precision } = options;
   const out = options.report ? options.out : undefined;
-  const events = evaluateModel({ model, recipe, split, device: context.device, out }, context.signal);
+  const { device } = context;
+  const events = evaluateModel({ model, recipe, split, device, precision, out }, context.signal);
   for (;;) {
     const { done, value } = await events.next();
     if (done) {
@@ -59,6 +68,7 @@ async function runEval(context: Context, options: EvalOptions, ...args: never[])
         metrics,
         images,
         images_per_second: imagesPerSecond,
+        precision: value.precision,
         unknown_classes: unknownClasses,
         report,
       });

@@ -38,7 +38,12 @@ export function addPredict(program: Command): void {
     .addOption(
       new Option('--engine <engine>', 'what computes').choices(['auto', 'onnx', 'ocelli']).default('auto'),
     )
-    .addOption(new Option('--dtype <dtype>', 'which ONNX file').choices(['fp32', 'fp16']));
+    .addOption(
+      new Option(
+        '--dtype <dtype>',
+        'which ONNX file; with --engine ocelli, the numbers of the forward pass',
+      ).choices(['fp32', 'fp16']),
+    );
   finish(
     command,
     [
@@ -85,6 +90,10 @@ async function runPredict(context: Context, options: PredictOptions, ...args: ne
     batchSize: options.batchSize,
     threshold,
     signal,
+    onWarning: ({ code, message }) => {
+      output.json({ type: 'warning', code, message, time: new Date().toISOString() });
+      output.warn(message);
+    },
     ...(options.dtype === undefined ? {} : { dtype: options.dtype }),
   });
   try {

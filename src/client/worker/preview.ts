@@ -9,7 +9,7 @@ import { truthOf } from './data.ts';
 const previewImages = 8;
 
 export async function previewOf(
-  { device, loaded, splits }: LiveRun,
+  { device, loaded, splits, tell }: LiveRun,
   { step, epoch }: StepPosition,
   { split = 'val', images, threshold = 0.5 }: PreviewRequest = {},
 ): Promise<PreviewResult> {
@@ -29,7 +29,12 @@ export async function previewOf(
   const rasters = await Promise.all(
     records.map(async (record) => decodeImage(await dataset.open(record).read())),
   );
-  const predictions = await predictorOf(device, loaded).predict(rasters, { threshold });
+  const told: Promise<void>[] = [];
+  const predictor = predictorOf(device, loaded, {
+    onWarning: (warning) => told.push(tell({ type: 'warning', ...warning, step, epoch })),
+  });
+  const predictions = await predictor.predict(rasters, { threshold }).finally(() => predictor.dispose());
+  await Promise.all(told);
   return {
     step,
     epoch,

@@ -140,7 +140,9 @@ export class TrainingWorker implements TrainingService {
     await this.mountAll(request.places);
     const work = async (): Promise<PredictResult> => {
       const { model, device, threshold } = request;
+      const warnings: string[] = [];
       const predictor = await createPredictor(model, {
+        onWarning: ({ message }) => warnings.push(message),
         ...(device ? { device } : {}),
         ...(threshold === undefined ? {} : { threshold }),
         // While a run owns our device, onnxruntime has its own.
@@ -151,7 +153,7 @@ export class TrainingWorker implements TrainingService {
           pictures.map(async (picture) => decodeImage(new Uint8Array(await picture.arrayBuffer()))),
         );
         const predictions = await predictor.predict(images);
-        return { classes: predictor.classes.names, runtime: predictor.runtime, predictions };
+        return { classes: predictor.classes.names, runtime: predictor.runtime, predictions, warnings };
       } finally {
         await predictor.dispose();
       }
