@@ -7,8 +7,9 @@ import { ConfigError } from '../../core/index.ts';
 import { openPlace } from '../../storage/index.ts';
 import { toCoco } from '../convert.ts';
 import { mapLimited } from '../picture-sizes.ts';
+import { namesOf } from './outlines.ts';
 import { sampleCategories, sampleDefaults, sampleImage } from './place.ts';
-import { drawShapes, shapeNames } from './shapes.ts';
+import { drawShapes } from './shapes.ts';
 
 export interface GenerateOptions {
   /** The folder to write to: a local path or another place. */
@@ -32,6 +33,8 @@ export interface GeneratedDataset {
   readonly classes: readonly string[];
   readonly images: number;
 }
+
+const shapeNames = namesOf('shapes');
 
 export async function generateSampleDataset(options: GenerateOptions): Promise<GeneratedDataset> {
   const { layout = 'coco', signal } = options;

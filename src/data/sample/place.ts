@@ -1,7 +1,8 @@
 /**
  * Generated samples as a place: `sample:shapes?images=1200&seed=1`. Nothing is written anywhere; a picture is
  * drawn when it is read. Options: `images`, `seed`, `size` (pixels), `classes` (2–5), `objects` (at most so
- * many shapes in a picture; left out: 1 for classification, 3 where boxes are asked for).
+ * many shapes in a picture; left out: 1 for classification, 3 where boxes are asked for). `sample:figures` has other
+ * classes (24 of them): what the shipped model was trained on, so that the shapes are new to it.
  */
 import { encodeImage } from '#platform';
 import { type Category, ConfigError } from '../../core/index.ts';
@@ -9,19 +10,20 @@ import { areaOf, polygonsToRuns, runsToRle, type Segmentation } from '../../form
 import type { ByteSource } from '../../storage/index.ts';
 import type { RawDataset, RawImage } from '../raw.ts';
 import type { Annotation } from '../types.ts';
-import { drawShapes, placeShapes, type ShapesOptions, shapeNames } from './shapes.ts';
+import { namesOf, sampleSets } from './outlines.ts';
+import { drawShapes, placeShapes, type ShapesOptions } from './shapes.ts';
 
 export interface SampleOptions extends ShapesOptions {
   readonly images: number;
 }
 
-export const sampleDefaults: SampleOptions = { images: 1200, seed: 1, size: 64, classes: 4, objects: 1 };
+export const sampleDefaults = { images: 1200, seed: 1, size: 64, classes: 4, objects: 1 } as const;
 
-const ranges: Readonly<Record<keyof SampleOptions, readonly [low: number, high: number]>> = {
+const ranges: Readonly<Record<Exclude<keyof SampleOptions, 'set'>, readonly [low: number, high: number]>> = {
   images: [1, 1_000_000],
   seed: [0, Number.MAX_SAFE_INTEGER],
   size: [16, 2048],
-  classes: [2, shapeNames.length],
+  classes: [2, namesOf('figures').length],
   objects: [1, 20],
 };
 
@@ -45,10 +47,16 @@ export async function readSampleDataset(place: string, needsBoxes: boolean): Pro
 export function parseSamplePlace(place: string, needsBoxes = false): SampleOptions {
   const [kind, query = ''] = place.slice('sample:'.length).split('?', 2);
   const problems: string[] = [];
-  if (kind !== 'shapes') problems.push(`sample:${kind}: the generated data set is called sample:shapes`);
-  const options: Record<string, number> = { ...sampleDefaults, objects: needsBoxes ? 3 : 1 };
+  const set = sampleSets.find((name) => name === kind);
+  if (!set) problems.push(`sample:${kind}: generated data sets are sample:${sampleSets.join(', sample:')}`);
+  const limits = { ...ranges, classes: [2, namesOf(set ?? 'figures').length] as const };
+  const options: Record<string, number> = {
+    ...sampleDefaults,
+    ...(set === 'figures' ? { classes: limits.classes[1] } : {}),
+    objects: needsBoxes ? 3 : 1,
+  };
   for (const [key, text] of new URLSearchParams(query)) {
-    const range = Object.hasOwn(ranges, key) ? ranges[key as keyof SampleOptions] : undefined;
+    const range = Object.hasOwn(limits, key) ? limits[key as keyof typeof limits] : undefined;
     const value = text.trim() === '' ? Number.NaN : Number(text);
     if (!range) problems.push(`${key}: known options are ${Object.keys(ranges).join(', ')}`);
     else if (!Number.isInteger(value) || value < range[0] || value > range[1]) {
@@ -64,11 +72,14 @@ export function parseSamplePlace(place: string, needsBoxes = false): SampleOptio
       problems,
     });
   }
-  return options as unknown as SampleOptions;
+  return { ...(options as unknown as SampleOptions), set: set! };
 }
 
-export function sampleCategories({ classes }: ShapesOptions): Category[] {
-  return shapeNames.slice(0, classes).map((name, label) => ({ id: label + 1, name, supercategory: 'shape' }));
+export function sampleCategories({ classes, set = 'shapes' }: ShapesOptions): Category[] {
+  const supercategory = set.replace(/s$/, '');
+  return namesOf(set)
+    .slice(0, classes)
+    .map((name, label) => ({ id: label + 1, name, supercategory }));
 }
 
 /** The record of one picture. Every third object has its mask as RLE, the others as a polygon. */
@@ -87,11 +98,11 @@ export function sampleImage(index: number, options: ShapesOptions): RawImage {
 export function pictureSource(fileName: string, options: SampleOptions): ByteSource {
   const whole = (): Promise<Uint8Array> =>
     encodeImage(drawShapes(Number.parseInt(fileName, 10), options), 'png');
-  const { images, seed, size, classes, objects } = options;
+  const { images, seed, size, classes, objects, set = 'shapes' } = options;
   return {
     path: fileName,
     elsewhere: {
-      place: `sample:shapes?images=${images}&seed=${seed}&size=${size}&classes=${classes}&objects=${objects}`,
+      place: `sample:${set}?images=${images}&seed=${seed}&size=${size}&classes=${classes}&objects=${objects}`,
       path: fileName,
     },
     size: async () => (await whole()).length,

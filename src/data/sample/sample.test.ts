@@ -7,9 +7,11 @@ import { derive, permutation } from '../../core/index.ts';
 import { areaOf, polygonsToRuns, rleToRuns } from '../../formats/rle/index.ts';
 import { openDataset, openSplits } from '../index.ts';
 import { generateSampleDataset } from './generate.ts';
+import { namesOf, outlineOf } from './outlines.ts';
 import { parseSamplePlace } from './place.ts';
-import { drawShapes, placeShapes, shapeNames } from './shapes.ts';
+import { drawShapes, placeShapes } from './shapes.ts';
 
+const shapeNames = namesOf('shapes');
 const options = { seed: 1, size: 64, classes: 4, objects: 1 };
 
 /** Softmax regression by stochastic gradient descent: the best that sums over pixels can do. */
@@ -203,4 +205,54 @@ test('names every option that is wrong', () => {
       ],
     }),
   );
+});
+
+/** Which cells of a grid over [-1.2, 1.2]² an outline covers. */
+function cells(corners: readonly number[], angle = 0): Uint8Array {
+  const [cos, sin] = [Math.cos(angle), Math.sin(angle)];
+  const polygon = corners.map((_, i) => {
+    const [x, y] = [corners[i - (i % 2)]!, corners[i - (i % 2) + 1]!];
+    return i % 2 === 0 ? cos * x - sin * y : sin * x + cos * y;
+  });
+  const [across, grid] = [2.4, 48];
+  return Uint8Array.from({ length: grid * grid }, (_, cell) => {
+    const x = (((cell % grid) + 0.5) / grid - 0.5) * across;
+    const y = ((Math.floor(cell / grid) + 0.5) / grid - 0.5) * across;
+    let inside = 0;
+    for (let i = 0, j = polygon.length - 2; i < polygon.length; j = i, i += 2) {
+      const [x0, y0, x1, y1] = [polygon[j]!, polygon[j + 1]!, polygon[i]!, polygon[i + 1]!];
+      if (y0 > y !== y1 > y && x < ((x1 - x0) * (y - y0)) / (y1 - y0) + x0) inside ^= 1;
+    }
+    return inside;
+  });
+}
+
+test('no figure is a shape, however it is turned', () => {
+  const figures = namesOf('figures');
+  expect(figures.filter((name) => shapeNames.includes(name))).toEqual([]);
+  for (const [label, name] of shapeNames.entries()) {
+    const shape = cells(outlineOf('shapes', label));
+    for (const other of figures.keys()) {
+      let best = 0;
+      for (let turn = 0; turn < 72; turn++) {
+        const figure = cells(outlineOf('figures', other), (turn * Math.PI) / 36);
+        let [both, either] = [0, 0];
+        for (let i = 0; i < shape.length; i++) {
+          both += shape[i]! & figure[i]!;
+          either += shape[i]! | figure[i]!;
+        }
+        best = Math.max(best, both / either);
+      }
+      expect(best, `${figures[other]} laid over ${name}`).toBeLessThan(0.85);
+    }
+  }
+});
+
+test('figures are a place of their own', async () => {
+  const data = { train_data_path: 'sample:figures?images=48&seed=3&size=48', val_data_path: 'sample:shapes' };
+  const train = await openDataset(data, 'train', { task: 'classification' });
+  expect(train.classes.names).toEqual(namesOf('figures'));
+  expect(train.open(train.records[0]!).elsewhere?.place).toContain('sample:figures?');
+  expect(drawShapes(0, { ...options, set: 'figures', classes: 24 })).not.toEqual(drawShapes(0, options));
+  expect(() => parseSamplePlace('sample:shapes?classes=6')).toThrow(/classes=6/);
 });

@@ -5,22 +5,22 @@
  * regression on raw pixels below 0.6) while a small network sees them at once.
  */
 import { type BoxXywh, derive, type Random, type Raster } from '../../core/index.ts';
-
-/** `classes: n` means the first n; those that are easily mistaken for others come last. */
-export const shapeNames = ['circle', 'cross', 'triangle', 'star', 'square'] as const;
+import { outlineOf, reachOf, type SampleSet } from './outlines.ts';
 
 export interface ShapesOptions {
   readonly seed: number;
   /** Height and width in pixels. */
   readonly size: number;
-  /** 2–5. */
+  /** From 2; the first ones of the set. In `shapes` those that are easily mistaken for others come last. */
   readonly classes: number;
   /** At most this many shapes in a picture; 1: exactly one. */
   readonly objects: number;
+  /** What is drawn (`shapes`). */
+  readonly set?: SampleSet;
 }
 
 export interface Shape {
-  /** Position in `shapeNames`. */
+  /** Position in `namesOf(set)`. */
   readonly label: number;
   /** Corners x0, y0, x1, y1, … in pixels. */
   readonly polygon: readonly number[];
@@ -60,14 +60,15 @@ export function drawShapes(index: number, options: ShapesOptions): Raster {
   };
 }
 
-function placeOne(label: number, { size, objects }: ShapesOptions, random: Random): Shape {
-  const unit = unitPolygon(shapeNames[label]!);
+function placeOne(label: number, { size, objects, set = 'shapes' }: ShapesOptions, random: Random): Shape {
+  const unit = outlineOf(set, label);
   const [low, high] = objects === 1 ? [0.36, 0.52] : [0.2, 0.34];
-  const scale = size * random.uniform(low, high);
+  // Figures that reach farther than shapes are drawn smaller, so that they fit.
+  const scale = size * random.uniform(low, high) * Math.min(1, reachOf('shapes') / reachOf(set));
   const angle = random.uniform(0, 2 * Math.PI);
   const [cos, sin] = [Math.cos(angle) * scale, Math.sin(angle) * scale];
   // Every class keeps the same distance from the border, or the border would tell them apart.
-  const reach = Math.min(size / 2 - 1, largestReach * scale);
+  const reach = Math.min(size / 2 - 1, reachOf(set) * scale);
   const x = random.uniform(reach + 1, size - reach - 1);
   const y = random.uniform(reach + 1, size - reach - 1);
   const polygon: number[] = [];
@@ -78,54 +79,6 @@ function placeOne(label: number, { size, objects }: ShapesOptions, random: Rando
   }
   return { label, polygon, bbox: boundsOf(polygon) };
 }
-
-/** Corners around the origin, enclosing an area of 1. */
-function unitPolygon(name: (typeof shapeNames)[number]): readonly number[] {
-  const corners = outlines[name];
-  let twice = 0;
-  for (let i = 0; i < corners.length; i++) {
-    const [x0, y0] = corners[i]!;
-    const [x1, y1] = corners[(i + 1) % corners.length]!;
-    twice += x0 * y1 - x1 * y0;
-  }
-  const scale = 1 / Math.sqrt(Math.abs(twice) / 2);
-  return corners.flatMap(([x, y]) => [x * scale, y * scale]);
-}
-
-const regular = (corners: number, radius: (i: number) => number): [number, number][] =>
-  Array.from({ length: corners }, (_, i) => {
-    const angle = (2 * Math.PI * i) / corners;
-    return [radius(i) * Math.cos(angle), radius(i) * Math.sin(angle)];
-  });
-
-const outlines: Readonly<Record<(typeof shapeNames)[number], readonly (readonly [number, number])[]>> = {
-  circle: regular(32, () => 1),
-  cross: [
-    [1, 3],
-    [-1, 3],
-    [-1, 1],
-    [-3, 1],
-    [-3, -1],
-    [-1, -1],
-    [-1, -3],
-    [1, -3],
-    [1, -1],
-    [3, -1],
-    [3, 1],
-    [1, 1],
-  ],
-  triangle: regular(3, () => 1),
-  star: regular(10, (i) => (i % 2 === 0 ? 1 : 0.42)),
-  square: regular(4, () => 1),
-};
-
-/** How far the farthest corner of any shape of area 1 is from its centre. */
-const largestReach = Math.max(
-  ...shapeNames.flatMap((name) => {
-    const corners = unitPolygon(name);
-    return corners.map((x, i) => (i % 2 === 0 ? Math.hypot(x, corners[i + 1]!) : 0));
-  }),
-);
 
 /** A flat colour with a slope in a random direction. */
 function drawBackground(color: Rgb, size: number, random: Random): Float32Array {
