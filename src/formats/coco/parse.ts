@@ -1,19 +1,25 @@
 /**
- * COCO's JSON, from bytes to objects. Unknown fields are passed over, known ones are checked, and every
- * complaint names its JSON path (`annotations[17].bbox[2]`). All complaints come in one error.
- *
- * Plain loops and no schema library: a training set of COCO has 860,000 annotations, and this takes little
- * more time than `JSON.parse` itself.
+ * COCO's JSON, from bytes to objects. All complaints come in one error. A file of hundreds of MB is read piece by
+ * piece (`readCocoPieces`): the text is never in memory as a whole.
  */
 import { counted, DataError } from '../../core/index.ts';
-import { areaOf, boxOf, type Rle, rleToRuns, type Segmentation } from '../rle/index.ts';
-import type { CocoCategory, CocoFile, CocoId, CocoImage, CocoObject, CocoReading } from './types.ts';
-
-type Json = unknown;
-type JsonObject = Readonly<Record<string, Json>>;
+import {
+  Complaints,
+  isObject,
+  type Json,
+  type ReadItem,
+  readAnnotation,
+  readCategory,
+  readImage,
+  show,
+} from './items.ts';
+import { JsonLists } from './json-lists.ts';
+import type { CocoFile, CocoReading } from './types.ts';
 
 /** More complaints than this are counted, not listed. */
 const listed = 20;
+/** Bytes that are parsed at a time: a few milliseconds. */
+const pieceLength = 1 << 20;
 
 /**
  * Reads an annotation file. References between its parts are not followed here: see `findCocoProblems`.
@@ -22,7 +28,11 @@ const listed = 20;
  * @throws DataError `coco_invalid` with every complaint
  */
 export function parseCoco(bytes: Uint8Array | string, source: string): CocoFile {
-  const { file, complaints } = readCoco(bytes, source);
+  return withoutComplaints(readCoco(bytes, source), source);
+}
+
+/** What was read, where nothing is wrong with it. */
+export function withoutComplaints({ file, complaints }: CocoReading, source: string): CocoFile {
   if (complaints.length === 0) return file;
   const more = complaints.length - listed;
   const lines = complaints.slice(0, listed).map(({ path, message }) => `${path}: ${message}`);
@@ -36,170 +46,150 @@ export function parseCoco(bytes: Uint8Array | string, source: string): CocoFile 
  * @throws DataError for text that is no JSON, or no object
  */
 export function readCoco(bytes: Uint8Array | string, source: string): CocoReading {
-  const root = parseJson(bytes, source);
-  if (!isObject(root)) {
-    throw invalid(source, [
-      `$: expected an object with images, annotations and categories, received ${show(root)}`,
-    ]);
+  const reader = new CocoReader(source);
+  const whole = typeof bytes === 'string' ? new TextEncoder().encode(bytes) : bytes;
+  for (let start = 0; start < whole.length; start += pieceLength) {
+    reader.feed(whole.subarray(start, start + pieceLength));
   }
-  const complaints = new Complaints();
-  const images = readList(root, 'images', complaints, readImage);
-  const none = { items: [], positions: [] };
-  const annotations =
-    root.annotations === undefined ? none : readList(root, 'annotations', complaints, readAnnotation);
-  const categories =
-    root.categories === undefined ? none : readList(root, 'categories', complaints, readCategory);
-  return {
-    file: withIds({ images: images.items, annotations: annotations.items, categories: categories.items }),
-    positions: {
-      images: images.positions,
-      annotations: annotations.positions,
-      categories: categories.positions,
-    },
-    complaints: complaints.list,
-    lostImages: complaints.lostImages,
-    lostCategories: complaints.lostCategories,
-  };
+  return reader.finish();
 }
 
-function parseJson(bytes: Uint8Array | string, source: string): Json {
-  try {
-    const text = typeof bytes === 'string' ? bytes : new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-    return JSON.parse(text);
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    const tooLong = bytes.length > 2 ** 29 - 25;
-    throw new DataError({
+/**
+ * The same from a file that arrives in pieces. Others come to their turn between them: no more than a few
+ * milliseconds of work at a time.
+ */
+export async function readCocoPieces(
+  pieces: AsyncIterable<Uint8Array>,
+  source: string,
+): Promise<CocoReading> {
+  const reader = new CocoReader(source);
+  let last = performance.now();
+  for await (const piece of pieces) {
+    for (let start = 0; start < piece.length; start += pieceLength) {
+      reader.feed(piece.subarray(start, start + pieceLength));
+      if (performance.now() - last < 15) continue;
+      await new Promise((resolve) => setTimeout(resolve));
+      last = performance.now();
+    }
+  }
+  return reader.finish();
+}
+
+/** The items of one list that could be read, and where each stands in the file. */
+class ItemList<Item> {
+  readonly items: Item[] = [];
+  readonly positions: number[] = [];
+  private met = 0;
+
+  constructor(
+    private readonly key: string,
+    private readonly complaints: Complaints,
+    private readonly read: ReadItem<Item>,
+  ) {}
+
+  add(items: readonly Json[]): void {
+    for (const item of items) {
+      const position = this.met++;
+      const path = (): string => `${this.key}[${position}]`;
+      if (!isObject(item)) {
+        this.complaints.add(path(), `expected an object, received ${show(item)}`);
+        continue;
+      }
+      const value = this.read(item, path, this.complaints);
+      if (value === undefined) continue;
+      this.items.push(value);
+      this.positions.push(position);
+    }
+  }
+}
+
+class CocoReader {
+  private readonly lists = new JsonLists({
+    onList: (key) => this.begin(key),
+    onItems: (items) => this.open?.add(items),
+    onValue: (key, value) => this.note(key, value),
+    onOther: (value) => this.refuse(value),
+  });
+  private readonly complaints = {
+    images: new Complaints(),
+    annotations: new Complaints(),
+    categories: new Complaints(),
+  };
+  private images = new ItemList('images', this.complaints.images, readImage);
+  private annotations = new ItemList('annotations', this.complaints.annotations, readAnnotation);
+  private categories = new ItemList('categories', this.complaints.categories, readCategory);
+  private open: { add(items: readonly Json[]): void } | undefined;
+  private hasImages = false;
+
+  constructor(private readonly source: string) {}
+
+  feed(piece: Uint8Array): void {
+    try {
+      this.lists.feed(piece);
+    } catch (error) {
+      throw this.explained(error);
+    }
+  }
+
+  finish(): CocoReading {
+    try {
+      this.lists.finish();
+    } catch (error) {
+      throw this.explained(error);
+    }
+    if (!this.hasImages) this.complaints.images.add('images', 'expected a list, received nothing');
+    const { images, annotations, categories, complaints } = this;
+    return {
+      file: withIds({ images: images.items, annotations: annotations.items, categories: categories.items }),
+      positions: {
+        images: images.positions,
+        annotations: annotations.positions,
+        categories: categories.positions,
+      },
+      complaints: [...complaints.images.list, ...complaints.annotations.list, ...complaints.categories.list],
+      lostImages: complaints.images.lostImages,
+      lostCategories: complaints.categories.lostCategories,
+    };
+  }
+
+  private begin(key: string): void {
+    this.open = undefined;
+    if (key === 'images') {
+      this.hasImages = true;
+      this.open = this.images = new ItemList(key, this.fresh(key), readImage);
+    } else if (key === 'annotations') {
+      this.open = this.annotations = new ItemList(key, this.fresh(key), readAnnotation);
+    } else if (key === 'categories') {
+      this.open = this.categories = new ItemList(key, this.fresh(key), readCategory);
+    }
+  }
+
+  /** Values where lists belong. */
+  private note(key: string, value: Json): void {
+    if (key !== 'images' && key !== 'annotations' && key !== 'categories') return;
+    this.begin(key);
+    this.complaints[key].add(key, `expected a list, received ${show(value)}`);
+  }
+
+  private refuse(value: Json): never {
+    const message = `expected an object with images, annotations and categories, received ${show(value)}`;
+    throw invalid(this.source, [`$: ${message}`]);
+  }
+
+  private fresh(key: keyof CocoFile): Complaints {
+    this.complaints[key] = new Complaints();
+    return this.complaints[key];
+  }
+
+  private explained(error: unknown): unknown {
+    if (!(error instanceof SyntaxError || error instanceof TypeError)) return error;
+    return new DataError({
       code: 'coco_not_json',
-      expected: `COCO JSON in ${source}`,
-      received: tooLong ? `${bytes.length} bytes, more than a text can hold here (512 MiB)` : reason,
-      fix: tooLong
-        ? 'split the file, or leave out segmentations that are not used'
-        : 'write the file again: it is cut off or no JSON',
+      expected: `COCO JSON in ${this.source}`,
+      received: error.message,
+      fix: 'write the file again: it is cut off or no JSON',
       cause: error,
     });
-  }
-}
-
-type ReadItem<Item> = (item: JsonObject, path: () => string, complaints: Complaints) => Item | undefined;
-
-/** The items that could be read, and where each stands in the file. */
-interface ReadItems<Item> {
-  readonly items: Item[];
-  readonly positions: number[];
-}
-
-function readList<Item>(
-  root: JsonObject,
-  key: string,
-  complaints: Complaints,
-  read: ReadItem<Item>,
-): ReadItems<Item> {
-  const list = root[key];
-  const items: Item[] = [];
-  const positions: number[] = [];
-  if (!Array.isArray(list)) {
-    complaints.add(key, `expected a list, received ${show(list)}`);
-    return { items, positions };
-  }
-  for (let i = 0; i < list.length; i++) {
-    const item: Json = list[i];
-    if (!isObject(item)) {
-      complaints.add(`${key}[${i}]`, `expected an object, received ${show(item)}`);
-      continue;
-    }
-    const value = read(item, () => `${key}[${i}]`, complaints);
-    if (value === undefined) continue;
-    items.push(value);
-    positions.push(i);
-  }
-  return { items, positions };
-}
-
-const readImage: ReadItem<CocoImage> = (item, path, complaints) => {
-  const { id, file_name, width = 0, height = 0 } = item;
-  const known = complaints.check(isId(id), path, 'id', 'a whole number or a text', id);
-  const named = complaints.check(isText(file_name), path, 'file_name', 'a file name', file_name);
-  const wide = complaints.check(isLength(width), path, 'width', 'a number of pixels', width);
-  const high = complaints.check(isLength(height), path, 'height', 'a number of pixels', height);
-  if (!known || !named) {
-    if (known) complaints.lostImages.add(id as CocoId);
-    return undefined;
-  }
-  return {
-    id: id as CocoId,
-    file_name: file_name as string,
-    width: wide && high ? (width as number) : 0,
-    height: wide && high ? (height as number) : 0,
-  };
-};
-
-const readAnnotation: ReadItem<CocoObject> = (item, path, complaints) => {
-  const { id = Number.NaN, image_id, category_id, bbox, area, iscrowd = 0, keypoints } = item;
-  const numbered = Number.isNaN(id) || isInteger(id);
-  complaints.check(numbered, path, 'id', 'a whole number', id);
-  const placed = complaints.check(isId(image_id), path, 'image_id', "an image's id", image_id);
-  const named = complaints.check(isInteger(category_id), path, 'category_id', "a category's id", category_id);
-  const boxes = 'x, y, width, height as four numbers';
-  complaints.check(isMissing(bbox) || isBox(bbox), path, 'bbox', boxes, bbox);
-  complaints.check(isMissing(area) || isNumber(area), path, 'area', 'a number', area);
-  complaints.check(isFlag(iscrowd), path, 'iscrowd', '0 or 1', iscrowd);
-  const points = 'x, y, visibility, repeated, as numbers';
-  complaints.check(isMissing(keypoints) || isKeypoints(keypoints), path, 'keypoints', points, keypoints);
-  const segmentation = readSegmentation(item.segmentation, path, complaints);
-  if (!placed || !named) return undefined;
-  const box = isBox(bbox) ? bbox : segmentation && boundsOf(segmentation);
-  const size = isNumber(area) ? area : segmentation ? surfaceOf(segmentation) : box && box[2] * box[3];
-  return {
-    id: numbered ? (id as number) : Number.NaN,
-    image_id: image_id as CocoId,
-    category_id: category_id as number,
-    iscrowd: iscrowd === 1 || iscrowd === true,
-    ...(box && { bbox: box }),
-    ...(size !== undefined && { area: size }),
-    ...(segmentation && { segmentation }),
-    ...(isKeypoints(keypoints) && keypoints.length > 0 && { keypoints }),
-  };
-};
-
-const readCategory: ReadItem<CocoCategory> = (item, path, complaints) => {
-  const { id, name, supercategory, keypoints, skeleton } = item;
-  const known = complaints.check(isInteger(id), path, 'id', 'a whole number', id);
-  const named = complaints.check(isText(name), path, 'name', 'a text', name);
-  if (!known || !named) {
-    if (known) complaints.lostCategories.add(id as number);
-    return undefined;
-  }
-  return {
-    id: id as number,
-    name: name as string,
-    ...(isText(supercategory) && { supercategory }),
-    ...(Array.isArray(keypoints) && keypoints.every(isText) && { keypoints }),
-    ...(Array.isArray(skeleton) && skeleton.every(isPair) && { skeleton }),
-  };
-};
-
-/** Polygons or RLE; nothing for an empty list, which some tools write for boxes without a mask. */
-function readSegmentation(value: Json, path: () => string, complaints: Complaints): Segmentation | undefined {
-  if (isMissing(value)) return undefined;
-  if (Array.isArray(value)) {
-    const parts: readonly Json[] = value;
-    const polygons = parts.filter((part) => !(Array.isArray(part) && part.length === 0));
-    const bad = polygons.findIndex((part) => !isPolygon(part));
-    const expected = 'polygons of x, y pairs with at least three corners';
-    complaints.check(bad < 0, path, `segmentation[${bad}]`, expected, polygons[bad]);
-    return bad < 0 && polygons.length > 0 ? (polygons as number[][]) : undefined;
-  }
-  const expected = 'polygons, or RLE with size and counts';
-  if (!complaints.check(isRle(value), path, 'segmentation', expected, value)) return undefined;
-  try {
-    const rle = value as Rle;
-    rleToRuns(rle);
-    return { size: rle.size, counts: rle.counts };
-  } catch (error) {
-    const reason = error instanceof DataError ? error.received : String(error);
-    complaints.add(`${path()}.segmentation.counts`, `expected runs that cover its size, received ${reason}`);
-    return undefined;
   }
 }
 
@@ -213,77 +203,6 @@ function withIds(file: CocoFile): CocoFile {
   };
 }
 
-function boundsOf(segmentation: Segmentation): [number, number, number, number] {
-  if (!isPolygons(segmentation)) return [...boxOf(rleToRuns(segmentation))];
-  let [left, top, right, bottom] = [Infinity, Infinity, -Infinity, -Infinity];
-  for (const polygon of segmentation) {
-    for (let i = 0; i < polygon.length; i += 2) {
-      left = Math.min(left, polygon[i]!);
-      right = Math.max(right, polygon[i]!);
-      top = Math.min(top, polygon[i + 1]!);
-      bottom = Math.max(bottom, polygon[i + 1]!);
-    }
-  }
-  return [left, top, right - left, bottom - top];
-}
-
-function surfaceOf(segmentation: Segmentation): number {
-  if (!isPolygons(segmentation)) return areaOf(rleToRuns(segmentation));
-  return segmentation.reduce((sum, polygon) => sum + shoelace(polygon), 0);
-}
-
-function shoelace(polygon: readonly number[]): number {
-  let twice = 0;
-  for (let i = 0, j = polygon.length - 2; i < polygon.length; j = i, i += 2) {
-    twice += polygon[j]! * polygon[i + 1]! - polygon[i]! * polygon[j + 1]!;
-  }
-  return Math.abs(twice) / 2;
-}
-
-const isPolygons = (segmentation: Segmentation): segmentation is readonly (readonly number[])[] =>
-  Array.isArray(segmentation);
-const isObject = (value: Json): value is JsonObject =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-const isMissing = (value: Json): value is null | undefined => value === null || value === undefined;
-const isText = (value: Json): value is string => typeof value === 'string' && value !== '';
-const isNumber = (value: Json): value is number => typeof value === 'number' && Number.isFinite(value);
-const isInteger = (value: Json): value is number => Number.isSafeInteger(value);
-const isId = (value: Json): value is CocoId => isInteger(value) || isText(value);
-const isLength = (value: Json): value is number => isNumber(value) && value >= 0;
-const isFlag = (value: Json): boolean => value === 0 || value === 1 || typeof value === 'boolean';
-const isNumbers = (value: Json): value is number[] => Array.isArray(value) && value.every(isNumber);
-const isBox = (value: Json): value is [number, number, number, number] =>
-  Array.isArray(value) &&
-  value.length === 4 &&
-  isNumber(value[0]) &&
-  isNumber(value[1]) &&
-  isNumber(value[2]) &&
-  isNumber(value[3]);
-const isPair = (value: Json): value is [number, number] => isNumbers(value) && value.length === 2;
-const isKeypoints = (value: Json): value is number[] => isNumbers(value) && value.length % 3 === 0;
-const isPolygon = (value: Json): boolean => isNumbers(value) && value.length >= 6 && value.length % 2 === 0;
-const isRle = (value: Json): boolean =>
-  isObject(value) &&
-  isPair(value.size) &&
-  value.size.every((side) => isInteger(side) && side > 0) &&
-  (isText(value.counts) || isNumbers(value.counts));
-
-/** Collects what is wrong; texts are made only when needed, because most files are right. */
-class Complaints {
-  readonly list: { readonly path: string; readonly message: string }[] = [];
-  readonly lostImages = new Set<CocoId>();
-  readonly lostCategories = new Set<number>();
-
-  add(path: string, message: string): void {
-    this.list.push({ path, message });
-  }
-
-  check(good: boolean, path: () => string, field: string, expected: string, received: Json): boolean {
-    if (!good) this.add(`${path()}.${field}`, `expected ${expected}, received ${show(received)}`);
-    return good;
-  }
-}
-
 function invalid(source: string, problems: readonly string[]): DataError {
   return new DataError({
     code: 'coco_invalid',
@@ -292,10 +211,4 @@ function invalid(source: string, problems: readonly string[]): DataError {
     fix: 'correct the fields that are named',
     problems,
   });
-}
-
-function show(value: Json): string {
-  if (value === undefined) return 'nothing';
-  const text = JSON.stringify(value) ?? String(value);
-  return text.length > 60 ? `${text.slice(0, 57)}…` : text;
 }
