@@ -1,0 +1,3 @@
+export { type AccessOptions, databricksAccess, forwardedAccess } from './access.ts';
+export type { Environment } from './configuration.ts';
+export type { DatabricksAccess } from './types.ts';

@@ -1,0 +1,186 @@
+/**
+ * One try of one request: sends it, follows redirects that are safe to follow, and hands over the answer and
+ * its bytes as they come. A connection that is silent for too long is given up; every failure of the transport
+ * is a `TransportError` with a reason without URLs, so that callers can decide about another try.
+ */
+import { RemoteError } from '../../core/index.ts';
+import { TransportError } from './patience.ts';
+import { withoutSecrets } from './redact.ts';
+import type { HttpRequest } from './types.ts';
+
+export interface Wire {
+  readonly fetcher: typeof fetch;
+  /** Milliseconds. */
+  readonly inactivity: number;
+}
+
+const longestChain = 5;
+
+/** `use` reads the chunks; what it doesn't read is thrown away with the connection. */
+export async function attempt<T>(
+  request: HttpRequest,
+  wire: Wire,
+  use: (response: Response, chunks: AsyncIterable<Uint8Array>) => Promise<T>,
+): Promise<T> {
+  const { signal } = request;
+  signal?.throwIfAborted();
+  const connection = new AbortController();
+  const interrupt = (): void => connection.abort(signal!.reason);
+  signal?.addEventListener('abort', interrupt, { once: true });
+  const watch = new Watch(connection, wire.inactivity);
+  try {
+    const response = await follow(request, wire, connection.signal, watch);
+    return await use(response, chunksOf(response, watch));
+  } catch (error) {
+    signal?.throwIfAborted();
+    if (watch.stalled) throw new TransportError(`no byte for ${wire.inactivity / 1000} s`);
+    throw error;
+  } finally {
+    watch.end();
+    signal?.removeEventListener('abort', interrupt);
+    // Ends what was not read; an answer that was read to its end doesn't notice.
+    connection.abort();
+  }
+}
+
+/** Ends the connection when nothing has come for a while. */
+class Watch {
+  stalled = false;
+  private timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(
+    private readonly connection: AbortController,
+    private readonly inactivity: number,
+  ) {
+    this.alive();
+  }
+
+  alive(): void {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => {
+      this.stalled = true;
+      this.connection.abort(new TransportError('stalled'));
+    }, this.inactivity);
+  }
+
+  end(): void {
+    clearTimeout(this.timer);
+  }
+}
+
+async function follow(
+  request: HttpRequest,
+  wire: Wire,
+  signal: AbortSignal,
+  watch: Watch,
+): Promise<Response> {
+  const method = request.method ?? 'GET';
+  let url = request.url;
+  let headers = request.headers ?? {};
+  for (let hop = 0; ; hop++) {
+    const response = await transport(() =>
+      wire.fetcher(url, {
+        method,
+        headers,
+        // Signatures are the only right that is sent; a page's cookies are none of the store's business.
+        credentials: 'omit',
+        referrerPolicy: 'no-referrer',
+        redirect: 'manual',
+        cache: 'no-store',
+        signal,
+        ...(request.body === undefined ? {} : { body: request.body as BodyInit }),
+      }),
+    );
+    watch.alive();
+    const location = response.headers.get('location');
+    const redirected = [301, 302, 303, 307, 308].includes(response.status) && location !== null;
+    // Browsers hide where a redirect leads.
+    if (response.type === 'opaqueredirect') throw refused(request, 'a redirect, which a page can not check');
+    if (!redirected || request.redirects === 'none') return response;
+    const next = new URL(location, url);
+    const problem = unsafe(new URL(url), next, request, method);
+    if (problem) throw refused(request, problem);
+    if (hop >= longestChain) throw refused(request, `more than ${longestChain} redirects`);
+    if (next.host !== new URL(url).host) headers = withoutRights(headers);
+    url = next.href;
+  }
+}
+
+/** Why a redirect is not followed. */
+function unsafe(from: URL, to: URL, { redirects, label }: HttpRequest, method: string): string | undefined {
+  const target = `a redirect to ${to.protocol}//${to.host}`;
+  if (method !== 'GET' && method !== 'HEAD') return `${target} in answer to ${method}`;
+  if (to.username !== '' || to.password !== '') return `${target} with a user and password`;
+  if (to.protocol !== from.protocol && to.protocol !== 'https:') return `${target}, which is not https`;
+  if (to.host === from.host) return undefined;
+  if (redirects !== 'any') return `${target}, another host than that of ${label}`;
+  if (isPrivateHost(to.hostname) && !isPrivateHost(from.hostname)) return `${target}, a private address`;
+  return undefined;
+}
+
+/** Names and literal addresses of this machine and of private nets, among them those of cloud metadata. */
+export function isPrivateHost(hostname: string): boolean {
+  const host = hostname.replace(/^\[|\]$/g, '').toLowerCase();
+  if (host === 'localhost' || host.endsWith('.localhost') || host.endsWith('.internal')) return true;
+  const mapped = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/.exec(host);
+  if (mapped) {
+    const [high, low] = [Number.parseInt(mapped[1]!, 16), Number.parseInt(mapped[2]!, 16)];
+    return isPrivateHost([high >> 8, high & 255, low >> 8, low & 255].join('.'));
+  }
+  if (host.includes(':')) return host === '::' || host === '::1' || /^f[cd]|^fe[89ab]/.test(host);
+  const parts = /^(\d+)\.(\d+)\.\d+\.\d+$/.exec(host);
+  if (!parts) return false;
+  const [a, b] = [Number(parts[1]), Number(parts[2])];
+  return (
+    a === 0 ||
+    a === 10 ||
+    a === 127 ||
+    (a === 169 && b === 254) ||
+    (a === 172 && b >= 16 && b < 32) ||
+    (a === 192 && b === 168) ||
+    (a === 100 && b >= 64 && b < 128)
+  );
+}
+
+function withoutRights(headers: Readonly<Record<string, string>>): Record<string, string> {
+  const rights = /^(authorization|cookie|proxy-authorization|x-.*(token|key|secret|auth).*)$/i;
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => !rights.test(name)));
+}
+
+async function* chunksOf(response: Response, watch: Watch): AsyncIterable<Uint8Array> {
+  const reader = response.body?.getReader();
+  if (!reader) return;
+  for (;;) {
+    const { done, value } = await transport(() => reader.read());
+    if (done) return;
+    watch.alive();
+    yield value;
+  }
+}
+
+/** Failures of the transport, under one name. */
+async function transport<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    throw new TransportError(transportReason(cause), { cause });
+  }
+}
+
+/** `fetch` hides why it failed in the cause. */
+function transportReason(error: unknown): string {
+  if (!(error instanceof Error)) return withoutSecrets(String(error));
+  const cause = error.cause as { code?: unknown; message?: unknown } | undefined;
+  const code = typeof cause?.code === 'string' ? cause.code : '';
+  const message = typeof cause?.message === 'string' ? cause.message : error.message;
+  return withoutSecrets(code && !message.includes(code) ? `${code}: ${message}` : message);
+}
+
+function refused({ label }: HttpRequest, received: string): RemoteError {
+  return new RemoteError({
+    code: 'redirect_refused',
+    expected: `${label} from the server that was asked`,
+    received,
+    fix: 'name the place where the files really are',
+  });
+}
