@@ -61,10 +61,10 @@ async function checkMlflow(uri: string, signal: AbortSignal): Promise<Reachabili
     () => shown,
     signal,
     async (limit) => {
-      const { host, headers } = resolveEndpoint(uri, environmentVariable);
+      const { host, headers } = await resolveEndpoint(uri, environmentVariable);
       shown = host;
       const address = `${host}/api/2.0/mlflow/experiments/search?max_results=1`;
-      const { status } = await fetch(address, { headers, signal: limit });
+      const { status } = await fetch(address, { headers: await headers(), signal: limit });
       if (status === 401 || status === 403)
         return [false, `answers, but refuses the credentials (${status})`];
       return [

@@ -21,7 +21,7 @@ it.each([
   { MLFLOW_TRACKING_TOKEN: 'very-secret' },
   { MLFLOW_TRACKING_USERNAME: 'me', MLFLOW_TRACKING_PASSWORD: 'very-secret' },
 ])('keeps a token out of the message when a server repeats it: %o', async (environment) => {
-  const endpoint = resolveEndpoint(
+  const endpoint = await resolveEndpoint(
     `http://127.0.0.1:${port}`,
     (name) => (environment as Readonly<Record<string, string>>)[name],
   );

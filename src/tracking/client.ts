@@ -64,9 +64,9 @@ export class MlflowClient {
     options: RequestOptions = {},
   ): Promise<Answer> {
     const query = options.query ? `?${new URLSearchParams(options.query)}` : '';
-    const response = await this.send(`${this.host}/api/2.0/mlflow/${path}${query}`, {
+    const response = await this.authorized(`${this.host}/api/2.0/mlflow/${path}${query}`, {
       method,
-      headers: { ...this.endpoint.headers, 'Content-Type': 'application/json', Accept: 'application/json' },
+      headers: { 'Content-Type': 'application/json', Accept: 'application/json' },
       ...(options.body === undefined ? {} : { body: JSON.stringify(options.body) }),
       signal: AbortSignal.timeout(options.timeout ?? 20_000),
     });
@@ -89,9 +89,9 @@ export class MlflowClient {
   async putArtifact(path: string, bytes: Uint8Array): Promise<void> {
     const encoded = path.split('/').map(encodeURIComponent).join('/');
     const seconds = 60 + bytes.byteLength / 250_000;
-    await this.send(`${this.host}/api/2.0/mlflow-artifacts/artifacts/${encoded}`, {
+    await this.authorized(`${this.host}/api/2.0/mlflow-artifacts/artifacts/${encoded}`, {
       method: 'PUT',
-      headers: { ...this.endpoint.headers, 'Content-Type': 'application/octet-stream' },
+      headers: { 'Content-Type': 'application/octet-stream' },
       body: bytes as Uint8Array<ArrayBuffer>,
       signal: AbortSignal.timeout(Math.ceil(seconds * 1000)),
     });
@@ -105,6 +105,18 @@ export class MlflowClient {
       body: bytes as Uint8Array<ArrayBuffer>,
       signal: AbortSignal.timeout(600_000),
     });
+  }
+
+  /** With the server's token; with another one when that has ended and there is one. */
+  private async authorized(url: string, init: RequestInit): Promise<Response> {
+    const send = async (): Promise<Response> =>
+      this.send(url, { ...init, headers: { ...init.headers, ...(await this.endpoint.headers()) } });
+    try {
+      return await send();
+    } catch (error) {
+      if (!(error instanceof MlflowError) || error.status !== 401 || !this.endpoint.renew()) throw error;
+      return send();
+    }
   }
 
   private async send(url: string, init: RequestInit): Promise<Response> {
@@ -136,16 +148,10 @@ export class MlflowClient {
     throw new MlflowError(
       response.status,
       errorCode,
-      this.withoutSecrets(message).slice(0, 500),
+      this.endpoint.redact(message).slice(0, 500),
       retryAfter(response),
       this.host,
     );
-  }
-
-  /** Proxies repeat a request's headers in their errors, and errors are stored in the run folder and its report. */
-  private withoutSecrets(message: string): string {
-    const credentials = this.endpoint.headers.Authorization?.replace(/^\S+ /, '');
-    return credentials ? message.replaceAll(credentials, '…') : message;
   }
 }
 

@@ -4,22 +4,29 @@
  * stored never carries them.
  */
 import { ConfigError } from '../core/index.ts';
+import { type DatabricksAccess, databricksAccess, type Environment } from '../storage/index.ts';
 
 export interface Endpoint {
   /** Without a trailing slash and without user or password. */
   readonly host: string;
-  readonly headers: Readonly<Record<string, string>>;
   readonly databricks: boolean;
+  /** For the next request: a token may be replaced between two of them. */
+  headers(): Promise<Readonly<Record<string, string>>>;
+  /** After a 401: true when the next `headers` may carry another token. */
+  renew(): boolean;
+  /** Text of the server without our secrets, which proxies repeat in their errors. */
+  redact(text: string): string;
 }
-
-export type Environment = (name: string) => string | undefined;
 
 /**
  * `https://…` or `http://…`, with `MLFLOW_TRACKING_TOKEN`, or `MLFLOW_TRACKING_USERNAME` and
- * `MLFLOW_TRACKING_PASSWORD`; or `databricks`, with `DATABRICKS_HOST` and `DATABRICKS_TOKEN`.
+ * `MLFLOW_TRACKING_PASSWORD`; or `databricks` and `databricks://<profile>`, which sign in as
+ * `storage/databricks` does.
  */
-export function resolveEndpoint(trackingUri: string, environment: Environment): Endpoint {
-  if (trackingUri === 'databricks' || trackingUri.startsWith('databricks:')) return databricks(environment);
+export async function resolveEndpoint(trackingUri: string, environment: Environment): Promise<Endpoint> {
+  const profile = /^databricks(?::\/\/([^/]*))?$/.exec(trackingUri);
+  if (profile)
+    return databricksEndpoint(await databricksAccess({ environment, profile: profile[1] || undefined }));
   let url: URL;
   try {
     url = new URL(trackingUri);
@@ -41,22 +48,25 @@ export function resolveEndpoint(trackingUri: string, environment: Environment): 
   const headers: Record<string, string> = {};
   if (token) headers.Authorization = `Bearer ${token}`;
   else if (username) headers.Authorization = `Basic ${base64(`${username}:${password ?? ''}`)}`;
-  return { host: `${url.origin}${url.pathname.replace(/\/+$/, '')}`, headers, databricks: false };
+  const secrets = Object.values(headers).map((value) => value.replace(/^\S+ /, ''));
+  return {
+    host: `${url.origin}${url.pathname.replace(/\/+$/, '')}`,
+    databricks: false,
+    headers: async () => headers,
+    renew: () => false,
+    redact: (text) => secrets.reduce((shown, secret) => shown.replaceAll(secret, '…'), text),
+  };
 }
 
-function databricks(environment: Environment): Endpoint {
-  const host = environment('DATABRICKS_HOST');
-  const token = environment('DATABRICKS_TOKEN');
-  if (!host || !token) {
-    throw new ConfigError({
-      code: 'databricks_credentials_missing',
-      expected: 'DATABRICKS_HOST and DATABRICKS_TOKEN in the environment for tracking_uri: databricks',
-      received: `${host ? 'a host' : 'no host'} and ${token ? 'a token' : 'no token'}`,
-      fix: 'set both, or give the address of an MLflow server',
-    });
-  }
-  const origin = new URL(host.includes('://') ? host : `https://${host}`).origin;
-  return { host: origin, headers: { Authorization: `Bearer ${token}` }, databricks: true };
+/** MLflow of a Databricks workspace. */
+export function databricksEndpoint(access: DatabricksAccess): Endpoint {
+  return {
+    host: access.host,
+    databricks: true,
+    headers: async () => ({ Authorization: await access.authorization() }),
+    renew: () => access.renew(),
+    redact: (text) => access.redact(text),
+  };
 }
 
 function unusable(trackingUri: string): ConfigError {

@@ -4,9 +4,10 @@
  */
 import { environmentVariable } from '#platform';
 import { ConfigError, type RunEvent } from '../core/index.ts';
+import type { Environment } from '../storage/index.ts';
 import { localFiles, uploadRunFiles } from './artifacts.ts';
 import { MlflowClient, withRetries } from './client.ts';
-import { type Environment, resolveEndpoint } from './endpoint.ts';
+import { resolveEndpoint } from './endpoint.ts';
 import { logModel } from './model.ts';
 import { readEvents, readPlan, type TrackingPlan } from './plan.ts';
 import { Session } from './session.ts';
@@ -44,7 +45,7 @@ export async function push(runFolder: string, options: PushOptions = {}): Promis
       fix: 'MLFLOW_TRACKING_URI=https://… ocelli push <run>',
     });
   }
-  const client = new MlflowClient(resolveEndpoint(uri, environment));
+  const client = new MlflowClient(await resolveEndpoint(uri, environment));
   const known = await knownState(runFolder, client.host);
   const attempts = options.attempts ?? 6;
   const retry = <T>(request: () => Promise<T>): Promise<T> => withRetries(attempts, request, options.signal);

@@ -6,9 +6,10 @@
  */
 import { environmentVariable } from '#platform';
 import type { RunEvent, RunEventBody, RunListener } from '../core/index.ts';
+import type { Environment } from '../storage/index.ts';
 import { localFiles, uploadRunFiles } from './artifacts.ts';
 import { MlflowClient, MlflowError, retryDelay, sleep } from './client.ts';
-import { type Environment, resolveEndpoint } from './endpoint.ts';
+import { resolveEndpoint } from './endpoint.ts';
 import { readEvents, readPlan, type TrackingPlan } from './plan.ts';
 import type { MetricPoint } from './points.ts';
 import { knownState, push } from './push.ts';
@@ -60,7 +61,7 @@ export class Tracker {
     const plan = await readPlan(runFolder);
     const trackingUri = options.trackingUri ?? plan.trackingUri;
     if (!trackingUri) return undefined;
-    const endpoint = resolveEndpoint(trackingUri, options.environment ?? environmentVariable);
+    const endpoint = await resolveEndpoint(trackingUri, options.environment ?? environmentVariable);
     const tracker = new Tracker({ ...plan, trackingUri }, new MlflowClient(endpoint), options);
     try {
       await tracker.open();
