@@ -16,30 +16,45 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-const text = tinyRecipe({
-  data: {
-    train_data_path: 'sample:shapes?images=16&seed=1&size=32',
-    val_data_path: 'sample:shapes?images=4&seed=2&size=32',
-    batch_size: 4,
-  },
-  training: { max_epochs: 2, max_steps: 6, checkpoint_every_n_steps: 2, log_every_n_steps: 1 },
-});
+/** Six steps; checkpoints on disk after the second, the fourth and the last, or after the last alone. */
+const recipeText = (onDisk: boolean): string =>
+  tinyRecipe({
+    data: {
+      train_data_path: `sample:shapes?images=${onDisk ? 16 : 24}&seed=1&size=32`,
+      val_data_path: 'sample:shapes?images=4&seed=2&size=32',
+      batch_size: 4,
+    },
+    training: {
+      max_epochs: 2,
+      max_steps: 6,
+      log_every_n_steps: 1,
+      ...(onDisk ? { checkpoint_every_n_steps: 2 } : {}),
+    },
+  });
 
-/** All events of a run; before the batches of step `at` (from 0) `fail` is called, as often as `times` says. */
-async function events(
-  name: string,
-  device: DeviceChoice,
-  fail?: { readonly at: number; readonly times?: number; with(live: LiveRun): void },
-): Promise<RunEvent[]> {
-  const { recipe } = parseRecipe(text, { source: 'test' });
+interface Failing {
+  /** After so many steps. */
+  readonly at: number;
+  readonly times?: number;
+  readonly onDisk?: boolean;
+  /** Milliseconds between two checkpoints in memory. */
+  readonly heldInterval?: number;
+  with?(live: LiveRun): void;
+}
+
+/** All events of a run; before the batches of step `at` (from 0) `fail.with` is called, as often as `times` says. */
+async function events(name: string, device: DeviceChoice, fail?: Failing): Promise<RunEvent[]> {
+  const { recipe } = parseRecipe(recipeText(fail?.onDisk ?? true), { source: 'test' });
   let left = fail?.times ?? 1;
   const seen: RunEvent[] = [];
   const control = {
     async between(live: LiveRun, { step }: { readonly step: number }): Promise<void> {
-      if (step === fail?.at && left-- > 0) fail.with(live);
+      if (step === fail?.at && left-- > 0) fail.with?.(live);
     },
   };
-  for await (const event of train({ recipe, out: join(folder, name), device, control })) seen.push(event);
+  const { heldInterval } = fail ?? {};
+  const request = { recipe, out: join(folder, name), device, control, heldInterval };
+  for await (const event of train(request)) seen.push(event);
   return seen;
 }
 
@@ -91,6 +106,29 @@ describe('a run whose device fails', () => {
     await expect(always).rejects.toThrow('a failure (device_lost)');
   }, 60_000);
 
+  it('goes on from a checkpoint in memory where none is on disk, with the same numbers', async () => {
+    const calm = await events('calm, nothing on disk', 'wasm', { at: -1, onDisk: false });
+    const lost = await events('held', 'wasm', {
+      at: 4,
+      onDisk: false,
+      heldInterval: 0,
+      with() {
+        throw failing('device_lost');
+      },
+    });
+    expect(warningsOf(lost, 'device_lost_recovered')).toEqual([
+      expect.stringMatching(/the run goes on from a checkpoint in memory \(step [1-4]\)/),
+    ]);
+    expect(lost.filter(({ type }) => type === 'resumed')).toMatchObject([
+      { exact: true, from: 'a checkpoint in memory' },
+    ]);
+    expect(new Map(lossesOf(lost))).toEqual(new Map(lossesOf(calm)));
+    expect(lost.at(-1)).toMatchObject({
+      type: 'finished',
+      metrics: (calm.at(-1) as { metrics: object }).metrics,
+    });
+  }, 60_000);
+
   it('computes batches in parts when memory does not suffice', async () => {
     const full = await events('full', 'wasm', {
       at: 3,
@@ -114,4 +152,49 @@ describe('a run whose device fails', () => {
     expect([...new Map(lossesOf(lost)).keys()]).toEqual([1, 2, 3, 4, 5, 6]);
     expect(lost.at(-1)!.type).toBe('finished');
   }, 300_000);
+
+  it('waits for an adapter that is gone, or gives only devices that are lost', async ({ skip }) => {
+    const { adapter: present, missing } = await adapter;
+    skip(!present, `NOT RUN: ${missing}`);
+    let restore: (() => void) | undefined;
+    const lost = await events('gone', 'webgpu', {
+      at: 3,
+      onDisk: false,
+      heldInterval: 0,
+      with({ device }) {
+        restore = loseAdapter();
+        device.gpu!.device.destroy();
+      },
+    });
+    restore!();
+    expect(warningsOf(lost, 'device_lost_recovered')).toEqual([
+      expect.stringMatching(/checkpoint in memory \(step [1-3]\) on webgpu .*, which was away for [\d.]+ s$/),
+    ]);
+    expect([...new Map(lossesOf(lost)).keys()]).toEqual([1, 2, 3, 4, 5, 6]);
+    expect(lost.at(-1)!.type).toBe('finished');
+  }, 300_000);
 });
+
+/**
+ * As when a driver starts again: at first no adapter is found, then one that is lost, whose devices are lost when they
+ * are given (https://gpuweb.github.io/gpuweb/#dom-gpuadapter-requestdevice), and then one that works.
+ */
+function loseAdapter(): () => void {
+  const [provider, adapters] = [GPU.prototype, GPUAdapter.prototype];
+  const { requestAdapter } = provider;
+  const { requestDevice } = adapters;
+  let [asked, given] = [0, 0];
+  provider.requestAdapter = async function (this: GPU, ...args) {
+    return asked++ === 0 ? null : requestAdapter.apply(this, args);
+  };
+  adapters.requestDevice = async function (this: GPUAdapter, ...args) {
+    const device = await requestDevice.apply(this, args);
+    if (given++ === 0) device.destroy();
+    return device;
+  };
+  return () => {
+    provider.requestAdapter = requestAdapter;
+    adapters.requestDevice = requestDevice;
+    expect([asked, given]).toEqual([3, 2]);
+  };
+}

@@ -1,13 +1,14 @@
 /**
  * A run whose device fails goes on by itself. When the device is lost (a driver that was reset, a browser that took
- * the GPU away), a new one is opened and everything is restored from the newest checkpoint, as a resumed run does.
- * When its memory does not suffice, the same happens with batches that are computed in smaller parts. What was lost
+ * the GPU away), a new one is opened and everything is restored from the newest checkpoint, on disk or held in
+ * memory, as a resumed run does. An adapter that is gone is waited for: drivers take seconds to come back. When the
+ * device's memory does not suffice, the same happens with batches that are computed in smaller parts. What was lost
  * and where the run goes on is told; a failure that comes back without progress ends the run.
  */
 import { files } from '#platform';
 import { DeviceError, type RunEvent, type RunEventBody } from '../core/index.ts';
 import { asDeviceError, type Device, noImageFits, openDevice } from '../engine/index.ts';
-import { CheckpointStore, nextSplit } from '../training/index.ts';
+import { type Checkpoint, CheckpointStore, HeldCheckpoint, nextSplit } from '../training/index.ts';
 import type { OpenRun } from './open-run.ts';
 
 /** What an attempt works with. */
@@ -16,14 +17,22 @@ export interface Attempt {
   readonly run: OpenRun;
   /** In how many parts each batch is computed. */
   readonly splits: number;
+  /** Where it leaves its newest checkpoint between those on disk. */
+  readonly held: HeldCheckpoint;
+  /** What it goes on from; undefined: what `run` says. */
+  readonly resume: Checkpoint | undefined;
 }
 
 /** How often in a row the device may be lost at one checkpoint. */
 const mostFailures = 3;
+/** Milliseconds between two looks for an adapter that is gone: half a minute in all. */
+const waits = [250, 500, 1000, 2000, 4000, 8000, 16_000];
 
 export class Recovery {
   private splits = 1;
   private failures = { step: -1, count: 0 };
+  private resume: Checkpoint | undefined;
+  private readonly held: HeldCheckpoint;
   /** Events that belong to no attempt. */
   private readonly head: number;
 
@@ -31,8 +40,11 @@ export class Recovery {
     private run: OpenRun,
     /** The one that is open. */
     public device: Device,
+    /** Milliseconds between two checkpoints that are held in memory. */
+    heldInterval?: number,
   ) {
     this.head = run.log.count;
+    this.held = new HeldCheckpoint(heldInterval);
   }
 
   /** Runs attempts until one comes to its end. */
@@ -42,9 +54,10 @@ export class Recovery {
   ): AsyncGenerator<RunEvent> {
     for (;;) {
       try {
-        return yield* work({ device: this.device, run: this.run, splits: this.splits });
+        const { device, run, splits, held, resume } = this;
+        return yield* work({ device, run, splits, held, resume });
       } catch (error) {
-        const told = signal?.aborted ? undefined : await this.recover(asDeviceError(error));
+        const told = signal?.aborted ? undefined : await this.recover(asDeviceError(error), signal);
         if (!told) throw error;
         yield* this.run.stream.tell(told);
       }
@@ -52,36 +65,79 @@ export class Recovery {
   }
 
   /** Prepares the next attempt, and says so; undefined: there is none. */
-  private async recover(error: unknown): Promise<RunEventBody | undefined> {
+  private async recover(error: unknown, signal?: AbortSignal): Promise<RunEventBody | undefined> {
     if (!(error instanceof DeviceError)) return undefined;
     const full = error.code === 'out_of_memory';
     const splits = full ? nextSplit(this.run.recipe.data.batch_size, this.splits) : this.splits;
     if (!full && error.code !== 'device_lost') return undefined;
     if (splits === undefined) throw noImageFits(error);
-    const store = new CheckpointStore(files, this.run.folder.checkpoints);
-    const path = await store.latest();
-    const state = path === undefined ? undefined : await store.stateOf(path);
-    const step = state?.progress.step ?? 0;
+    const from = await this.newest();
+    const step = from?.state.progress.step ?? 0;
     if (!full) {
       // Smaller parts come to an end by themselves; a device may be lost for ever.
       this.failures = { step, count: step === this.failures.step ? this.failures.count + 1 : 1 };
       if (this.failures.count > mostFailures) return undefined;
     }
 
-    const { backend } = this.device;
-    await this.device.dispose();
-    this.device = await openDevice(backend);
+    const waited = await this.reopen(signal);
     this.splits = splits;
-    const from = path !== undefined && state ? { path, state } : undefined;
-    await this.run.log.keepFirst(state?.events ?? this.head);
-    this.run = { ...this.run, from };
+    await this.run.log.keepFirst(from?.state.events ?? this.head);
+    this.resume = from?.inMemory;
+    this.run = { ...this.run, from: from?.onDisk };
     const where = from
-      ? `from ${from.path} (step ${step})`
+      ? `from ${from.onDisk?.path ?? 'a checkpoint in memory'} (step ${step})`
       : 'from its first step: there is no checkpoint yet';
     const how = full
       ? `with each batch in ${splits} parts, their gradients accumulated (the same effective batch)`
-      : `on ${this.device.description}`;
+      : `on ${this.device.description}${waited > 0 ? `, which was away for ${(waited / 1000).toFixed(1)} s` : ''}`;
     const message = `${error.received}; the run goes on ${where} ${how}`;
     return { type: 'warning', code: full ? 'out_of_memory_recovered' : 'device_lost_recovered', message };
   }
+
+  /** The newest checkpoint there is, on disk or in memory. */
+  private async newest() {
+    const store = new CheckpointStore(files, this.run.folder.checkpoints);
+    const path = await store.latest();
+    const state = path === undefined ? undefined : await store.stateOf(path);
+    const inMemory = this.held.checkpoint;
+    if (inMemory && inMemory.state.progress.step > (state?.progress.step ?? 0))
+      return { state: inMemory.state, inMemory, onDisk: undefined };
+    return path !== undefined && state ? { state, inMemory: undefined, onDisk: { path, state } } : undefined;
+  }
+
+  /** Opens the device anew, as soon as it is there; returns the milliseconds that it was not. */
+  private async reopen(signal?: AbortSignal): Promise<number> {
+    const { backend } = this.device;
+    await this.device.dispose();
+    const start = performance.now();
+    for (let attempt = 0; ; attempt++) {
+      try {
+        this.device = await openDevice(backend);
+        // An adapter that is lost itself gives devices that are lost from the beginning.
+        await this.device.synchronize();
+        return attempt === 0 ? 0 : performance.now() - start;
+      } catch (error) {
+        await this.device.dispose();
+        const gone = error instanceof DeviceError && ['no_adapter', 'device_lost'].includes(error.code);
+        const wait = waits[attempt];
+        if (!gone || wait === undefined) throw error;
+        await pause(wait, signal);
+      }
+    }
+  }
+}
+
+/** Rejects with the signal's reason when that comes first. */
+function pause(milliseconds: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const stop = (): void => {
+      clearTimeout(timer);
+      reject(signal?.reason);
+    };
+    const timer = setTimeout(() => {
+      signal?.removeEventListener('abort', stop);
+      resolve();
+    }, milliseconds);
+    signal?.addEventListener('abort', stop, { once: true });
+  });
 }

@@ -65,6 +65,8 @@ export interface TrainRequest {
   readonly warnings?: readonly { readonly code: string; readonly message: string }[] | undefined;
   /** Someone who takes part in the run between its steps. */
   readonly control?: RunControl | undefined;
+  /** Milliseconds between two checkpoints that are held in memory (60,000), for a device that is lost. */
+  readonly heldInterval?: number | undefined;
 }
 
 /** Trains, evaluates, exports, reports and tracks; the events come out as they happen. */
@@ -90,7 +92,7 @@ export async function* train(request: TrainRequest, signal?: AbortSignal): Async
     });
     if (tracker) stream.listen(tracker.listener);
     else system = await SystemLog.start(run.folder.path);
-    recovery = new Recovery(run, device);
+    recovery = new Recovery(run, device, request.heldInterval);
     yield* recovery.attempts((attempt) => trainOn(attempt, control, signal), signal);
   } catch (error) {
     failure = interruptOf(error, signal) ?? asDeviceError(error);
@@ -106,7 +108,7 @@ export async function* train(request: TrainRequest, signal?: AbortSignal): Async
 }
 
 async function* trainOn(
-  { device, run, splits: batchSplits }: Attempt,
+  { device, run, splits: batchSplits, held, resume }: Attempt,
   control: RunControl | undefined,
   signal?: AbortSignal,
 ): AsyncGenerator<RunEvent> {
@@ -167,8 +169,10 @@ async function* trainOn(
           signal: stop,
         }),
       checkpoints,
+      held,
       identity: await identityOf(recipe, data.splits.train, device),
-      ...(run.from ? { resume: await checkpoints.load(run.from.path), resumedFrom: run.from.path } : {}),
+      resume: resume ?? (run.from && (await checkpoints.load(run.from.path))),
+      resumedFrom: resume ? 'a checkpoint in memory' : run.from?.path,
       eventCount: () => run.log.count,
       ...optional('copyCheckpoint', await checkpointCopier(recipe.training.checkpoint_dir)),
     };

@@ -11,6 +11,7 @@ export { WeightAverage } from './ema.ts';
 export { evaluate } from './evaluate.ts';
 export { EvaluationStep } from './evaluation-step.ts';
 export { freeze, type GroupSettings, parameterGroups } from './groups.ts';
+export { HeldCheckpoint } from './held.ts';
 export { train } from './loop.ts';
 export * from './optimizers/index.ts';
 export { type Monitor, type Progress, positionOf } from './progress.ts';

@@ -56,6 +56,10 @@ export async function* train<Prediction>(
         if (evaluates) yield* evaluation();
         else if (plan.checkpointsAfter(progress.step) || session.wantsCheckpoint(epochEnds)) {
           yield* save('last');
+        } else if (session.wantsHeld()) {
+          // Its losses are known to be finite, as those of one on disk.
+          yield* flush();
+          await session.hold();
         }
         if (signal?.aborted) yield* interrupt();
         if (isDone(progress, plan)) break;

@@ -1,6 +1,7 @@
 /** What the loop works with, put together by `runs/`. */
 import type { Task } from '../tasks/index.ts';
 import type { Checkpoint, CheckpointFiles, CheckpointStore, RunIdentity } from './checkpoint.ts';
+import type { HeldCheckpoint } from './held.ts';
 import type { BatchSource, EvaluationResult, StepDevice, TrainableModel } from './types.ts';
 
 export interface TrainingServices<Prediction> {
@@ -11,6 +12,8 @@ export interface TrainingServices<Prediction> {
   /** Evaluates the val split with the model as it stands; left out where there is none. */
   evaluate?(signal?: AbortSignal): Promise<EvaluationResult>;
   readonly checkpoints: CheckpointStore;
+  /** Where the newest checkpoint is held between those on disk; left out: none is. */
+  readonly held?: HeldCheckpoint | undefined;
   readonly identity: RunIdentity;
   /** Where to go on, and the name of that place for people. */
   readonly resume?: Checkpoint | undefined;

@@ -162,11 +162,35 @@ export class TrainingSession<Prediction> {
 
   /** Writes a checkpoint under each kind's name and forgets those that are no longer among the best. */
   async save(kinds: readonly ('last' | 'best' | 'step')[]): Promise<RunEventBody[]> {
-    const { model, device, checkpoints, identity } = this.services;
+    const { checkpoints } = this.services;
     const { metrics } = this.progress;
     const { step, epoch } = positionOf(this.progress);
     const names = kinds.map((kind) => (kind === 'step' ? `step-${step}` : kind));
-    const checkpoint: Checkpoint = {
+    const checkpoint = await this.checkpoint();
+    const files = await checkpoints.save(names, checkpoint);
+    if (kinds.includes('step')) await checkpoints.keepSteps(this.progress.kept.map((kept) => kept.step));
+    const path = checkpoints.path('last');
+    this.saved = { path, step, pending: this.progress.pendingEvaluation !== null };
+    this.savedAt = performance.now();
+    this.services.held?.release();
+    const events: RunEventBody[] = names.map((name, i) => ({
+      type: 'checkpoint',
+      kind: kinds[i]!,
+      path: checkpoints.path(name),
+      metrics,
+      step,
+      epoch,
+    }));
+    for (const message of (await this.services.copyCheckpoint?.(names, files)) ?? []) {
+      events.push({ type: 'warning', code: 'checkpoint_copy_failed', message, step, epoch });
+    }
+    return events;
+  }
+
+  /** Everything that the run needs to go on from here. */
+  private async checkpoint(): Promise<Checkpoint> {
+    const { model, device, identity } = this.services;
+    return {
       state: {
         seed: this.settings.seed,
         progress: structuredClone(this.progress),
@@ -181,23 +205,24 @@ export class TrainingSession<Prediction> {
       optimizer: await readVariables(this.optimizer.tensors(), device),
       average: this.average ? await readVariables(this.average.tensors(), device) : undefined,
     };
-    const files = await checkpoints.save(names, checkpoint);
-    if (kinds.includes('step')) await checkpoints.keepSteps(this.progress.kept.map((kept) => kept.step));
-    const path = checkpoints.path('last');
-    this.saved = { path, step, pending: this.progress.pendingEvaluation !== null };
-    this.savedAt = performance.now();
-    const events: RunEventBody[] = names.map((name, i) => ({
-      type: 'checkpoint',
-      kind: kinds[i]!,
-      path: checkpoints.path(name),
-      metrics,
-      step,
-      epoch,
-    }));
-    for (const message of (await this.services.copyCheckpoint?.(names, files)) ?? []) {
-      events.push({ type: 'warning', code: 'checkpoint_copy_failed', message, step, epoch });
-    }
-    return events;
+  }
+
+  /** Whether a checkpoint is to be held in memory now. */
+  wantsHeld(): boolean {
+    return this.services.held?.isDue(() => this.checkpointBytes()) ?? false;
+  }
+
+  async hold(): Promise<void> {
+    await this.services.held?.take(() => this.checkpoint());
+  }
+
+  private checkpointBytes(): number {
+    const { model } = this.services;
+    const variables = [...this.optimizer.tensors(), ...(this.average?.tensors() ?? [])];
+    const elements =
+      [...model.tensors()].reduce((sum, [, { size }]) => sum + size, 0) +
+      variables.reduce((sum, [, { size }]) => sum + size, 0);
+    return 4 * elements;
   }
 
   /** Somebody asks for one now, or an epoch ends and the last one is old: short epochs don't write one each. */
