@@ -2,7 +2,6 @@
  * Where bytes live. A `Volume` is a tree of files that may be far away; signed URLs, retries and caches are
  * hidden behind it. Local folders are one kind; Unity Catalog, S3, Azure and HTTPS implement the same.
  */
-import type { SignedUrl } from './http/signed-urls.ts';
 
 /** Bytes that may be far away. */
 export interface ByteSource {
@@ -59,17 +58,4 @@ export interface Volume {
   write(path: string, bytes: Uint8Array | string, options?: WriteOptions): Promise<void>;
   /** What is not there is removed already. */
   remove(path: string): Promise<void>;
-  /**
-   * URLs by which someone without credentials (a page) reads or writes single files for a while: an answer per
-   * path, an Error where one has none. Missing where a volume can't sign.
-   */
-  sign?(paths: readonly string[], options?: SignOptions): Promise<readonly (SignedUrl | Error)[]>;
-}
-
-export interface SignOptions {
-  /** `read`: GET, any range. `write`: PUT of the whole file, with the headers that come with the URL. */
-  readonly operation?: 'read' | 'write';
-  /** Seconds (3600); less where the volume's own access ends before. */
-  readonly expiresIn?: number;
-  readonly signal?: AbortSignal | undefined;
 }

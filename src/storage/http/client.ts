@@ -6,7 +6,7 @@
 import { RemoteError } from '../../core/index.ts';
 import { attempt, type Wire } from './attempt.ts';
 import { Hosts } from './hosts.ts';
-import { defaults, Patience, TransportError } from './patience.ts';
+import { defaults, Patience, TransportError, TruncatedError } from './patience.ts';
 import { refusalOf, refusalText } from './refusal.ts';
 import type { HttpAnswer, HttpOptions, HttpRequest } from './types.ts';
 
@@ -103,7 +103,7 @@ async function collect(
     pieces.push(piece);
   }
   if (expected !== undefined && length !== expected) {
-    throw new TransportError(`the connection ended after ${length} of ${expected} bytes`);
+    throw new TruncatedError(`the connection ended after ${length} of ${expected} bytes`);
   }
   const whole = new Uint8Array(length);
   let position = 0;

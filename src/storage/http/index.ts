@@ -10,6 +10,6 @@ export {
 } from './object.ts';
 export { shownUrl, withoutSecrets } from './redact.ts';
 export { type Refusal, refusalOf, refusalText } from './refusal.ts';
-export { type SignedUrl, SignedUrls, type SignedUrlsOptions, type SignPaths } from './signed-urls.ts';
+export { SignedUrls, type SignedUrlsOptions, type SignPaths } from './signed-urls.ts';
 export { type SignedSource, signedSource } from './source.ts';
 export type { HttpAnswer, HttpOptions, HttpRequest } from './types.ts';

@@ -5,7 +5,7 @@
  */
 import { DataError, type OcelliError, RemoteError } from '../../core/index.ts';
 import { expectedLength, type Http, isWorthRetrying } from './client.ts';
-import { TransportError } from './patience.ts';
+import { TransportError, TruncatedError } from './patience.ts';
 import { type Refusal, refusalOf, refusalText } from './refusal.ts';
 import type { HttpAnswer, HttpRequest } from './types.ts';
 
@@ -45,7 +45,7 @@ const renewals = 3;
 const largestDetour = 64 * 2 ** 20;
 
 /**
- * @throws DataError `file_missing`, `range_outside_file`, `file_changed`; RemoteError for everything between here
+ * @throws DataError `file_missing`, `range_outside_file`, `file_changed`, `file_truncated`; RemoteError for everything between here
  * and there
  */
 export async function readObject(http: Http, read: ObjectRead): Promise<ObjectBytes> {
@@ -81,7 +81,9 @@ export async function readObject(http: Http, read: ObjectRead): Promise<ObjectBy
         patience.progress();
         renewed = 0;
       }
-      await patience.afterFailure(address.url, error);
+      await patience.afterFailure(address.url, error).catch((end: unknown) => {
+        throw error instanceof TruncatedError && end instanceof RemoteError ? truncated(read, error) : end;
+      });
     }
   }
 }
@@ -159,7 +161,7 @@ class Received {
     const skipped = this.place(request, response);
     await this.fill(chunks, skipped);
     if (this.wanted !== undefined && this.received < this.wanted) {
-      throw new TransportError(`the connection ended after ${this.received} of ${this.wanted} bytes`);
+      throw new TruncatedError(`the connection ended after ${this.received} of ${this.wanted} bytes`);
     }
     return 'done';
   }
@@ -345,6 +347,16 @@ function changed({ label }: { readonly label: string }): DataError {
     expected: `${label} to stay as it is while it is read`,
     received: 'another version of it',
     fix: 'start again when nobody writes there any more',
+  });
+}
+
+function truncated({ label }: { readonly label: string }, cause: TruncatedError): DataError {
+  return new DataError({
+    code: 'file_truncated',
+    expected: `${label} as long as the server announces it`,
+    received: `${cause.message}, again and again`,
+    fix: 'copy the file there again',
+    cause,
   });
 }
 

@@ -12,13 +12,16 @@ export class TransportError extends Error {
   override readonly name = 'TransportError';
 }
 
+/** Fewer bytes than were announced. */
+export class TruncatedError extends TransportError {}
+
 export const defaults = {
   attempts: 6,
   firstWait: 250,
   longestWait: 20_000,
   inactivity: 30_000,
   longestRetryAfter: 120_000,
-  perHost: 32,
+  perHost: 64,
 } as const;
 
 /** Tries at an address that never answered. */

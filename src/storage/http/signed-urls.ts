@@ -4,14 +4,7 @@
  * expired is replaced whatever the clock says. They live in memory alone: a signed URL is a secret.
  */
 import { RemoteError } from '../../core/index.ts';
-
-export interface SignedUrl {
-  readonly url: string;
-  /** To be sent with it, and nothing else that carries rights. */
-  readonly headers?: Readonly<Record<string, string>> | undefined;
-  /** Milliseconds since 1970. */
-  readonly expiresAt: number;
-}
+import type { SignedUrl } from '../volume.ts';
 
 /** Signs paths: an answer per path, in their order; an Error where one path has none. */
 export type SignPaths = (
@@ -121,8 +114,8 @@ export class SignedUrls {
 
   private keep(path: string, signed: SignedUrl): void {
     const { margin = 60_000, capacity = 10_000 } = this.options;
-    const life = Math.max(0, signed.expiresAt - this.now());
-    this.kept.set(path, { signed, until: signed.expiresAt - Math.min(margin, life / 5) });
+    const life = Math.max(0, signed.expires - this.now());
+    this.kept.set(path, { signed, until: signed.expires - Math.min(margin, life / 5) });
     for (const oldest of this.kept.keys()) {
       if (this.kept.size <= capacity) break;
       this.kept.delete(oldest);

@@ -37,7 +37,7 @@ export interface HttpOptions {
   readonly inactivity?: number;
   /** Milliseconds that a server's Retry-After is obeyed at most; a longer one is an error (120,000). */
   readonly longestRetryAfter?: number;
-  /** Requests to one host at a time (32). */
+  /** Requests to one host at a time (64). */
   readonly perHost?: number;
   /** Whether reads carry `If-Match` (true; false in browsers, where it costs a preflight that buckets may refuse). */
   readonly conditional?: boolean;
