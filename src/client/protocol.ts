@@ -123,6 +123,94 @@ export interface PredictResult {
   readonly predictions: readonly Prediction[];
   /** What there is to know beside them, for people. */
   readonly warnings: readonly string[];
+  /** From decoded pictures to predictions, without the time to open the model. */
+  readonly ms: number;
+}
+
+/** What a run got wrong, from the predictions that it left. */
+export interface InspectRequest {
+  /** The run folder. */
+  readonly run: string;
+  /** val */
+  readonly split?: SplitName | undefined;
+  /** Left out: those that the run index kept. */
+  readonly places?: Places | undefined;
+}
+
+export type Inspection = ClassificationInspection | DetectionInspection;
+
+interface InspectionOfRun {
+  readonly run: string;
+  readonly split: SplitName;
+  readonly classes: readonly string[];
+}
+
+export interface ClassificationInspection extends InspectionOfRun {
+  readonly kind: 'classification';
+  readonly multiLabel: boolean;
+  readonly right: number;
+  readonly wrong: number;
+  readonly perClass: readonly {
+    readonly name: string;
+    /** Images that have it. */
+    readonly support: number;
+    readonly precision: number;
+    readonly recall: number;
+    readonly f1: number;
+    readonly averagePrecision: number | null;
+  }[];
+  /** [classes × classes], rows are the truth; missing with several labels per image. */
+  readonly confusion?: readonly number[];
+  /** Highest loss first. */
+  readonly images: readonly {
+    /** Position in the split. */
+    readonly index: number;
+    readonly fileName: string;
+    readonly truth: readonly number[];
+    readonly predicted: readonly number[];
+    readonly right: boolean;
+    /** Cross entropy of this image. */
+    readonly loss: number;
+  }[];
+}
+
+export interface DetectionInspection extends InspectionOfRun {
+  readonly kind: 'detection';
+  /** Counts below are of detections with at least this score: where F1 is largest. */
+  readonly scoreThreshold: number;
+  readonly precision: number;
+  readonly recall: number;
+  readonly f1: number;
+  /** Why false detections are false. */
+  readonly falsePositives: Readonly<Record<string, number>>;
+  readonly missed: number;
+  readonly perClass: readonly {
+    readonly name: string;
+    readonly objects: number;
+    /** COCO: IoU 0.50 to 0.95; null where the class has no objects. */
+    readonly averagePrecision: number | null;
+    readonly averagePrecision50: number | null;
+    readonly precision: number;
+    readonly recall: number;
+    readonly f1: number;
+  }[];
+  /** [classes + 1 × classes + 1], rows are the truth; the last row and column are "nothing". */
+  readonly confusion: readonly number[];
+  /** Worst first. */
+  readonly images: readonly {
+    readonly index: number;
+    readonly fileName: string;
+    readonly objects: number;
+    readonly found: number;
+    readonly falseDetections: number;
+    readonly missed: number;
+    readonly f1: number;
+  }[];
+}
+
+export interface InspectedImage extends DataImage {
+  /** All detections, without a threshold. */
+  readonly prediction: Prediction;
 }
 
 export interface EvaluateRun {
@@ -165,7 +253,15 @@ export interface TrainingService {
   dataImages(split: SplitName, indices: readonly number[]): Promise<DataImage[]>;
 
   evaluate(request: EvaluateRun, listener: EventListener): Promise<EvaluateResult>;
-  predict(request: PredictRequest, pictures: readonly Blob[]): Promise<PredictResult>;
+  /**
+   * Bitmaps are frames of a camera: they need not be decoded, and are closed afterwards. The model stays open until
+   * another is asked for or something else needs the device.
+   */
+  predict(request: PredictRequest, pictures: readonly (Blob | ImageBitmap)[]): Promise<PredictResult>;
+  /** Confusion, numbers per class and images in order of how wrong they are; no device is needed. */
+  inspect(request: InspectRequest): Promise<Inspection>;
+  /** Pictures of what was inspected last, with truth and prediction. */
+  inspectedImages(indices: readonly number[]): Promise<InspectedImage[]>;
   export(run: string, options?: Omit<ExportRunOptions, 'signal'>): Promise<ExportResult>;
 
   /** Everything below a folder, ascending. */

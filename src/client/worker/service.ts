@@ -1,5 +1,5 @@
 /** The training worker's service; see `protocol.ts` for what each call promises. */
-import { decodeImage, files } from '#platform';
+import { files } from '#platform';
 import { parseRecipe, type Recipe } from '../../config/index.ts';
 import {
   ConfigError,
@@ -11,7 +11,6 @@ import {
 import type { Splits } from '../../data/index.ts';
 import { type DeviceChoice, openDevice, probeEngine } from '../../engine/index.ts';
 import { exportRun } from '../../export/index.ts';
-import { createPredictor } from '../../inference/index.ts';
 import {
   type MountSource,
   makeRoom,
@@ -29,6 +28,9 @@ import type {
   EvaluateRun,
   EventListener,
   ExportResult,
+  InspectedImage,
+  Inspection,
+  InspectRequest,
   Places,
   PredictRequest,
   PredictResult,
@@ -43,6 +45,8 @@ import { RunIndex, runLock } from '../run-index.ts';
 import { Conductor } from './conductor.ts';
 import { describe, openData, truthOf } from './data.ts';
 import { blobOf, listBelow, zipFolder } from './folders.ts';
+import { OpenInspection } from './inspect.ts';
+import { KeptPredictor } from './predict.ts';
 import { previewOf } from './preview.ts';
 import { RunRecorder } from './recorder.ts';
 
@@ -53,6 +57,8 @@ export class TrainingWorker implements TrainingService {
   private interrupt: AbortController | undefined;
   /** What `describeData` opened. */
   private opened: Splits | undefined;
+  private inspection: OpenInspection | undefined;
+  private readonly predictor = new KeptPredictor();
 
   async configure(environment: Readonly<Record<string, string>>): Promise<void> {
     useEnvironment(environment);
@@ -76,9 +82,7 @@ export class TrainingWorker implements TrainingService {
 
   resume({ run, places, device }: ResumeRequest, listener: EventListener): Promise<RunResult> {
     return this.exclusively('a run', async () => {
-      const index = await RunIndex.open();
-      const known = places ?? (await index.places(run));
-      index.close();
+      const known = places ?? (await keptPlaces(run));
       await this.mountAll(known);
       return this.run({ out: run, resume: true, device }, known, listener);
     });
@@ -136,29 +140,22 @@ export class TrainingWorker implements TrainingService {
     });
   }
 
-  async predict(request: PredictRequest, pictures: readonly Blob[]): Promise<PredictResult> {
-    await this.mountAll(request.places);
-    const work = async (): Promise<PredictResult> => {
-      const { model, device, threshold } = request;
-      const warnings: string[] = [];
-      const predictor = await createPredictor(model, {
-        onWarning: ({ message }) => warnings.push(message),
-        ...(device ? { device } : {}),
-        ...(threshold === undefined ? {} : { threshold }),
-        // While a run owns our device, onnxruntime has its own.
-        ...(this.conductor ? { engine: 'onnx' as const } : {}),
-      });
-      try {
-        const images = await Promise.all(
-          pictures.map(async (picture) => decodeImage(new Uint8Array(await picture.arrayBuffer()))),
-        );
-        const predictions = await predictor.predict(images);
-        return { classes: predictor.classes.names, runtime: predictor.runtime, predictions, warnings };
-      } finally {
-        await predictor.dispose();
-      }
-    };
-    return this.conductor ? work() : this.exclusively('a prediction', work);
+  async predict(request: PredictRequest, pictures: readonly (Blob | ImageBitmap)[]): Promise<PredictResult> {
+    // While a run owns our device, onnxruntime has its own.
+    const engine = this.conductor ? 'onnx' : 'auto';
+    if (!this.predictor.holds(request, engine)) await this.mountAll(request.places);
+    const work = (): Promise<PredictResult> => this.predictor.predict(request, pictures, engine);
+    return this.conductor ? work() : this.exclusively('a prediction', work, { keepsPredictor: true });
+  }
+
+  async inspect({ run, split = 'val', places }: InspectRequest): Promise<Inspection> {
+    await this.mountAll(places ?? (await keptPlaces(run)));
+    this.inspection = await OpenInspection.open(run, split);
+    return this.inspection.result;
+  }
+
+  async inspectedImages(indices: readonly number[]): Promise<InspectedImage[]> {
+    return (await this.inspection?.images(indices)) ?? [];
   }
 
   export(run: string, options: Parameters<TrainingService['export']>[1] = {}): Promise<ExportResult> {
@@ -184,6 +181,7 @@ export class TrainingWorker implements TrainingService {
   async removeRun(run: string): Promise<void> {
     const release = await holdRun(run);
     try {
+      await this.predictor.close();
       await files.remove(run);
       const index = await RunIndex.open();
       await index.remove(run);
@@ -244,7 +242,11 @@ export class TrainingWorker implements TrainingService {
     return this.conductor;
   }
 
-  private async exclusively<Result>(what: string, work: () => Promise<Result>): Promise<Result> {
+  private async exclusively<Result>(
+    what: string,
+    work: () => Promise<Result>,
+    { keepsPredictor = false } = {},
+  ): Promise<Result> {
     if (this.busy !== undefined) {
       throw new ConfigError({
         code: 'worker_busy',
@@ -255,6 +257,7 @@ export class TrainingWorker implements TrainingService {
     }
     this.busy = what;
     try {
+      if (!keepsPredictor) await this.predictor.close();
       return await work();
     } finally {
       this.busy = undefined;
@@ -266,6 +269,15 @@ export class TrainingWorker implements TrainingService {
 /** A page that is gone hears nothing, and the run goes on. */
 function tell(listener: EventListener, event: RunEvent): void {
   Promise.resolve(listener(event) as unknown).catch(() => undefined);
+}
+
+async function keptPlaces(run: string): Promise<Places | undefined> {
+  const index = await RunIndex.open();
+  try {
+    return await index.places(run);
+  } finally {
+    index.close();
+  }
 }
 
 async function onDevice<Result>(choice: DeviceChoice, work: () => Promise<Result>): Promise<Result> {

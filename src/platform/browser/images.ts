@@ -40,6 +40,15 @@ export const decodeImage: DecodeImage = async (bytes, options = {}) => {
   }
 };
 
+/** The pixels of a bitmap, a frame of a camera for example; it is closed. */
+export function rasterOf(bitmap: ImageBitmap): Raster {
+  try {
+    return read(bitmap);
+  } finally {
+    bitmap.close();
+  }
+}
+
 function read(bitmap: ImageBitmap): Raster {
   const { height, width } = bitmap;
   const context = contextOf(width, height);
