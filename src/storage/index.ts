@@ -1,3 +1,4 @@
+export * from './databricks/index.ts';
 export * from './http/index.ts';
 export * from './hub/index.ts';
 export * from './local.ts';

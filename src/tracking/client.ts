@@ -109,13 +109,14 @@ export class MlflowClient {
 
   /** With the server's token; with another one when that has ended and there is one. */
   private async authorized(url: string, init: RequestInit): Promise<Response> {
-    const send = async (): Promise<Response> =>
-      this.send(url, { ...init, headers: { ...init.headers, ...(await this.endpoint.headers()) } });
-    try {
-      return await send();
-    } catch (error) {
-      if (!(error instanceof MlflowError) || error.status !== 401 || !this.endpoint.renew()) throw error;
-      return send();
+    for (let renewed = false; ; renewed = true) {
+      const headers = await this.endpoint.headers();
+      try {
+        return await this.send(url, { ...init, headers: { ...init.headers, ...headers } });
+      } catch (error) {
+        const ended = error instanceof MlflowError && error.status === 401 && !renewed;
+        if (!ended || !(await this.endpoint.renew(headers))) throw error;
+      }
     }
   }
 

@@ -12,8 +12,8 @@ export interface Endpoint {
   readonly databricks: boolean;
   /** For the next request: a token may be replaced between two of them. */
   headers(): Promise<Readonly<Record<string, string>>>;
-  /** After a 401: true when the next `headers` may carry another token. */
-  renew(): boolean;
+  /** After a 401 to a request with these headers: true when the next ones carry another token. */
+  renew(refused: Readonly<Record<string, string>>): Promise<boolean>;
   /** Text of the server without our secrets, which proxies repeat in their errors. */
   redact(text: string): string;
 }
@@ -53,7 +53,7 @@ export async function resolveEndpoint(trackingUri: string, environment: Environm
     host: `${url.origin}${url.pathname.replace(/\/+$/, '')}`,
     databricks: false,
     headers: async () => headers,
-    renew: () => false,
+    renew: async () => false,
     redact: (text) => secrets.reduce((shown, secret) => shown.replaceAll(secret, '…'), text),
   };
 }
@@ -64,7 +64,7 @@ export function databricksEndpoint(access: DatabricksAccess): Endpoint {
     host: access.host,
     databricks: true,
     headers: async () => ({ Authorization: await access.authorization() }),
-    renew: () => access.renew(),
+    renew: ({ Authorization: refused = '' }) => access.renew(refused),
     redact: (text) => access.redact(text),
   };
 }

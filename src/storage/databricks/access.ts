@@ -19,30 +19,52 @@ export interface AccessOptions {
 
 /** By environment variables or a profile. Nothing is asked of the workspace yet. */
 export async function databricksAccess(options: AccessOptions = {}): Promise<DatabricksAccess> {
-  const configuration = await readConfiguration(options.environment ?? environmentVariable, {
-    home: options.home ?? homeDirectory(),
-    profile: options.profile,
+  const read = (): Promise<DatabricksConfiguration> =>
+    readConfiguration(options.environment ?? environmentVariable, {
+      home: options.home ?? homeDirectory(),
+      profile: options.profile,
+    });
+  const configuration = await read();
+  if (configuration.method === 'oauth-m2m') return new ClientCredentials(configuration, options.fetcher);
+  return new FixedToken(configuration.host, 'pat', configuration.token, async () => {
+    // Whoever rotates tokens writes the new one into the profile.
+    const now = await read();
+    return now.method === 'pat' && now.host === configuration.host ? now.token : undefined;
   });
-  return accessOf(configuration, options.fetcher);
 }
 
 /** With the token that Databricks Apps forwards for the user of one request. */
 export function forwardedAccess(host: string, token: string): DatabricksAccess {
-  return fixed(host, 'forwarded', token);
+  return new FixedToken(host, 'forwarded', token);
 }
 
-function accessOf(configuration: DatabricksConfiguration, fetcher?: typeof fetch): DatabricksAccess {
-  const { host } = configuration;
-  if (configuration.method === 'pat') return fixed(host, 'pat', configuration.token);
-  return new ClientCredentials(configuration, fetcher);
-}
+class FixedToken implements DatabricksAccess {
+  private readonly seen: string[];
 
-function fixed(host: string, method: 'pat' | 'forwarded', token: string): DatabricksAccess {
-  return {
-    host,
-    method,
-    authorization: async () => `Bearer ${token}`,
-    renew: () => false,
-    redact: (text) => text.replaceAll(token, '…'),
-  };
+  constructor(
+    readonly host: string,
+    readonly method: 'pat' | 'forwarded',
+    private token: string,
+    private readonly reread?: () => Promise<string | undefined>,
+  ) {
+    this.seen = [token];
+  }
+
+  async authorization(): Promise<string> {
+    return `Bearer ${this.token}`;
+  }
+
+  async renew(refused: string): Promise<boolean> {
+    if (refused === `Bearer ${this.token}`) {
+      const token = await this.reread?.();
+      if (token === undefined || token === this.token) return false;
+      this.token = token;
+      this.seen.push(token);
+    }
+    return true;
+  }
+
+  redact(text: string): string {
+    return this.seen.reduce((shown, secret) => shown.replaceAll(secret, '…'), text);
+  }
 }

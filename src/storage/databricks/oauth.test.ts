@@ -60,7 +60,10 @@ test('discovers the endpoint, asks once for all, and again 40 s before the end',
   expect(await access.authorization()).toBe('Bearer token-1');
   now += 2000;
   expect(await access.authorization()).toBe('Bearer token-2');
-  expect(access.renew()).toBe(true);
+  // A request that was refused with an older token doesn't throw the new one away.
+  expect(await access.renew('Bearer token-1')).toBe(true);
+  expect(await access.authorization()).toBe('Bearer token-2');
+  expect(await access.renew('Bearer token-2')).toBe(true);
   expect(await access.authorization()).toBe('Bearer token-3');
   expect(asked).toHaveLength(5);
   expect(access.redact(`token-1 ${btoa('me:top-secret')} top-secret`)).toBe('… … …');

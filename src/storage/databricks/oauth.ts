@@ -57,8 +57,9 @@ export class ClientCredentials implements DatabricksAccess {
     return `Bearer ${this.token.value}`;
   }
 
-  renew(): boolean {
-    this.token = undefined;
+  async renew(refused: string): Promise<boolean> {
+    // Of many requests that were refused together, the first one does it.
+    if (this.token && refused === `Bearer ${this.token.value}`) this.token = undefined;
     return true;
   }
 

@@ -5,8 +5,8 @@ export interface DatabricksAccess {
   readonly method: 'pat' | 'oauth-m2m' | 'forwarded';
   /** Value of the `Authorization` header, good for 40 seconds at least. */
   authorization(signal?: AbortSignal): Promise<string>;
-  /** To be called after a 401. True when the next `authorization` may give another token: try once more. */
-  renew(): boolean;
+  /** After a 401 to a request with this header: true when `authorization` gives another now, to try once more. */
+  renew(refused: string): Promise<boolean>;
   /** The text without the secrets that this access has used: servers and proxies repeat headers in their errors. */
   redact(text: string): string;
 }
