@@ -3,6 +3,12 @@
  * only their face (`index.ts`), there are no circles, and rooms that must run without tensors do not import
  * TensorFlow.js. The floors are drawn in docs/architecture.md.
  */
+import swc from '@swc/core';
+
+// The cruiser reads every file as TypeScript without JSX; files of the app have it.
+const { parseFileSync } = swc;
+swc.parseFileSync = (file, options) => parseFileSync(file, { ...options, tsx: /\.tsx$/.test(file) });
+
 const floors = [
   ['core'],
   ['platform'],
@@ -86,6 +92,15 @@ export default {
       severity: 'error',
       from: { path: '^(src|workers)/', pathNot: '\\.test\\.ts$' },
       to: { path: '^(tests|bench)/|\\.test\\.ts$' },
+    },
+    {
+      name: 'no-tensors-in-the-app',
+      severity: 'error',
+      comment: 'the app is a page: it talks to the worker through src/client',
+      from: { path: '^src/app/' },
+      to: {
+        path: '@tensorflow/|^src/(engine|nn|models|tasks|training|inference|export|runs)/',
+      },
     },
     { name: 'resolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
   ],

@@ -1,5 +1,15 @@
 /** The recipe: its schema, its text, its defaults. Public face of the room. */
-export { type ParseOptions, type ParseResult, parseRecipe } from './parse.ts';
+export { recipeJsonSchema } from './document.ts';
+export { isDeepStrictEqual } from './equal.ts';
+export { nearest } from './nearest.ts';
+export {
+  diagnoseRecipe,
+  type ParseOptions,
+  type ParseResult,
+  parseRecipe,
+  type RecipeDiagnosis,
+  type RecipeProblem,
+} from './parse.ts';
 export { isPlaceholder, usableData, usablePlace } from './places.ts';
 export { type AdaptedProcessor, adaptProcessor } from './processor.ts';
 export {

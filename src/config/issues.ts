@@ -55,7 +55,7 @@ function reportUnknownKey(source: Source, section: Path, key: string): void {
     ? `did you mean ${guess}?`
     : `known here: ${siblings.map(lastPart).join(', ') || 'nothing'}`;
   const place = source.locate(section, key);
-  source.problems.push({ ...place, text: `${full}: unknown key; ${advice}` });
+  source.problems.push({ ...place, text: `${full}: unknown key; ${advice}`, path: [...section, key] });
 }
 
 const lastPart = (name: string): string => name.split('.').at(-1)!;

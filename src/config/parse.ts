@@ -26,19 +26,64 @@ export interface ParseResult {
 
 /** Throws a `ConfigError` whose `problems` name file, line and column of everything that is wrong. */
 export function parseRecipe(text: string, options: ParseOptions = {}): ParseResult {
+  const { source, recipe, warnings, isYaml } = readRecipe(text, options);
+  if (!recipe) throw recipeError(source, isYaml ? 'invalid_recipe' : 'invalid_yaml');
+  return { recipe, warnings };
+}
+
+/** A problem of a recipe's text, for editors. */
+export interface RecipeProblem {
+  /** From the root to the value or the unknown key; empty where the text is no YAML. */
+  readonly path: readonly (string | number)[];
+  /** From 1. */
+  readonly line: number;
+  readonly column: number;
+  readonly text: string;
+}
+
+export interface RecipeDiagnosis {
+  /** Missing where there are problems. */
+  readonly recipe?: Recipe;
+  /** In the order of the text. */
+  readonly problems: readonly RecipeProblem[];
+  readonly warnings: readonly RecipeWarning[];
+}
+
+/** The same as `parseRecipe` for text that is being written: problems are the result, with their places. */
+export function diagnoseRecipe(text: string): RecipeDiagnosis {
+  const { source, recipe, warnings } = readRecipe(text, {});
+  const problems = inOrder(source).map(({ path, where, text }): RecipeProblem => {
+    const [line, column] = where.split(':').slice(-2).map(Number);
+    return { path, line: line ?? 1, column: column ?? 1, text };
+  });
+  return { ...(recipe ? { recipe } : {}), problems, warnings };
+}
+
+interface Read {
+  readonly source: Source;
+  /** Missing where the source has problems. */
+  readonly recipe?: Recipe;
+  readonly warnings: readonly RecipeWarning[];
+  readonly isYaml: boolean;
+}
+
+function readRecipe(text: string, options: ParseOptions): Read {
   const name = options.source ?? 'recipe.yaml';
   const source = new Source(text, name, parseOverrides(options.overrides ?? []));
-  if (source.problems.length > 0) throw recipeError(source, 'invalid_yaml');
   const warnings: RecipeWarning[] = [];
+  if (source.problems.length > 0) return { source, warnings, isYaml: false };
   fillEmptySections(source);
   mapLegacyKeys(source, warnings);
   const order = source.get(['data', 'augmentations']);
   const result = recipeSchema.safeParse(source.tree);
   if (!result.success) reportIssues(source, result.error.issues);
   checkRecipe(source, warnings);
-  if (!result.success || source.problems.length > 0) throw recipeError(source, 'invalid_recipe');
-  return { recipe: resolveRecipe(result.data, isTree(order) ? Object.keys(order) : []), warnings };
+  if (!result.success || source.problems.length > 0) return { source, warnings, isYaml: true };
+  const recipe = resolveRecipe(result.data, isTree(order) ? Object.keys(order) : []);
+  return { source, recipe, warnings, isYaml: true };
 }
+
+const inOrder = (source: Source): Source['problems'] => source.problems.toSorted((a, b) => a.order - b.order);
 
 /** `mlflow:` with nothing below is an empty section, and a missing `model` lacks its keys, not itself. */
 function fillEmptySections(source: Source): void {
@@ -62,8 +107,7 @@ function fillEmptySections(source: Source): void {
 }
 
 function recipeError(source: Source, code: string): ConfigError {
-  const sorted = source.problems.toSorted((a, b) => a.order - b.order);
-  const lines = [...new Set(sorted.map(({ where, text }) => `${where} ${text}`))];
+  const lines = [...new Set(inOrder(source).map(({ where, text }) => `${where} ${text}`))];
   return new ConfigError({
     code,
     expected: `a valid recipe in ${source.name}`,

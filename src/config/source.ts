@@ -25,6 +25,8 @@ export interface Problem {
   readonly text: string;
   /** For sorting: position in the text; arguments come last. */
   readonly order: number;
+  /** Where in the tree, as it was written; empty where the text is no tree. */
+  readonly path: Path;
 }
 
 /** Python's PyYAML files may hold tuples; they are lists here. */
@@ -62,6 +64,7 @@ export class Source {
             ? 'expected one YAML document. Received: a second one'
             : `expected YAML 1.2. Received: ${error.message}`,
         order: error.pos[0],
+        path: [],
       });
     }
     this.checkAliases();
@@ -81,6 +84,7 @@ export class Source {
           where: this.at(order),
           text: `expected the alias of a value. Received: *${alias.source}, ${received}`,
           order,
+          path: [],
         });
       },
     });
@@ -96,6 +100,7 @@ export class Source {
         where: this.at(0),
         text: `expected YAML 1.2. Received: ${reason}`,
         order: 0,
+        path: [],
       });
       return {};
     }
@@ -105,6 +110,7 @@ export class Source {
       where: this.at(0),
       text: `expected a recipe: sections model, data, training, mlflow, output. Received: ${received}`,
       order: 0,
+      path: [],
     });
     return {};
   }
@@ -124,6 +130,7 @@ export class Source {
           where: `argument ${argument}`,
           text: `expected a section at ${path.slice(0, depth + 1).join('.')}. Received: ${describe(next)}`,
           order: Number.POSITIVE_INFINITY,
+          path,
         });
         return;
       }
@@ -171,6 +178,7 @@ export class Source {
     this.problems.push({
       ...this.locate(path, options.key),
       text: `${this.written(path).join('.')}: ${text}`,
+      path: this.written(path),
     });
   }
 

@@ -1,0 +1,82 @@
+/** Opens what all views share, and watches what can go wrong around a run: no WebGPU, a crashed worker, a full disk. */
+import { effect, signal } from '@preact/signals';
+import { type RunRecord, TrainingClient } from '../client/index.ts';
+import { OcelliError } from '../core/index.ts';
+import { openGpu } from '../platform/browser/index.ts';
+import { Live } from './live.ts';
+import { openNotices } from './notices.ts';
+import { goTo, openRoute } from './route.ts';
+import { openSetup } from './setup.ts';
+import type { App } from './state.ts';
+
+/** @throws ConfigError `browser_unsupported` */
+export function openApp(): App {
+  const client = TrainingClient.open();
+  const notices = openNotices();
+  const setup = openSetup();
+  const runs = signal<readonly RunRecord[]>([]);
+  const gpuMissing = signal<string | undefined>(undefined);
+  const refreshRuns = async (): Promise<void> => {
+    runs.value = await client.runs();
+  };
+  const live = new Live(client, setup, () => void refreshRuns().catch(notices.report));
+  const app: App = { client, route: openRoute(), setup, live, runs, refreshRuns, notices, gpuMissing };
+
+  effect(() => {
+    const { value: error } = live.error;
+    if (error === undefined) notices.dismiss('run');
+    else notices.report(error, { key: 'run', actions: remedies(app, error) });
+  });
+  void findGpu().then((missing) => {
+    gpuMissing.value = missing;
+  });
+  void offerInterrupted(app).catch(notices.report);
+  return app;
+}
+
+/** What helps against the failure of a run, as buttons. */
+function remedies(app: App, error: unknown): { readonly label: string; run(): void }[] {
+  const code = error instanceof OcelliError ? error.code : '';
+  const run = app.live.run.peek();
+  const resume = { label: 'Resume from the checkpoint', run: () => void app.live.resume(run ?? '') };
+  if (code === 'invalid_recipe' || code === 'invalid_yaml') {
+    return [{ label: 'Open the recipe', run: () => goTo('recipe') }];
+  }
+  if (code === 'disk_full') return [{ label: 'See what takes room', run: () => goTo('device') }];
+  if (error instanceof OcelliError && error.name === 'DataError') {
+    return [{ label: 'Open the data', run: () => goTo('data') }];
+  }
+  return run === undefined ? [] : [resume];
+}
+
+/** Why there is no adapter; undefined where there is one. */
+async function findGpu(): Promise<string | undefined> {
+  const found = await openGpu();
+  if ('missing' in found) return found.missing;
+  const adapter = await found.access.gpu.requestAdapter();
+  found.access.close();
+  return adapter ? undefined : 'the browser finds no adapter';
+}
+
+/** A run whose tab was closed or reloaded in the middle. */
+async function offerInterrupted(app: App): Promise<void> {
+  await app.refreshRuns();
+  const run = app.runs.value.find(({ status, checkpoint }) => status === 'interrupted' && checkpoint);
+  if (!run) return;
+  app.notices.show({
+    key: 'interrupted',
+    tone: 'info',
+    title: `“${run.name}” was interrupted at step ${run.step} of ${run.totalSteps}`,
+    text: 'Its last checkpoint is in this browser: the run goes on from there, to the same result.',
+    actions: [
+      {
+        label: 'Resume',
+        run: () => {
+          app.notices.dismiss('interrupted');
+          goTo('train');
+          void app.live.resume(run.run);
+        },
+      },
+    ],
+  });
+}

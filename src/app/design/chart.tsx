@@ -1,0 +1,278 @@
+/**
+ * Charts by Apache ECharts, drawn on a canvas in the page's colours. The library is loaded with the first chart. Charts that
+ * change often take turns: one is drawn per frame, so that no task of the page is long, however many there are.
+ *
+ * Who can't see a chart gets its last numbers from `summary`.
+ */
+import type { EChartsCoreOption, EChartsType } from 'echarts/core';
+import { useEffect, useRef } from 'preact/hooks';
+import { colours, onColourChange } from './colours.ts';
+import './chart.css';
+
+export interface ChartSeries {
+  readonly name: string;
+  readonly points: readonly (readonly [x: number, y: number])[];
+  /** Marks every point: for few, measured ones. */
+  readonly dots?: boolean;
+  /** Position in the palette (its own position). */
+  readonly colour?: number;
+  /** Thin and pale, behind the others. */
+  readonly faint?: boolean;
+}
+
+export interface LineChartProps {
+  /** What the chart shows, in a few words. */
+  readonly title: string;
+  /** The newest numbers in words. */
+  readonly summary: string;
+  readonly series: readonly ChartSeries[];
+  readonly xName?: string;
+  /** How values are written on the axis and in tips. */
+  readonly format?: (value: number) => string;
+  readonly min?: number;
+  readonly max?: number;
+  /** Pixels; the width is the page's. */
+  readonly height?: number;
+}
+
+export function LineChart({
+  title,
+  summary,
+  series,
+  xName = 'step',
+  format = String,
+  min,
+  max,
+  height = 200,
+}: LineChartProps) {
+  return (
+    <EChart
+      title={title}
+      summary={summary}
+      height={height}
+      option={() => {
+        const { ink, line, palette, paper } = colours();
+        const named = series.filter(({ faint }) => !faint);
+        return {
+          animation: false,
+          color: palette,
+          textStyle: { fontFamily: 'Inter, system-ui, sans-serif' },
+          grid: { left: 8, right: 14, top: 12, bottom: named.length > 1 ? 30 : 6, outerBoundsMode: 'same' },
+          legend: {
+            show: named.length > 1,
+            bottom: 0,
+            left: 'center',
+            type: 'scroll',
+            icon: 'roundRect',
+            itemWidth: 12,
+            itemHeight: 4,
+            textStyle: { color: ink },
+            pageTextStyle: { color: ink },
+            data: named.map(({ name }) => name),
+          },
+          tooltip: {
+            trigger: 'axis',
+            confine: true,
+            transitionDuration: 0,
+            backgroundColor: paper,
+            borderColor: line,
+            textStyle: { color: ink, fontSize: 12 },
+            valueFormatter: (value: unknown) => format(Number(value)),
+          },
+          xAxis: {
+            type: 'value',
+            min: 'dataMin',
+            max: 'dataMax',
+            minInterval: 1,
+            axisLabel: { color: ink, hideOverlap: true, fontSize: 11 },
+            axisLine: { lineStyle: { color: line } },
+            axisTick: { show: false },
+            splitLine: { show: false },
+            axisPointer: { label: { show: false } },
+            name: xName,
+            nameLocation: 'end',
+            nameGap: 4,
+            nameTextStyle: { color: 'transparent' },
+          },
+          yAxis: {
+            type: 'value',
+            ...(min === undefined ? { scale: true } : { min }),
+            ...(max === undefined ? {} : { max }),
+            splitNumber: 3,
+            axisLabel: { color: ink, fontSize: 11, formatter: (value: number) => format(value) },
+            splitLine: { lineStyle: { color: line } },
+          },
+          series: series.map(({ name, points, dots, colour, faint }, i) => ({
+            type: 'line',
+            name,
+            data: points,
+            showSymbol: dots ?? false,
+            symbol: 'circle',
+            symbolSize: 6,
+            emphasis: { disabled: true },
+            itemStyle: { color: palette[(colour ?? i) % palette.length] },
+            lineStyle: { width: faint ? 1 : 2, opacity: faint ? 0.35 : 1 },
+            z: faint ? 1 : 2,
+            silent: faint ?? false,
+          })),
+        };
+      }}
+    />
+  );
+}
+
+export interface BarChartProps {
+  readonly title: string;
+  readonly summary: string;
+  /** One row per label, the first on top. */
+  readonly labels: readonly string[];
+  /** One value per label. */
+  readonly series: readonly { readonly name: string; readonly values: readonly number[] }[];
+  readonly format?: (value: number) => string;
+}
+
+export function BarChart({ title, summary, labels, series, format = String }: BarChartProps) {
+  const legend = series.length > 1;
+  return (
+    <EChart
+      title={title}
+      summary={summary}
+      height={labels.length * (12 + 12 * series.length) + (legend ? 62 : 34)}
+      option={() => {
+        const { ink, line, palette, paper } = colours();
+        return {
+          animation: false,
+          color: palette,
+          textStyle: { fontFamily: 'Inter, system-ui, sans-serif' },
+          grid: { left: 8, right: 20, top: 6, bottom: legend ? 30 : 6, outerBoundsMode: 'same' },
+          legend: {
+            show: legend,
+            bottom: 0,
+            icon: 'roundRect',
+            itemWidth: 12,
+            itemHeight: 8,
+            textStyle: { color: ink },
+          },
+          tooltip: {
+            trigger: 'axis',
+            axisPointer: { type: 'none' },
+            confine: true,
+            transitionDuration: 0,
+            backgroundColor: paper,
+            borderColor: line,
+            textStyle: { color: ink, fontSize: 12 },
+            valueFormatter: (value: unknown) => format(Number(value)),
+          },
+          xAxis: {
+            type: 'value',
+            min: 0,
+            splitNumber: 4,
+            axisLabel: {
+              color: ink,
+              fontSize: 11,
+              hideOverlap: true,
+              formatter: (value: number) => format(value),
+            },
+            splitLine: { lineStyle: { color: line } },
+          },
+          yAxis: {
+            type: 'category',
+            inverse: true,
+            data: [...labels],
+            axisLabel: { color: ink, width: 130, overflow: 'truncate' },
+            axisLine: { lineStyle: { color: line } },
+            axisTick: { show: false },
+          },
+          series: series.map(({ name, values }) => ({
+            type: 'bar',
+            name,
+            data: [...values],
+            barMaxWidth: 14,
+            emphasis: { disabled: true },
+            itemStyle: { borderRadius: [0, 3, 3, 0] },
+          })),
+        };
+      }}
+    />
+  );
+}
+
+/** Any chart of ECharts; `option` is asked again when the colours change. */
+export function EChart({
+  title,
+  summary,
+  height,
+  option,
+}: {
+  readonly title: string;
+  readonly summary: string;
+  readonly height: number;
+  option(): EChartsCoreOption;
+}) {
+  const frame = useRef<HTMLDivElement>(null);
+  const chart = useRef<EChartsType | undefined>(undefined);
+  const latest = useRef(option);
+  latest.current = option;
+  const draw = useRef(() => {
+    chart.current?.setOption(latest.current(), {
+      notMerge: false,
+      replaceMerge: ['series'],
+      lazyUpdate: false,
+    });
+  });
+  useEffect(() => {
+    let over = false;
+    let resizes: ResizeObserver | undefined;
+    const forget = onColourChange(() => enqueue(draw.current));
+    void import('./echarts.ts').then(({ openChart }) => {
+      enqueue(() => {
+        if (over || !frame.current) return;
+        chart.current = openChart(frame.current);
+        resizes = new ResizeObserver(() => enqueue(resize));
+        resizes.observe(frame.current);
+      });
+      enqueue(draw.current);
+    });
+    const resize = (): void => {
+      if (!over) chart.current?.resize();
+    };
+    return () => {
+      over = true;
+      forget();
+      resizes?.disconnect();
+      dequeue(draw.current);
+      dequeue(resize);
+      chart.current?.dispose();
+      chart.current = undefined;
+    };
+  }, []);
+  // Every time that the view is drawn, the numbers may be others.
+  useEffect(() => enqueue(draw.current));
+  return (
+    <div class="chart" role="img" aria-label={`${title}. ${summary}`}>
+      <div ref={frame} style={{ height: `${height}px` }} />
+    </div>
+  );
+}
+
+/** What is to be drawn, each once; one per frame. */
+const queue = new Set<() => void>();
+let frames = 0;
+
+function enqueue(work: () => void): void {
+  queue.add(work);
+  if (frames === 0) frames = requestAnimationFrame(turn);
+}
+
+function dequeue(work: () => void): void {
+  queue.delete(work);
+}
+
+function turn(): void {
+  const [work] = queue;
+  if (work) {
+    queue.delete(work);
+    work();
+  }
+  frames = queue.size > 0 ? requestAnimationFrame(turn) : 0;
+}

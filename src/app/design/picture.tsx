@@ -1,0 +1,188 @@
+/**
+ * A picture with what is known of it drawn over: boxes of the truth (solid) and of a prediction (dashed), or labels below.
+ * The browser decodes it beside the page's own thread; its room is kept from the start.
+ */
+import { useEffect, useState } from 'preact/hooks';
+import type { ImageTruth, Prediction } from '../../client/index.ts';
+import './picture.css';
+
+export interface PictureProps {
+  readonly blob: Blob | undefined;
+  readonly name: string;
+  readonly classes: readonly string[];
+  readonly truth?: ImageTruth | undefined;
+  readonly prediction?: Prediction | undefined;
+}
+
+export function Picture({ blob, name, classes, truth, prediction }: PictureProps) {
+  const source = useObjectUrl(blob);
+  const [size, setSize] = useState<{ width: number; height: number; of: Blob | undefined }>();
+  const nameOf = (label: number): string => classes[label] ?? `class ${label}`;
+  const boxes = boxesOf(truth, prediction, nameOf);
+  const known = size && size.of === blob ? size : undefined;
+  return (
+    <figure class="picture">
+      <div class="picture-frame">
+        {source ? (
+          <img
+            src={source}
+            alt={altOf(name, boxes, truth, nameOf)}
+            decoding="async"
+            onLoad={({ currentTarget: { naturalWidth: width, naturalHeight: height } }) =>
+              setSize({ width, height, of: blob })
+            }
+          />
+        ) : undefined}
+        {known && boxes.length > 0 ? (
+          <Boxes boxes={boxes} width={known.width} height={known.height} />
+        ) : undefined}
+      </div>
+      <PictureCaption truth={truth} prediction={prediction} nameOf={nameOf} hasBoxes={boxes.length > 0} />
+    </figure>
+  );
+}
+
+interface Box {
+  readonly kind: 'truth' | 'prediction';
+  readonly text: string;
+  /** x, y, width, height in pixels of the picture. */
+  readonly box: readonly [number, number, number, number];
+}
+
+function Boxes({
+  boxes,
+  width,
+  height,
+}: {
+  readonly boxes: readonly Box[];
+  readonly width: number;
+  readonly height: number;
+}) {
+  // Text as large as on a picture that is 240 px wide on the screen.
+  const unit = Math.max(width, height) / 240;
+  return (
+    <svg viewBox={`0 0 ${width} ${height}`} aria-hidden="true">
+      {boxes.map(({ kind, text, box: [x, y, w, h] }, i) => {
+        const above = y > 15 * unit;
+        return (
+          <g key={i} class={kind}>
+            <rect
+              x={x}
+              y={y}
+              width={w}
+              height={h}
+              stroke-width={2 * unit}
+              stroke-dasharray={kind === 'truth' ? undefined : `${5 * unit} ${3 * unit}`}
+            />
+            {kind === 'prediction' || boxes.every((other) => other.kind === 'truth') ? (
+              <text
+                x={x + 2 * unit}
+                y={above ? y - 4 * unit : y + 13 * unit}
+                font-size={12 * unit}
+                stroke-width={3 * unit}
+              >
+                {text}
+              </text>
+            ) : undefined}
+          </g>
+        );
+      })}
+    </svg>
+  );
+}
+
+function PictureCaption({
+  truth,
+  prediction,
+  nameOf,
+  hasBoxes,
+}: Pick<PictureProps, 'truth' | 'prediction'> & {
+  nameOf(label: number): string;
+  readonly hasBoxes: boolean;
+}) {
+  if (prediction?.task === 'classification') {
+    const { scores } = prediction.value;
+    const best = bestOf(scores);
+    const right = truth?.labels.includes(best);
+    const score = scores[best] ?? 0;
+    return (
+      <figcaption>
+        <span class="picture-guess">
+          <b class={right === undefined ? '' : right ? 'right' : 'wrong'}>{nameOf(best)}</b>
+          <span class="number">{Math.round(score * 100)} %</span>
+        </span>
+        <meter min={0} max={1} value={score} aria-label={`Confidence in ${nameOf(best)}`} />
+        {truth && right === false ? (
+          <span class="soft small">is {truth.labels.map(nameOf).join(', ')}</span>
+        ) : undefined}
+      </figcaption>
+    );
+  }
+  if (truth && !hasBoxes && !prediction) {
+    return (
+      <figcaption>
+        {truth.labels.map(nameOf).join(', ') || <span class="soft">no annotation</span>}
+      </figcaption>
+    );
+  }
+  return null;
+}
+
+/** The class with the highest score. */
+export function bestOf(scores: Float32Array | Readonly<Record<number, number>>): number {
+  let best = 0;
+  for (const [label, score] of Object.entries(scores)) {
+    if (score > (scores[best] ?? 0)) best = Number(label);
+  }
+  return best;
+}
+
+function boxesOf(
+  truth: ImageTruth | undefined,
+  prediction: Prediction | undefined,
+  nameOf: (label: number) => string,
+): Box[] {
+  const found: Box[] = [];
+  truth?.boxes.forEach((box, i) => {
+    found.push({ kind: 'truth', text: nameOf(truth.labels[i] ?? -1), box });
+  });
+  if (prediction?.task === 'detection') {
+    const { boxes, labels, scores } = prediction.value;
+    for (let i = 0; i < scores.length; i++) {
+      const [x0, y0, x1, y1] = [0, 1, 2, 3].map((corner) => boxes[4 * i + corner]!) as [
+        number,
+        number,
+        number,
+        number,
+      ];
+      found.push({
+        kind: 'prediction',
+        text: `${nameOf(labels[i]!)} ${Math.round(scores[i]! * 100)} %`,
+        box: [x0, y0, x1 - x0, y1 - y0],
+      });
+    }
+  }
+  return found;
+}
+
+function altOf(
+  name: string,
+  boxes: readonly Box[],
+  truth: ImageTruth | undefined,
+  nameOf: (label: number) => string,
+): string {
+  const said = boxes.length > 0 ? boxes.map(({ text }) => text) : (truth?.labels.map(nameOf) ?? []);
+  return said.length > 0 ? `${name}: ${said.slice(0, 6).join(', ')}` : name;
+}
+
+/** A blob's address for as long as it is shown. */
+export function useObjectUrl(blob: Blob | undefined): string | undefined {
+  const [url, setUrl] = useState<string>();
+  useEffect(() => {
+    if (!blob) return setUrl(undefined);
+    const made = URL.createObjectURL(blob);
+    setUrl(made);
+    return () => URL.revokeObjectURL(made);
+  }, [blob]);
+  return url;
+}

@@ -1,0 +1,40 @@
+/** Numbers for people, the same everywhere in the app. */
+
+export const percentOf = (share: number): string => `${Math.floor(share * 100)} %`;
+
+/** `3 s`, `4 min 10 s`, `2 h 5 min`. */
+export function durationOf(ms: number): string {
+  const seconds = Math.round(ms / 1000);
+  if (seconds < 60) return `${seconds} s`;
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 60) return `${minutes} min${seconds % 60 > 0 && minutes < 10 ? ` ${seconds % 60} s` : ''}`;
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+
+const units = ['B', 'kB', 'MB', 'GB', 'TB'];
+
+/** `1.4 MB`: powers of 1000, as systems show files. */
+export function bytesOf(bytes: number): string {
+  let value = bytes;
+  let unit = 0;
+  while (value >= 1000 && unit < units.length - 1) {
+    value /= 1000;
+    unit++;
+  }
+  return `${value >= 100 || unit === 0 ? Math.round(value) : value.toFixed(1)} ${units[unit]}`;
+}
+
+/** Three significant digits; powers of ten where they are shorter. */
+export function numberOf(value: number): string {
+  if (value === 0) return '0';
+  const size = Math.abs(value);
+  if (size < 1e-3 || size >= 1e6) return value.toExponential(1).replace('e-', 'e−').replace('e+', 'e');
+  if (size >= 1000) return Math.round(value).toLocaleString('en');
+  return String(Number(value.toPrecision(3)));
+}
+
+export const countOf = (count: number): string => count.toLocaleString('en');
+
+/** `val_map_50` → `map 50`: metrics as headings. */
+export const metricName = (name: string): string =>
+  name.replace(/^(val|test|train)_/, '').replaceAll('_', ' ');

@@ -1,0 +1,227 @@
+/**
+ * The run that this page has started or resumed: its state, its curves, its predictions. Events come up to hundreds of times a
+ * second; what views read changes a few times a second (`flushMs`), so that the page has time for its user.
+ */
+import { batch, type ReadonlySignal, type Signal, signal } from '@preact/signals';
+import type { PreviewResult, RunResult, TrainingClient } from '../client/index.ts';
+import type { RunEvent, RunEventOf } from '../core/index.ts';
+import { type Curves, emptyCurves, takeEvent } from './curves.ts';
+import { Previews } from './previews.ts';
+import type { Setup } from './setup.ts';
+
+export type LiveStatus =
+  | 'idle'
+  | 'starting'
+  | 'running'
+  | 'pausing'
+  | 'paused'
+  | 'stopping'
+  | 'finished'
+  | 'stopped'
+  | 'failed';
+
+export interface Facts {
+  readonly started?: RunEventOf<'run_started'> | undefined;
+  readonly data?: RunEventOf<'data_ready'> | undefined;
+  readonly model?: RunEventOf<'model_ready'> | undefined;
+  readonly compiled?: RunEventOf<'step_compiled'> | undefined;
+  readonly lastStep?: RunEventOf<'step'> | undefined;
+  readonly evaluation?: RunEventOf<'evaluation'> | undefined;
+  readonly checkpoint?: RunEventOf<'checkpoint'> | undefined;
+  readonly finished?: RunEventOf<'finished'> | undefined;
+  readonly exported: readonly RunEventOf<'exported'>[];
+  readonly warnings: readonly RunEventOf<'warning'>[];
+}
+
+const nothing: Facts = { exported: [], warnings: [] };
+const flushMs = 250;
+
+export class Live {
+  readonly status: Signal<LiveStatus> = signal('idle');
+  /** The run folder; undefined before the run has begun. */
+  readonly run: Signal<string | undefined> = signal(undefined);
+  readonly facts: Signal<Facts> = signal(nothing);
+  /** Milliseconds that are left, estimated from the last steps. */
+  readonly remainingMs: Signal<number | undefined> = signal(undefined);
+  readonly error: Signal<unknown> = signal(undefined);
+  private readonly changed = signal(0);
+  private store: Curves = emptyCurves();
+  private pending: Facts = nothing;
+  private timer: ReturnType<typeof setTimeout> | undefined;
+  private readonly images: Previews;
+
+  constructor(
+    private readonly client: TrainingClient,
+    private readonly setup: Setup,
+    private readonly onChange: () => void,
+  ) {
+    this.images = new Previews(client, () => this.status.peek() === 'running');
+  }
+
+  /** What the charts draw. Reading it subscribes to its changes. */
+  get curves(): Curves {
+    void this.changed.value;
+    return this.store;
+  }
+
+  /** The newest predictions on validation images; undefined before the first. */
+  get preview(): ReadonlySignal<PreviewResult | undefined> {
+    return this.images.result;
+  }
+
+  /** The pictures of the preview, by their position in the split. */
+  get pictures(): ReadonlySignal<ReadonlyMap<number, Blob>> {
+    return this.images.pictures;
+  }
+
+  /** Whether a run owns the worker now. */
+  get isActive(): boolean {
+    return !['idle', 'finished', 'stopped', 'failed'].includes(this.status.value);
+  }
+
+  async start(): Promise<void> {
+    this.begin();
+    await this.follow(async () => {
+      const { recipe, places } = await this.setup.ready();
+      return this.client.start({ recipe, places }, (event) => this.take(event));
+    });
+  }
+
+  /** Goes on with a run of this browser; call it from a click. */
+  async resume(run: string): Promise<void> {
+    this.begin();
+    this.run.value = run;
+    await this.follow(async () => {
+      await this.recall(run);
+      return this.client.resume({ run }, (event) => this.take(event));
+    });
+  }
+
+  async pause(): Promise<void> {
+    if (this.status.peek() !== 'running') return;
+    this.status.value = 'pausing';
+    try {
+      await this.client.worker.pause();
+    } catch (error) {
+      // It ended before it could stand still; its own end says how.
+      if (this.status.peek() === 'pausing') throw error;
+    }
+  }
+
+  async proceed(): Promise<void> {
+    await this.client.worker.proceed();
+  }
+
+  async stop(): Promise<void> {
+    if (!this.isActive) return;
+    this.status.value = 'stopping';
+    await this.client.worker.stop();
+  }
+
+  private begin(): void {
+    this.store = emptyCurves();
+    this.pending = nothing;
+    this.images.clear();
+    batch(() => {
+      this.status.value = 'starting';
+      this.run.value = undefined;
+      this.facts.value = nothing;
+      this.remainingMs.value = undefined;
+      this.error.value = undefined;
+      this.changed.value++;
+    });
+  }
+
+  private async follow(work: () => Promise<RunResult>): Promise<void> {
+    try {
+      const { outcome } = await work();
+      this.flush();
+      this.status.value = outcome;
+    } catch (error) {
+      this.flush();
+      batch(() => {
+        this.error.value = error;
+        this.status.value = 'failed';
+      });
+    } finally {
+      this.images.stop();
+      this.onChange();
+    }
+  }
+
+  /** The curves of a run from before, read from its events. A long log is taken in slices: the page stays smooth. */
+  private async recall(run: string): Promise<void> {
+    const text = await this.client.worker.readFile(`${run}/events.jsonl`).then(
+      (file) => file.text(),
+      () => '',
+    );
+    const lines = text.split('\n');
+    for (let at = 0; at < lines.length; at += 500) {
+      for (const line of lines.slice(at, at + 500)) if (line !== '') this.note(JSON.parse(line) as RunEvent);
+      await new Promise((resolve) => setTimeout(resolve));
+    }
+    this.flush();
+  }
+
+  private take(event: RunEvent): void {
+    this.note(event);
+    const status = this.status.peek();
+    if (event.type === 'run_started') {
+      this.run.value = event.run;
+      this.onChange();
+    } else if (event.type === 'step' && status === 'starting') {
+      this.status.value = 'running';
+      this.images.start();
+    } else if (event.type === 'paused') {
+      this.flush();
+      this.status.value = 'paused';
+      this.onChange();
+    } else if (event.type === 'resumed' && event.from === 'pause' && status === 'paused') {
+      this.status.value = 'running';
+    }
+    this.timer ??= setTimeout(() => this.flush(), flushMs);
+  }
+
+  private note(event: RunEvent): void {
+    takeEvent(this.store, event);
+    this.pending = withEvent(this.pending, event);
+  }
+
+  private flush(): void {
+    clearTimeout(this.timer);
+    this.timer = undefined;
+    batch(() => {
+      this.facts.value = this.pending;
+      this.changed.value++;
+      const step = this.pending.lastStep;
+      this.remainingMs.value = step ? this.store.recentMs() * (step.total_steps - step.step) : undefined;
+    });
+  }
+}
+
+function withEvent(facts: Facts, event: RunEvent): Facts {
+  switch (event.type) {
+    case 'run_started':
+      return { ...facts, started: event };
+    case 'data_ready':
+      return { ...facts, data: event };
+    case 'model_ready':
+      return { ...facts, model: event };
+    case 'step_compiled':
+      return { ...facts, compiled: event };
+    case 'step':
+      return { ...facts, lastStep: event };
+    case 'evaluation':
+      return { ...facts, evaluation: event };
+    case 'checkpoint':
+      return { ...facts, checkpoint: event };
+    case 'finished':
+      return { ...facts, finished: event };
+    case 'exported':
+      return { ...facts, exported: [...facts.exported, event] };
+    case 'warning':
+      return { ...facts, warnings: [...facts.warnings, event] };
+    default:
+      return facts;
+  }
+}

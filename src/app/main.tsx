@@ -1,0 +1,26 @@
+/** The page's entry: opens what all views share and draws the shell, or says what this browser lacks. */
+import '@fontsource/inter/latin-400.css';
+import '@fontsource/inter/latin-600.css';
+import './design/tokens.css';
+import './design/base.css';
+import { render } from 'preact';
+import { openApp } from './app.ts';
+import { Shell } from './shell.tsx';
+import { AppContext } from './state.ts';
+import { openTheme } from './theme.ts';
+import { Unsupported } from './unsupported.tsx';
+
+const root = document.querySelector('#app')!;
+const theme = openTheme();
+
+try {
+  const app = openApp();
+  render(
+    <AppContext.Provider value={app}>
+      <Shell theme={theme} />
+    </AppContext.Provider>,
+    root,
+  );
+} catch (error) {
+  render(<Unsupported error={error} />, root);
+}

@@ -1,0 +1,95 @@
+/**
+ * Messages for the user. A notice stays on top of the page until it is dismissed or no longer true; a toast says
+ * that something was done and goes by itself. Errors of the worker already say what was expected and what helps.
+ */
+import { type ReadonlySignal, signal } from '@preact/signals';
+import { OcelliError } from '../core/index.ts';
+
+export interface Notice {
+  /** One notice per key: a newer one takes its place. */
+  readonly key: string;
+  readonly tone: 'info' | 'good' | 'warning' | 'error';
+  readonly title: string;
+  readonly text?: string | undefined;
+  /** One per line. */
+  readonly details?: readonly string[] | undefined;
+  readonly actions?: readonly { readonly label: string; run(): void }[] | undefined;
+  /** Left out: the user can dismiss it. */
+  readonly permanent?: boolean | undefined;
+}
+
+export interface Notices {
+  readonly notices: ReadonlySignal<readonly Notice[]>;
+  readonly toasts: ReadonlySignal<readonly { readonly id: number; readonly text: string }[]>;
+  show(notice: Notice): void;
+  dismiss(key: string): void;
+  /** An error with what to do about it. */
+  report(error: unknown, options?: { readonly key?: string; readonly actions?: Notice['actions'] }): void;
+  toast(text: string): void;
+}
+
+const toastMs = 6000;
+
+export function openNotices(): Notices {
+  const notices = signal<readonly Notice[]>([]);
+  const toasts = signal<readonly { readonly id: number; readonly text: string }[]>([]);
+  let lastToast = 0;
+  const show = (notice: Notice): void => {
+    notices.value = [...notices.value.filter(({ key }) => key !== notice.key), notice];
+  };
+  return {
+    notices,
+    toasts,
+    show,
+    dismiss(key) {
+      notices.value = notices.value.filter((notice) => notice.key !== key);
+    },
+    report(error, { key = 'error', actions } = {}) {
+      show({ key, tone: 'error', ...wordsOf(error), actions });
+    },
+    toast(text) {
+      const id = ++lastToast;
+      toasts.value = [...toasts.value, { id, text }];
+      setTimeout(() => {
+        toasts.value = toasts.value.filter((toast) => toast.id !== id);
+      }, toastMs);
+    },
+  };
+}
+
+/** Titles of what users meet most; anything else is named by its kind. */
+const titles: Readonly<Record<string, string>> = {
+  worker_crashed: 'The training worker crashed',
+  disk_full: 'The browser’s storage is full',
+  no_adapter: 'No WebGPU here',
+  device_lost: 'The graphics device was lost',
+  out_of_memory: 'The device’s memory does not suffice',
+  invalid_recipe: 'The recipe has problems',
+  invalid_yaml: 'The recipe is no YAML',
+  folder_permission: 'The folder may no longer be read',
+  worker_busy: 'The worker is busy',
+  run_in_other_tab: 'Another tab works on this run',
+};
+
+const kinds: Readonly<Record<string, string>> = {
+  ConfigError: 'This setting does not work',
+  DataError: 'Something is wrong with the data',
+  CheckpointError: 'The weights can’t be read',
+  DeviceError: 'The device can’t do this',
+  RemoteError: 'A server did not answer as it should',
+  RunError: 'The run can’t go on',
+};
+
+/** An error in the words of a notice. */
+export function wordsOf(error: unknown): Pick<Notice, 'title' | 'text' | 'details'> {
+  if (!(error instanceof OcelliError)) {
+    const text = error instanceof Error ? error.message : String(error);
+    return { title: 'Something went wrong', text, details: [] };
+  }
+  const { code, name, expected, received, hint, problems } = error;
+  return {
+    title: titles[code] ?? kinds[name] ?? 'Something went wrong',
+    text: `Expected ${expected}, received ${received}. What to do: ${hint}.`,
+    details: problems,
+  };
+}

@@ -1,0 +1,26 @@
+/** What the views of results ask of a run's record: which model it left, and whether it can go on. */
+import type { RunRecord } from '../../client/index.ts';
+
+/** Where a model of this run lies: the best one of a finished run, else its newest checkpoint. */
+export function modelOf({ run, status, checkpoint }: RunRecord): string | undefined {
+  return status === 'finished' ? run : checkpoint;
+}
+
+export const canResume = ({ status, checkpoint }: RunRecord): boolean =>
+  checkpoint !== undefined && ['interrupted', 'stopped', 'failed'].includes(status);
+
+/** `/runs/shapes-20260102-030405` → `shapes-20260102-030405`. */
+export const folderName = (run: string): string => run.split('/').filter(Boolean).at(-1) ?? run;
+
+/** `2 Jan, 03:04`. */
+export const startOf = ({ startedAt }: RunRecord): string =>
+  new Date(startedAt).toLocaleString('en', {
+    day: 'numeric',
+    month: 'short',
+    hour: '2-digit',
+    minute: '2-digit',
+    hourCycle: 'h23',
+  });
+
+/** Name and start: names alone are often the same. */
+export const titleOf = (record: RunRecord): string => `${record.name} · ${startOf(record)}`;

@@ -1,0 +1,112 @@
+/** The frame around the views: head with the run's state, navigation, notices, toasts. */
+import { type Signal, useSignalEffect } from '@preact/signals';
+import type { ComponentType } from 'preact';
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { Icon } from './design/icon.tsx';
+import mark from './design/mark.svg';
+import { NoticeList } from './design/notice-list.tsx';
+import { Toasts } from './design/toasts.tsx';
+import { linkTo } from './route.ts';
+import { RunStatusLink } from './run-status.tsx';
+import { useApp } from './state.ts';
+import type { Theme } from './theme.ts';
+import { ThemeSwitch } from './theme-switch.tsx';
+import { type ViewRow, views } from './views/index.ts';
+import './shell.css';
+
+const groups = ['Train', 'Results', 'Machine'] as const;
+
+export function Shell({ theme }: { readonly theme: Signal<Theme> }) {
+  const app = useApp();
+  const { view: id } = app.route.value;
+  const view = views.find((row) => row.id === id) ?? views[0]!;
+  return (
+    <div class="shell">
+      <button type="button" class="skip" onClick={skipToMain}>
+        Skip to the content
+      </button>
+      <header class="shell-head">
+        <a class="brand" href={linkTo('train')}>
+          <img src={mark} width="28" height="28" alt="" />
+          Ocelli
+        </a>
+        <div class="status">
+          <RunStatusLink />
+        </div>
+        <ThemeSwitch theme={theme} />
+      </header>
+      <nav class="shell-side" aria-label="Views">
+        <div>
+          {groups.map((group) => (
+            <NavigationGroup key={group} group={group} current={view} />
+          ))}
+        </div>
+      </nav>
+      <div class="shell-notices">
+        <NoticeList />
+      </div>
+      <main class="shell-main" id="main" tabIndex={-1}>
+        <CurrentView key={view.id} view={view} />
+      </main>
+      <Toasts />
+    </div>
+  );
+}
+
+function NavigationGroup({ group, current }: { readonly group: string; readonly current: ViewRow }) {
+  const rows = views.filter((row) => row.group === group);
+  if (rows.length === 0) return null;
+  return (
+    <div>
+      <h2>{group}</h2>
+      <ul class="plain">
+        {rows.map(({ id, title, icon }) => (
+          <li key={id}>
+            <a href={linkTo(id)} aria-current={id === current.id ? 'page' : undefined}>
+              <Icon name={icon} />
+              {title}
+            </a>
+          </li>
+        ))}
+      </ul>
+    </div>
+  );
+}
+
+const loaded = new Map<string, ComponentType>();
+
+/** Loads the view's code, and puts the focus on its heading after a change of views, as a new page would. */
+function CurrentView({ view }: { readonly view: ViewRow }) {
+  const { notices, route } = useApp();
+  const [View, setView] = useState<ComponentType | undefined>(() => loaded.get(view.id));
+  const frame = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    if (View) return;
+    view.load().then(
+      (module) => {
+        loaded.set(view.id, module.View);
+        setView(() => module.View);
+      },
+      (error: unknown) => notices.report(error),
+    );
+  }, [view]);
+  useEffect(() => {
+    document.title = `${view.title} – Ocelli`;
+    if (!View || !navigated) return;
+    const heading = frame.current?.querySelector('h1');
+    heading?.setAttribute('tabindex', '-1');
+    heading?.focus({ preventScroll: true });
+    scrollTo(0, 0);
+  }, [view, View]);
+  useSignalEffect(() => {
+    navigated = navigated || route.value.view !== view.id;
+  });
+  return <div ref={frame}>{View ? <View /> : <div class="view-waiting" aria-busy="true" />}</div>;
+}
+
+/** The first view takes no focus: the page has just been opened. */
+let navigated = false;
+
+function skipToMain(): void {
+  document.querySelector<HTMLElement>('#main')?.focus();
+}

@@ -1,0 +1,18 @@
+/**
+ * The views of the app, in the order of the navigation. A view is loaded when it is first shown: a folder `views/<id>` whose
+ * `index.tsx` exports a component `View`. A new view is a row here.
+ */
+import type { ComponentType } from 'preact';
+import type { IconName } from '../design/icon.tsx';
+
+export interface ViewRow {
+  readonly id: string;
+  readonly title: string;
+  readonly icon: IconName;
+  readonly group: 'Train' | 'Results' | 'Machine';
+  load(): Promise<{ readonly View: ComponentType }>;
+}
+
+export const views: readonly ViewRow[] = [
+  { id: 'train', title: 'Train', icon: 'play', group: 'Train', load: () => import('./train/index.tsx') },
+];
