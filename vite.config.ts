@@ -19,6 +19,7 @@ const node: ViteUserConfig = {
       input: {
         index: 'src/index.ts',
         cli: 'src/cli/main.ts',
+        'workers/annotations.worker': 'workers/annotations.worker.ts',
         'workers/samples.worker': 'workers/samples.worker.ts',
       },
       output: { entryFileNames: '[name].js', chunkFileNames: 'chunks/[name]-[hash].js' },

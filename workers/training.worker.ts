@@ -6,4 +6,9 @@ provideThread(
   'samples',
   () => new Worker(new URL('./samples.worker.ts', import.meta.url), { type: 'module', name: 'samples' }),
 );
+provideThread(
+  'annotations',
+  () =>
+    new Worker(new URL('./annotations.worker.ts', import.meta.url), { type: 'module', name: 'annotations' }),
+);
 serveRuns();

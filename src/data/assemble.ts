@@ -6,7 +6,7 @@ import { ClassMap, counted, DataError, derive, permutation } from '../core/index
 import { datasetDigest } from './digest.ts';
 import type { RawDataset, RawImage } from './raw.ts';
 import type { DatasetOptions } from './settings.ts';
-import type { Dataset, ImageRecord, SetAside } from './types.ts';
+import type { Annotation, Dataset, ImageRecord, SetAside } from './types.ts';
 
 export interface AssembleOptions extends DatasetOptions {
   readonly multiLabel: boolean;
@@ -109,19 +109,36 @@ function toRecord(
   options: AssembleOptions,
 ): ImageRecord {
   const { id, fileName, height, width } = image;
-  const annotations = image.annotations.flatMap((annotation) => {
-    const categoryId = categoryIds.get(annotation.categoryId);
-    if (categoryId === undefined) return [];
-    return [categoryId === annotation.categoryId ? annotation : { ...annotation, categoryId }];
-  });
-  if (options.task !== 'classification') return { id, fileName, height, width, annotations, labels: [] };
+  // Readers of large files make annotations when they are asked for: so do records.
+  const record = {
+    id,
+    fileName,
+    height,
+    width,
+    get annotations() {
+      return mapped(image.annotations, categoryIds);
+    },
+  };
+  if (options.task !== 'classification') return Object.assign(record, { labels: [] });
   const named = [...image.categoryIds, ...image.annotations.map(({ categoryId }) => categoryId)];
   const labels = new Set<number>();
   for (const categoryId of named) {
     const label = classes.labelOf(categoryIds.get(categoryId) ?? Number.NaN);
     if (label !== undefined) labels.add(label);
   }
-  return { id, fileName, height, width, annotations, labels: [...labels].sort((a, b) => a - b) };
+  return Object.assign(record, { labels: [...labels].sort((a, b) => a - b) });
+}
+
+/** Annotations with the class map's category ids; those of classes that it doesn't have are left out. */
+function mapped(
+  annotations: readonly Annotation[],
+  categoryIds: ReadonlyMap<number, number>,
+): readonly Annotation[] {
+  return annotations.flatMap((annotation) => {
+    const categoryId = categoryIds.get(annotation.categoryId);
+    if (categoryId === undefined) return [];
+    return [categoryId === annotation.categoryId ? annotation : { ...annotation, categoryId }];
+  });
 }
 
 /** The same images for the same seed, in the order of the file; never none. */

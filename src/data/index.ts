@@ -20,6 +20,7 @@ export { Loader, type LoaderOptions, type LoaderStatistics } from './loader.ts';
 export { openDataset, openSplits, type Splits } from './open.ts';
 export { createSamplesService } from './pool.ts';
 export { createPrepare, type PrepareRequest, type PrepareResult, type PrepareSettings } from './prepare.ts';
+export { createAnnotationsService } from './readers/annotation-file.ts';
 export { type GeneratedDataset, type GenerateOptions, generateSampleDataset } from './sample/generate.ts';
 export { createSampler, imageWeights, type SamplerKind } from './sampler.ts';
 export type { DataSettings, DatasetOptions } from './settings.ts';

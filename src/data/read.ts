@@ -6,7 +6,15 @@ import { ConfigError } from '../core/index.ts';
 import type { RawDataset, ReadProblem } from './raw.ts';
 import { readClassFolders } from './readers/class-folders.ts';
 import { readCocoDataset } from './readers/coco.ts';
-import { type Folder, isPicture, nameOf, openFolder, parentPlace, placeExists } from './readers/folder-of.ts';
+import {
+  type Folder,
+  isPicture,
+  nameOf,
+  openFolder,
+  openPlaceFile,
+  parentPlace,
+  placeExists,
+} from './readers/folder-of.ts';
 import { readVocDataset } from './readers/voc.ts';
 import { findYoloClasses, readYoloDataset } from './readers/yolo.ts';
 import { isSamplePlace, readSampleDataset } from './sample/place.ts';
@@ -42,6 +50,7 @@ export async function readRawDataset(request: ReadRequest): Promise<RawDataset> 
       return readCocoDataset({
         folder,
         annotationFile: found,
+        annotations: await openPlaceFile(found),
         needsBoxes,
         signal,
         onProblem: request.onProblem,

@@ -72,7 +72,8 @@ describe('the package', () => {
     expect(paths).toEqual(
       expect.arrayContaining([
         ...['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md', 'bin/ocelli.js'],
-        ...['dist/cli.js', 'dist/index.js', 'dist/workers/samples.worker.js', 'dist/types/src/index.d.ts'],
+        ...['dist/cli.js', 'dist/index.js', 'dist/types/src/index.d.ts'],
+        ...['dist/workers/annotations.worker.js', 'dist/workers/samples.worker.js'],
         ...['configs/quickstart.yaml', 'configs/recipe.schema.json', 'docs/cli.md', 'docs/recipe.md'],
       ]),
     );

@@ -1,21 +1,17 @@
 /** COCO annotation files as data sets. */
 import { counted, DataError } from '../../core/index.ts';
-import {
-  type CocoFile,
-  type CocoId,
-  findCocoProblems,
-  findReadingProblems,
-  parseCoco,
-  readCoco,
-} from '../../formats/coco/index.ts';
+import { type CocoId, type CocoObject, withoutComplaints } from '../../formats/coco/index.ts';
+import type { ByteSource } from '../../storage/index.ts';
 import type { RawDataset, RawImage, ReadProblem } from '../raw.ts';
 import type { Annotation } from '../types.ts';
-import { type Folder, nameOf, readPlace } from './folder-of.ts';
+import { type AnnotationFile, readAnnotationFile } from './annotation-file.ts';
+import { type Folder, nameOf } from './folder-of.ts';
 
 export interface CocoRequest {
   readonly folder: Folder;
-  /** The place of the annotation file. */
+  /** The place of the annotation file, and the file. */
   readonly annotationFile: string;
+  readonly annotations: ByteSource;
   /** Whether objects must have boxes; for classification the category is enough. */
   readonly needsBoxes: boolean;
   readonly signal?: AbortSignal | undefined;
@@ -25,8 +21,9 @@ export interface CocoRequest {
 
 export async function readCocoDataset(request: CocoRequest): Promise<RawDataset> {
   const { folder } = request;
-  const file = await readFile(request);
-  const subfolder = await findImages(file, folder);
+  const file = await readCocoFile(request);
+  const images = rawImages(file);
+  const subfolder = await findImages(images, folder);
   return {
     source: folder.place,
     format: 'coco',
@@ -35,61 +32,88 @@ export async function readCocoDataset(request: CocoRequest): Promise<RawDataset>
       name,
       ...(supercategory !== undefined && { supercategory }),
     })),
-    images: rawImages(file),
+    images,
     hasBoxes: true,
     open: (fileName) => folder.open(subfolder + fileName),
   };
 }
 
 /** The file, when it is right; with someone to tell the problems to, what is right of it. */
-async function readFile(request: CocoRequest): Promise<CocoFile> {
-  const { annotationFile, signal, onProblem, needsBoxes } = request;
-  const bytes = await readPlace(annotationFile, signal);
+export async function readCocoFile(request: Omit<CocoRequest, 'folder'>): Promise<AnnotationFile> {
+  const { annotationFile, annotations, signal, onProblem, needsBoxes } = request;
+  const file = await readAnnotationFile(annotations, annotationFile, signal);
   if (!onProblem) {
-    const file = parseCoco(bytes, annotationFile);
+    withoutComplaints({ file, complaints: file.complaints }, annotationFile);
     refuseContradictions(file, request);
     return file;
   }
-  const reading = readCoco(bytes, annotationFile);
-  for (const problem of findReadingProblems(reading)) {
+  for (const problem of file.problems) {
     if (needsBoxes || problem.code !== 'box_missing') onProblem(problem);
   }
-  return reading.file;
+  return file;
 }
 
-/** Images with their objects, in the order of the file. */
-function rawImages(file: CocoFile): RawImage[] {
-  const annotations = new Map<CocoId, Annotation[]>();
-  for (const image of file.images) annotations.set(image.id, []);
-  for (const item of file.annotations) {
-    annotations.get(item.image_id)?.push({
-      id: item.id,
-      categoryId: item.category_id,
-      bbox: item.bbox ?? [0, 0, 0, 0],
-      area: item.area ?? 0,
-      iscrowd: item.iscrowd,
-      ...(item.segmentation && { segmentation: item.segmentation }),
-      ...(item.keypoints && { keypoints: item.keypoints }),
-    });
-  }
-  return file.images.map(({ id, file_name, height, width }) => ({
-    id,
-    fileName: file_name,
-    height,
-    width,
-    annotations: annotations.get(id)!,
-    categoryIds: [],
-  }));
+/** Images with their objects, in the order of the file. Objects are made from their columns when they are asked for. */
+export function rawImages({ images, objects }: Pick<AnnotationFile, 'images' | 'objects'>): RawImage[] {
+  const numbers = new Map(images.map(({ id }, number) => [id, number]));
+  const { starts, order } = sortedByImage(objects, numbers);
+  return images.map(({ id, file_name, height, width }) => {
+    const number = numbers.get(id)!;
+    const positions = order.subarray(starts[number], starts[number + 1]);
+    return {
+      id,
+      fileName: file_name,
+      height,
+      width,
+      get annotations() {
+        return Array.from(positions, (position) => toAnnotation(objects.at(position)));
+      },
+      categoryIds: [],
+    };
+  });
+}
+
+/** The positions of all objects, those of one image together, and where each image's begin. */
+function sortedByImage(
+  objects: AnnotationFile['objects'],
+  numbers: ReadonlyMap<CocoId, number>,
+): { readonly starts: Uint32Array; readonly order: Uint32Array } {
+  const starts = new Uint32Array(numbers.size + 1);
+  const images = Array.from({ length: objects.length }, (_, i) => numbers.get(objects.imageIdAt(i)));
+  for (const image of images) if (image !== undefined) starts[image + 1]!++;
+  for (let i = 1; i < starts.length; i++) starts[i]! += starts[i - 1]!;
+  const order = new Uint32Array(starts.at(-1)!);
+  const next = starts.slice();
+  for (const [position, image] of images.entries()) if (image !== undefined) order[next[image]!++] = position;
+  return { starts, order };
+}
+
+function toAnnotation(item: CocoObject): Annotation {
+  const annotation: Annotation = {
+    id: item.id,
+    categoryId: item.category_id,
+    bbox: item.bbox ?? [0, 0, 0, 0],
+    area: item.area ?? 0,
+    iscrowd: item.iscrowd,
+    ...(item.keypoints && { keypoints: item.keypoints }),
+  };
+  if (!('segmentation' in item)) return annotation;
+  // Most who look at boxes don't look at masks.
+  const get = (): Annotation['segmentation'] => item.segmentation;
+  return Object.defineProperty(annotation, 'segmentation', { get, enumerable: true, configurable: true });
 }
 
 /** A file that contradicts itself is no ground truth; what is merely odd is for `ocelli data check`. */
-function refuseContradictions(file: CocoFile, { annotationFile, needsBoxes }: CocoRequest): void {
+function refuseContradictions(
+  file: AnnotationFile,
+  { annotationFile, needsBoxes }: Pick<CocoRequest, 'annotationFile' | 'needsBoxes'>,
+): void {
   const problems: string[] = [];
   let count = 0;
   const note = (text: string): void => {
     if (count++ < 20) problems.push(text);
   };
-  for (const { code, severity, path, message } of findCocoProblems(file)) {
+  for (const { code, severity, path, message } of file.problems) {
     if (severity === 'error' && (needsBoxes || code !== 'box_missing')) note(`${path}: ${message}`);
   }
   if (count === 0) return;
@@ -103,12 +127,12 @@ function refuseContradictions(file: CocoFile, { annotationFile, needsBoxes }: Co
 }
 
 /** Pictures lie in the folder itself, or in `images/` or a folder of the same name below it. */
-async function findImages(file: CocoFile, folder: Folder): Promise<string> {
+export async function findImages(images: readonly RawImage[], folder: Folder): Promise<string> {
   const candidates = ['', 'images/', `${nameOf(folder.place)}/`];
-  for (const { file_name } of file.images.slice(0, 3)) {
+  for (const { fileName } of images.slice(0, 3)) {
     for (const candidate of candidates) {
       const found = await folder
-        .open(candidate + file_name)
+        .open(candidate + fileName)
         .size()
         .then(
           () => true,

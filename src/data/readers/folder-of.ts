@@ -36,10 +36,15 @@ export async function openFolder(place: string): Promise<Folder> {
   };
 }
 
+/** One file at a place of its own. */
+export async function openPlaceFile(place: string): Promise<ByteSource> {
+  const { volume, path } = await openPlace(place);
+  return volume.open(path);
+}
+
 /** The bytes of one file at a place of its own. */
 export async function readPlace(place: string, signal?: AbortSignal): Promise<Uint8Array> {
-  const { volume, path } = await openPlace(place);
-  return volume.open(path).read(undefined, signal);
+  return (await openPlaceFile(place)).read(undefined, signal);
 }
 
 /** Whether a file can be opened there. */

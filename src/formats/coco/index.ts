@@ -4,6 +4,7 @@
  *     const file = parseCoco(bytes, 'instances_train2017.json');
  *     const problems = [...findCocoProblems(file)];
  */
-export { parseCoco, readCoco, readCocoPieces, withoutComplaints } from './parse.ts';
+export { CocoColumns, type CocoColumnsData } from './columns.ts';
+export { CocoPieces, parseCoco, readCoco, withoutComplaints } from './parse.ts';
 export { boxProblem, type CocoProblem, findCocoProblems, findReadingProblems } from './problems.ts';
 export type * from './types.ts';

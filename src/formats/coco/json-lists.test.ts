@@ -1,7 +1,8 @@
-/** Lists of large JSON files: the same values as JSON.parse, wherever the pieces are cut. */
+/** Lists of large JSON files: the same values as JSON.parse, wherever the pieces are cut, and columns of objects. */
 import { expect, test } from 'vitest';
+import { CocoColumns } from './columns.ts';
 import { JsonLists } from './json-lists.ts';
-import { parseCoco, readCoco, readCocoPieces } from './parse.ts';
+import { CocoPieces, parseCoco, readCoco } from './parse.ts';
 
 /** What JSON.parse would give, from pieces of `length` bytes. */
 function parsed(text: string, length: number): unknown {
@@ -81,7 +82,7 @@ test.each([
   for (const length of [1, 2, 3, 1000]) expect(() => parsed(text, length)).toThrow(SyntaxError);
 });
 
-test('an annotation file in pieces reads as the whole, with the same complaints', async () => {
+test('an annotation file in pieces reads as the whole, with the same complaints', () => {
   const file = {
     info: { description: 'a "file", with [brackets]' },
     images: Array.from({ length: 50 }, (_, id) => ({
@@ -100,24 +101,65 @@ test('an annotation file in pieces reads as the whole, with the same complaints'
     categories: [{ id: 3, name: 'Ärmel' }],
   };
   const bytes = new TextEncoder().encode(JSON.stringify(file));
-  async function* pieces(length: number): AsyncIterable<Uint8Array> {
-    for (let start = 0; start < bytes.length; start += length) yield bytes.slice(start, start + length);
-  }
   const whole = readCoco(bytes, 'x.json');
   expect(whole.complaints.map(({ path }) => path)).toEqual([
     'annotations[17].category_id',
     'annotations[18].bbox',
   ]);
-  for (const length of [13, 1000, 1 << 20])
-    expect(await readCocoPieces(pieces(length), 'x.json')).toEqual(whole);
-  await expect(
-    readCocoPieces(pieces(1000), 'x.json').then(() => readCocoPieces(cut(), 'x.json')),
-  ).rejects.toMatchObject({
-    code: 'coco_not_json',
-  });
-  async function* cut(): AsyncIterable<Uint8Array> {
-    yield bytes.slice(0, bytes.length - 40);
+  for (const length of [13, 1000, 1 << 20]) {
+    const { file, ...rest } = inPieces(bytes, length);
+    expect({ ...rest, file: { ...file, annotations: [...file.annotations] } }).toEqual(whole);
   }
+  expect(() => inPieces(bytes.slice(0, -40), 1000)).toThrow(
+    expect.objectContaining({ code: 'coco_not_json' }),
+  );
+});
+
+function inPieces(bytes: Uint8Array, length: number): ReturnType<CocoPieces['finish']> {
+  const reader = new CocoPieces('x.json');
+  for (let start = 0; start < bytes.length; start += length) reader.feed(bytes.slice(start, start + length));
+  return reader.finish();
+}
+
+test('columns give back every number as it was written', () => {
+  const segmentation = [
+    [1, 2.01, 239.97, 0.1 + 0.2, -0, 1e9, 12345678.91, 1e-7],
+    [1, 2, 3, 4, 5, 6.5],
+  ];
+  const annotations = [
+    {
+      id: 900100581781,
+      image_id: 'a',
+      category_id: 3,
+      bbox: [0.01, 473.07, 38.65, 28.67],
+      area: 1.5,
+      iscrowd: 1,
+    },
+    { image_id: 7, category_id: -1, segmentation, keypoints: [1.5, 2, 2] },
+    { id: 4, image_id: 7, category_id: 3, segmentation: { size: [2, 2], counts: [0, 4] }, iscrowd: 0 },
+    { image_id: 7, category_id: 3 },
+    ...Array.from({ length: 40_000 }, (_, i) => ({
+      id: i + 10,
+      image_id: i,
+      category_id: 1,
+      bbox: [i / 3, i, i, i],
+    })),
+  ];
+  const text = JSON.stringify({ images: [], annotations }).replace(
+    '0.30000000000000004,0,',
+    '0.30000000000000004,-0,',
+  );
+  const bytes = new TextEncoder().encode(text);
+  const { file } = inPieces(bytes, 1 << 16);
+  const expected = parseCoco(bytes, 'x').annotations;
+  expect([...file.annotations]).toEqual(expected);
+  expect(file.annotations.at(1).segmentation).toEqual(segmentation);
+  expect(file.annotations.at(1)).toMatchObject({ id: 900100581782 });
+  // As it crosses to another thread.
+  const { buffers } = file.annotations;
+  const moved = new CocoColumns(structuredClone(file.annotations.data, { transfer: buffers }));
+  expect(buffers.every(({ byteLength }) => byteLength === 0)).toBe(true);
+  expect([...moved]).toEqual(expected);
 });
 
 test('a later list of the same name counts, as in JSON.parse', () => {

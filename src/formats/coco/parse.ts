@@ -1,8 +1,9 @@
 /**
  * COCO's JSON, from bytes to objects. All complaints come in one error. A file of hundreds of MB is read piece by
- * piece (`readCocoPieces`): the text is never in memory as a whole.
+ * piece (`CocoPieces`): the text is never in memory as a whole.
  */
 import { counted, DataError } from '../../core/index.ts';
+import { type CocoColumns, CocoColumnsBuilder } from './columns.ts';
 import {
   Complaints,
   isObject,
@@ -14,7 +15,7 @@ import {
   show,
 } from './items.ts';
 import { JsonLists } from './json-lists.ts';
-import type { CocoFile, CocoReading } from './types.ts';
+import type { CocoCategory, CocoColumnsFile, CocoFile, CocoImage, CocoObject, CocoReading } from './types.ts';
 
 /** More complaints than this are counted, not listed. */
 const listed = 20;
@@ -32,7 +33,10 @@ export function parseCoco(bytes: Uint8Array | string, source: string): CocoFile 
 }
 
 /** What was read, where nothing is wrong with it. */
-export function withoutComplaints({ file, complaints }: CocoReading, source: string): CocoFile {
+export function withoutComplaints<File>(
+  { file, complaints }: Pick<CocoReading<File>, 'file' | 'complaints'>,
+  source: string,
+): File {
   if (complaints.length === 0) return file;
   const more = complaints.length - listed;
   const lines = complaints.slice(0, listed).map(({ path, message }) => `${path}: ${message}`);
@@ -46,7 +50,7 @@ export function withoutComplaints({ file, complaints }: CocoReading, source: str
  * @throws DataError for text that is no JSON, or no object
  */
 export function readCoco(bytes: Uint8Array | string, source: string): CocoReading {
-  const reader = new CocoReader(source);
+  const reader = new CocoReader(source, () => new ObjectList());
   const whole = typeof bytes === 'string' ? new TextEncoder().encode(bytes) : bytes;
   for (let start = 0; start < whole.length; start += pieceLength) {
     reader.feed(whole.subarray(start, start + pieceLength));
@@ -54,30 +58,48 @@ export function readCoco(bytes: Uint8Array | string, source: string): CocoReadin
   return reader.finish();
 }
 
-/**
- * The same from a file that arrives in pieces. Others come to their turn between them: no more than a few
- * milliseconds of work at a time.
- */
-export async function readCocoPieces(
-  pieces: AsyncIterable<Uint8Array>,
-  source: string,
-): Promise<CocoReading> {
-  const reader = new CocoReader(source);
-  let last = performance.now();
-  for await (const piece of pieces) {
-    for (let start = 0; start < piece.length; start += pieceLength) {
-      reader.feed(piece.subarray(start, start + pieceLength));
-      if (performance.now() - last < 15) continue;
-      await new Promise((resolve) => setTimeout(resolve));
-      last = performance.now();
+/** The same from a file that arrives in pieces, with its objects in columns. */
+export class CocoPieces {
+  private readonly reader: CocoReader<CocoColumns>;
+
+  constructor(source: string) {
+    this.reader = new CocoReader(source, () => new CocoColumnsBuilder());
+  }
+
+  feed(bytes: Uint8Array): void {
+    for (let start = 0; start < bytes.length; start += pieceLength) {
+      this.reader.feed(bytes.subarray(start, start + pieceLength));
     }
   }
-  return reader.finish();
+
+  finish(): CocoReading<CocoColumnsFile> {
+    return this.reader.finish();
+  }
+}
+
+/** Where the objects of a file go. */
+interface ObjectSink<Objects> {
+  push(object: CocoObject): void;
+  finish(): Objects;
+}
+
+class ObjectList implements ObjectSink<readonly CocoObject[]> {
+  private readonly objects: CocoObject[] = [];
+
+  push(object: CocoObject): void {
+    this.objects.push(object);
+  }
+
+  /** Annotations without an id get the next free ones: pycocotools and reports need them. */
+  finish(): readonly CocoObject[] {
+    if (!this.objects.some(({ id }) => Number.isNaN(id))) return this.objects;
+    let next = this.objects.reduce((most, { id }) => Math.max(most, id || 0), 0);
+    return this.objects.map((item) => (Number.isNaN(item.id) ? { ...item, id: ++next } : item));
+  }
 }
 
 /** The items of one list that could be read, and where each stands in the file. */
 class ItemList<Item> {
-  readonly items: Item[] = [];
   readonly positions: number[] = [];
   private met = 0;
 
@@ -85,6 +107,7 @@ class ItemList<Item> {
     private readonly key: string,
     private readonly complaints: Complaints,
     private readonly read: ReadItem<Item>,
+    private readonly items: { push(item: Item): void },
   ) {}
 
   add(items: readonly Json[]): void {
@@ -103,7 +126,7 @@ class ItemList<Item> {
   }
 }
 
-class CocoReader {
+class CocoReader<Objects> {
   private readonly lists = new JsonLists({
     onList: (key) => this.begin(key),
     onItems: (items) => this.open?.add(items),
@@ -115,13 +138,23 @@ class CocoReader {
     annotations: new Complaints(),
     categories: new Complaints(),
   };
-  private images = new ItemList('images', this.complaints.images, readImage);
-  private annotations = new ItemList('annotations', this.complaints.annotations, readAnnotation);
-  private categories = new ItemList('categories', this.complaints.categories, readCategory);
+  private readonly positions: Record<keyof CocoFile, readonly number[]> = {
+    images: [],
+    annotations: [],
+    categories: [],
+  };
+  private images: CocoImage[] = [];
+  private annotations: ObjectSink<Objects>;
+  private categories: CocoCategory[] = [];
   private open: { add(items: readonly Json[]): void } | undefined;
   private hasImages = false;
 
-  constructor(private readonly source: string) {}
+  constructor(
+    private readonly source: string,
+    private readonly objects: () => ObjectSink<Objects>,
+  ) {
+    this.annotations = objects();
+  }
 
   feed(piece: Uint8Array): void {
     try {
@@ -131,21 +164,17 @@ class CocoReader {
     }
   }
 
-  finish(): CocoReading {
+  finish(): CocoReading<{ images: CocoImage[]; annotations: Objects; categories: CocoCategory[] }> {
     try {
       this.lists.finish();
     } catch (error) {
       throw this.explained(error);
     }
     if (!this.hasImages) this.complaints.images.add('images', 'expected a list, received nothing');
-    const { images, annotations, categories, complaints } = this;
+    const { images, annotations, categories, complaints, positions } = this;
     return {
-      file: withIds({ images: images.items, annotations: annotations.items, categories: categories.items }),
-      positions: {
-        images: images.positions,
-        annotations: annotations.positions,
-        categories: categories.positions,
-      },
+      file: { images, annotations: annotations.finish(), categories },
+      positions,
       complaints: [...complaints.images.list, ...complaints.annotations.list, ...complaints.categories.list],
       lostImages: complaints.images.lostImages,
       lostCategories: complaints.categories.lostCategories,
@@ -156,12 +185,22 @@ class CocoReader {
     this.open = undefined;
     if (key === 'images') {
       this.hasImages = true;
-      this.open = this.images = new ItemList(key, this.fresh(key), readImage);
+      this.images = [];
+      this.take(key, readImage, this.images);
     } else if (key === 'annotations') {
-      this.open = this.annotations = new ItemList(key, this.fresh(key), readAnnotation);
+      this.annotations = this.objects();
+      this.take(key, readAnnotation, this.annotations);
     } else if (key === 'categories') {
-      this.open = this.categories = new ItemList(key, this.fresh(key), readCategory);
+      this.categories = [];
+      this.take(key, readCategory, this.categories);
     }
+  }
+
+  private take<Item>(key: keyof CocoFile, read: ReadItem<Item>, items: { push(item: Item): void }): void {
+    this.complaints[key] = new Complaints();
+    const list = new ItemList(key, this.complaints[key], read, items);
+    this.positions[key] = list.positions;
+    this.open = list;
   }
 
   /** Values where lists belong. */
@@ -176,11 +215,6 @@ class CocoReader {
     throw invalid(this.source, [`$: ${message}`]);
   }
 
-  private fresh(key: keyof CocoFile): Complaints {
-    this.complaints[key] = new Complaints();
-    return this.complaints[key];
-  }
-
   private explained(error: unknown): unknown {
     if (!(error instanceof SyntaxError || error instanceof TypeError)) return error;
     return new DataError({
@@ -191,16 +225,6 @@ class CocoReader {
       cause: error,
     });
   }
-}
-
-/** Annotations without an id get the next free ones: pycocotools and reports need them. */
-function withIds(file: CocoFile): CocoFile {
-  if (!file.annotations.some(({ id }) => Number.isNaN(id))) return file;
-  let next = file.annotations.reduce((most, { id }) => Math.max(most, id || 0), 0);
-  return {
-    ...file,
-    annotations: file.annotations.map((item) => (Number.isNaN(item.id) ? { ...item, id: ++next } : item)),
-  };
 }
 
 function invalid(source: string, problems: readonly string[]): DataError {

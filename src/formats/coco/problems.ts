@@ -4,7 +4,9 @@
  * the caller decides what it can live with.
  */
 import type { BoxXywh, Size } from '../../core/index.ts';
-import type { CocoFile, CocoId, CocoImage, CocoObject, CocoReading } from './types.ts';
+import type { CocoColumnsFile, CocoFile, CocoId, CocoImage, CocoObject, CocoReading } from './types.ts';
+
+type AnyFile = CocoFile | CocoColumnsFile;
 
 export interface CocoProblem {
   readonly code:
@@ -34,7 +36,7 @@ export interface CocoProblem {
 const edgeTolerance = 1;
 
 /** What a file says wrongly, and what does not fit together in the rest of it. */
-export function* findReadingProblems(reading: CocoReading): Iterable<CocoProblem> {
+export function* findReadingProblems(reading: CocoReading<AnyFile>): Iterable<CocoProblem> {
   const wrong = new Set<string>();
   for (const { path, message } of reading.complaints) {
     wrong.add(itemOf(path));
@@ -59,7 +61,7 @@ type Context = Pick<CocoReading, 'positions' | 'lostImages' | 'lostCategories'>;
  *
  * @param context where the items stood, and which ids were there too, when some could not be read
  */
-export function* findCocoProblems(file: CocoFile, context?: Context): Iterable<CocoProblem> {
+export function* findCocoProblems(file: AnyFile, context?: Context): Iterable<CocoProblem> {
   const pathOf = (list: keyof CocoFile, i: number): string => `${list}[${context?.positions[list][i] ?? i}]`;
   const images = new Map<CocoId, CocoImage>();
   const names = new Set<string>();
@@ -81,8 +83,9 @@ export function* findCocoProblems(file: CocoFile, context?: Context): Iterable<C
   }
   const categories = yield* categoryProblems(file, pathOf);
   const ids = new Set<number>();
-  for (const [position, annotation] of file.annotations.entries()) {
-    const path = pathOf('annotations', position);
+  let position = 0;
+  for (const annotation of file.annotations) {
+    const path = pathOf('annotations', position++);
     const image = images.get(annotation.image_id);
     const at = { severity: 'error', imageId: annotation.image_id } as const;
     if (ids.has(annotation.id)) {
@@ -108,7 +111,7 @@ export function* findCocoProblems(file: CocoFile, context?: Context): Iterable<C
 }
 
 function* categoryProblems(
-  file: CocoFile,
+  file: AnyFile,
   pathOf: (list: keyof CocoFile, i: number) => string,
 ): Generator<CocoProblem, ReadonlySet<number>> {
   const ids = new Set<number>();

@@ -1,6 +1,7 @@
 /** COCO's annotation file, by its own names; unknown fields are left behind. */
 import type { Category } from '../../core/index.ts';
 import type { Segmentation } from '../rle/index.ts';
+import type { CocoColumns } from './columns.ts';
 
 export type CocoId = number | string;
 
@@ -40,9 +41,14 @@ export interface CocoFile {
   readonly categories: readonly CocoCategory[];
 }
 
+/** The same with its objects in columns: for files of hundreds of MB. */
+export interface CocoColumnsFile extends Omit<CocoFile, 'annotations'> {
+  readonly annotations: CocoColumns;
+}
+
 /** A file as far as it can be read, and what could not. */
-export interface CocoReading {
-  readonly file: CocoFile;
+export interface CocoReading<File = CocoFile> {
+  readonly file: File;
   /** Where each item of `file` stands in the file as it was written. */
   readonly positions: CocoPositions;
   /** Wrong fields by JSON path (`annotations[17].bbox`). */

@@ -1,0 +1,4 @@
+/** The worker that all widgets of a page share: it holds onnxruntime and the models. */
+import { serveWidget } from '../src/widget/worker/index.ts';
+
+serveWidget();
