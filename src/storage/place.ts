@@ -6,22 +6,9 @@
 import { files, localPath } from '#platform';
 import { ConfigError } from '../core/index.ts';
 import { openHub } from './hub/index.ts';
+import type { Place, VolumeKind } from './kind.ts';
 import { LocalVolume } from './local.ts';
-import type { Volume } from './volume.ts';
-
-/** A file or folder in a volume; `path` is '' for the volume's root. */
-export interface Place {
-  readonly volume: Volume;
-  readonly path: string;
-}
-
-/** One kind of place: `matches` sees the place as written, `open` finds the volume and the path in it. */
-export interface VolumeKind {
-  /** For messages: `uc:`, `/Volumes`. */
-  readonly name: string;
-  matches(place: string): boolean;
-  open(place: string): Promise<Place>;
-}
+import { openS3Place } from './s3/index.ts';
 
 const kinds: VolumeKind[] = [
   {
@@ -29,6 +16,7 @@ const kinds: VolumeKind[] = [
     matches: (place) => place.startsWith('hub:'),
     open: async (place) => ({ volume: await openHub(place.slice('hub:'.length)), path: '' }),
   },
+  { name: 's3:', matches: (place) => /^s3:/i.test(place), open: async (place) => openS3Place(place) },
 ];
 
 /** Adds a kind of place, which then wins over those that were registered before. Returns how to take it away. */
@@ -50,8 +38,7 @@ export function isLocalPlace(place: string): boolean {
  * volume of its folder, unless `as: 'folder'` says that a folder is meant that may not exist yet.
  */
 export async function openPlace(place: string, options: { readonly as?: 'folder' } = {}): Promise<Place> {
-  const kind = kinds.find((candidate) => candidate.matches(place));
-  if (kind) return kind.open(place);
+  for (const kind of kinds) if (await kind.matches(place)) return kind.open(place);
   const scheme = schemeOf(place);
   if (place.trim() === '') throw unknownPlace(place, 'an empty text');
   if (scheme !== undefined && scheme !== 'file') throw unsupported(`${scheme}:`, place);

@@ -127,6 +127,15 @@ export class S3Server implements S3Keys {
     await expectOk(await this.request(`/${bucket}/${path}`, { method: 'PUT', body: bytes as BodyInit }));
   }
 
+  /** An object as it lies there; undefined: none of that name. */
+  async stored(bucket: string, key: string): Promise<Uint8Array | undefined> {
+    const path = key.split('/').map(encodeURIComponent).join('/');
+    const response = await this.request(`/${bucket}/${path}`);
+    if (response.status === 404) return undefined;
+    if (!response.ok) throw new Error(`the S3 server answered ${response.status}`);
+    return new Uint8Array(await response.arrayBuffer());
+  }
+
   /** Lets pages of these origins read and write the bucket. */
   async allowOrigins(bucket: string, origins: readonly string[]): Promise<void> {
     const allowed = origins.map((origin) => `<AllowedOrigin>${origin}</AllowedOrigin>`).join('');

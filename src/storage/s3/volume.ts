@@ -1,0 +1,232 @@
+/**
+ * A bucket of an S3-compatible store, or a folder in one. Everything goes by signed URLs (signer.ts): reads
+ * share them through a cache, so that a page can be handed one, and a range costs no signature of its own.
+ */
+import type { OcelliError } from '../../core/index.ts';
+import { ServerClock } from '../clock.ts';
+import type { Renewable } from '../grant.ts';
+import {
+  type Http,
+  type HttpAnswer,
+  isWorthRetrying,
+  objectFailure,
+  type Refusal,
+  refusalOf,
+  SignedUrls,
+  signedSource,
+} from '../http/index.ts';
+import { listed } from '../listing.ts';
+import { partSizeFor, singleWriteLimit, writeParts } from '../parts.ts';
+import { cleanPath, joinPath } from '../paths.ts';
+import type { ByteSource, Entry, SignedUrl, Volume, WriteOptions } from '../volume.ts';
+import { type S3Access, type S3Endpoint, type SignRequest, signS3 } from './signer.ts';
+import { completeUpload, readListPage, readUploadId } from './xml.ts';
+
+export interface S3VolumeOptions {
+  /** As users write it: `s3://bucket`, `uc://main/default/images`. */
+  readonly location: string;
+  readonly bucket: string;
+  /** The folder in the bucket that is the volume's root; '' for all of it. */
+  readonly prefix?: string;
+  readonly at: S3Endpoint;
+  readonly access: Renewable<S3Access>;
+  /** For writes, where reading has keys of its own. */
+  readonly writeAccess?: Renewable<S3Access>;
+  readonly http: Http;
+  /** Seconds that a URL lives (3600). */
+  readonly expiresIn?: number;
+  readonly clock?: ServerClock;
+  /** Bytes from which a file goes in parts, and how large they are. */
+  readonly parts?: { readonly from: number; readonly size: number };
+  /** What a failure means where the volume is another one for its user; by default `objectFailure`. */
+  readonly failure?: (refusal: Refusal, label: string) => OcelliError;
+}
+
+type Operation = 'read' | 'write';
+
+interface Call extends Omit<SignRequest, 'bucket' | 'expiresIn' | 'now'> {
+  readonly operation: Operation;
+  readonly label: string;
+  readonly body?: Uint8Array | string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export class S3Volume implements Volume {
+  readonly location: string;
+  private readonly prefix: string;
+  private readonly clock: ServerClock;
+  private readonly urls: SignedUrls;
+  /** Which keys a URL was signed with, for as long as somebody has it. */
+  private readonly signedWith = new Map<string, S3Access>();
+
+  constructor(private readonly options: S3VolumeOptions) {
+    this.location = options.location;
+    this.prefix = options.prefix ? `${options.prefix.replace(/^\/+|\/+$/g, '')}/` : '';
+    this.clock = options.clock ?? new ServerClock();
+    this.urls = new SignedUrls((paths) => Promise.all(paths.map((path) => this.signRead(path))), {
+      now: () => this.clock.now(),
+    });
+  }
+
+  async *list(prefix: string, signal?: AbortSignal): AsyncIterable<Entry> {
+    const inside = cleanPath(prefix, this.location) + (/[^/]\/+$/.test(prefix) ? '/' : '');
+    yield* listed(this.pages(this.prefix + inside, signal));
+  }
+
+  open(path: string): ByteSource {
+    const clean = cleanPath(path, this.location);
+    return signedSource({
+      http: this.options.http,
+      urls: this.urls,
+      path: clean,
+      label: joinPath(this.location, clean),
+      renew: ({ url }, refusal) => this.renew('read', this.signedWith.get(url), refusal),
+    });
+  }
+
+  sign(path: string, signal?: AbortSignal): Promise<SignedUrl> {
+    return this.urls.get(cleanPath(path, this.location), signal);
+  }
+
+  async write(path: string, content: Uint8Array | string, options: WriteOptions = {}): Promise<void> {
+    const bytes = typeof content === 'string' ? new TextEncoder().encode(content) : content;
+    const from = this.options.parts?.from ?? singleWriteLimit;
+    const label = joinPath(this.location, path);
+    const key = this.prefix + cleanPath(path, this.location);
+    const headers = { 'Content-Type': options.contentType ?? 'application/octet-stream' };
+    const call = { operation: 'write', key, label, headers, signal: options.signal } as const;
+    if (bytes.byteLength > from) await this.writeInParts(call, bytes);
+    else await this.call({ ...call, method: 'PUT', body: bytes });
+  }
+
+  async remove(path: string): Promise<void> {
+    const key = this.prefix + cleanPath(path, this.location);
+    await this.call({ method: 'DELETE', operation: 'write', key, label: joinPath(this.location, path) });
+  }
+
+  private async *pages(prefix: string, signal?: AbortSignal): AsyncIterable<readonly Entry[]> {
+    let token: string | undefined;
+    do {
+      const answer = await this.call({
+        method: 'GET',
+        operation: 'read',
+        key: '',
+        label: `the list of ${this.location}`,
+        query: {
+          'list-type': '2',
+          'max-keys': '1000',
+          'encoding-type': 'url',
+          ...(prefix ? { prefix } : {}),
+          ...(token ? { 'continuation-token': token } : {}),
+        },
+        signal,
+      });
+      const page = readListPage(answer.body, `the list of ${this.location}`);
+      token = page.next;
+      // Consoles make "folders": empty objects whose name ends with a slash.
+      yield page.entries
+        .filter(({ path }) => path.startsWith(this.prefix) && !path.endsWith('/'))
+        .map((entry) => ({ ...entry, path: entry.path.slice(this.prefix.length) }));
+    } while (token !== undefined);
+  }
+
+  private async writeInParts(
+    call: Omit<Call, 'method' | 'body' | 'query'>,
+    bytes: Uint8Array,
+  ): Promise<void> {
+    const size = this.options.parts?.size ?? partSizeFor(bytes.byteLength);
+    const begun = await this.call({ ...call, method: 'POST', query: { uploads: '' } });
+    const uploadId = readUploadId(begun.body, call.label);
+    try {
+      const etags = await writeParts(
+        bytes,
+        size,
+        async (body, index, signal) => {
+          const query = { partNumber: String(index + 1), uploadId };
+          const answer = await this.call({ ...call, headers: {}, method: 'PUT', query, body, signal });
+          return answer.headers.get('etag') ?? '';
+        },
+        call.signal,
+      );
+      const body = completeUpload(etags);
+      const done = await this.call({ ...call, headers: {}, method: 'POST', query: { uploadId }, body });
+      // S3 begins to answer before it knows: an error may come with status 200.
+      if (/<Error>/.test(new TextDecoder().decode(done.body))) {
+        throw this.failure(refusalOf({ ...done, status: 400 }), call.label);
+      }
+    } catch (error) {
+      // Parts that nobody completes are paid for. The first error is the one that counts.
+      const { signal: _, ...abort } = call;
+      await this.call({ ...abort, headers: {}, method: 'DELETE', query: { uploadId } }).catch(() => {});
+      throw error;
+    }
+  }
+
+  /** One request, signed; again with other keys or by the server's clock where that helps. */
+  private async call(call: Call): Promise<HttpAnswer> {
+    for (let tries = 0; ; tries++) {
+      const { access } = await this.accessFor(call.operation).get();
+      const url = await this.signed(access, call, 900);
+      const answer = await this.options.http.send({
+        url,
+        method: call.method,
+        headers: call.headers ?? {},
+        label: call.label,
+        signal: call.signal,
+        retry: (got) => isWorthRetrying(got),
+        ...(call.body === undefined ? {} : { body: call.body }),
+      });
+      if (answer.status < 300) return answer;
+      const refusal = refusalOf(answer);
+      if (call.method === 'DELETE' && refusal.kind === 'missing') return answer;
+      if (tries < 2 && this.renew(call.operation, access, refusal)) continue;
+      throw this.failure(refusal, call.label);
+    }
+  }
+
+  private async signRead(path: string): Promise<SignedUrl> {
+    const { access, expires = Number.POSITIVE_INFINITY } = await this.accessFor('read').get();
+    const life = this.options.expiresIn ?? 3600;
+    const key = this.prefix + path;
+    const now = this.clock.now();
+    const url = await this.signed(access, { method: 'GET', key }, life);
+    if (this.signedWith.size > 20_000) this.signedWith.clear();
+    this.signedWith.set(url, access);
+    // A URL ends with the session that signed it.
+    return { url, headers: {}, expires: Math.min(now + 1000 * life, expires) };
+  }
+
+  private signed(
+    access: S3Access,
+    call: Pick<SignRequest, 'method' | 'key' | 'query'>,
+    expiresIn: number,
+  ): Promise<string> {
+    const { method, key, query = {} } = call;
+    const { at, bucket } = this.options;
+    return signS3(access, at, { method, key, query, bucket, expiresIn, now: this.clock.now() });
+  }
+
+  private accessFor(operation: Operation): Renewable<S3Access> {
+    return (operation === 'write' ? this.options.writeAccess : undefined) ?? this.options.access;
+  }
+
+  /** Whether another try may go better than one that was refused so. */
+  private renew(operation: Operation, access: S3Access | undefined, refusal: Refusal): boolean {
+    const { kind, serverTime } = refusal;
+    if (kind !== 'expired' && kind !== 'skew' && kind !== 'denied') return false;
+    // A clock that is behind signs what is over already: the server says "expired".
+    if (kind !== 'denied' && this.clock.learn(serverTime)) {
+      this.urls.clear();
+      return true;
+    }
+    if (kind === 'skew') return false;
+    const renewed = access !== undefined && this.accessFor(operation).refused(access, kind === 'expired');
+    // An expired URL of keys that still hold is only signed again.
+    return renewed || kind === 'expired';
+  }
+
+  private failure(refusal: Refusal, label: string): OcelliError {
+    return this.options.failure?.(refusal, label) ?? objectFailure(refusal, { label });
+  }
+}
