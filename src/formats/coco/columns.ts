@@ -6,7 +6,7 @@
  * that gives back the very same numbers, else in 8.
  */
 import type { Segmentation } from '../rle/index.ts';
-import type { CocoId, CocoObject } from './types.ts';
+import type { CocoFile, CocoId, CocoObject } from './types.ts';
 
 const blockLength = 1 << 15;
 
@@ -232,6 +232,11 @@ export class CocoColumns implements Iterable<CocoObject> {
   *[Symbol.iterator](): Iterator<CocoObject> {
     for (let i = 0; i < this.length; i++) yield this.at(i);
   }
+}
+
+/** An annotation file with its objects in columns: for files of hundreds of MB. */
+export interface CocoColumnsFile extends Omit<CocoFile, 'annotations'> {
+  readonly annotations: CocoColumns;
 }
 
 const isBlocks = (ids: NumberBlocks | readonly CocoId[]): ids is NumberBlocks => typeof ids[0] === 'object';

@@ -3,7 +3,7 @@
  * piece (`CocoPieces`): the text is never in memory as a whole.
  */
 import { counted, DataError } from '../../core/index.ts';
-import { type CocoColumns, CocoColumnsBuilder } from './columns.ts';
+import { type CocoColumns, CocoColumnsBuilder, type CocoColumnsFile } from './columns.ts';
 import {
   Complaints,
   isObject,
@@ -15,7 +15,7 @@ import {
   show,
 } from './items.ts';
 import { JsonLists } from './json-lists.ts';
-import type { CocoCategory, CocoColumnsFile, CocoFile, CocoImage, CocoObject, CocoReading } from './types.ts';
+import type { CocoCategory, CocoFile, CocoImage, CocoObject, CocoReading } from './types.ts';
 
 /** More complaints than this are counted, not listed. */
 const listed = 20;

@@ -4,7 +4,8 @@
  * the caller decides what it can live with.
  */
 import type { BoxXywh, Size } from '../../core/index.ts';
-import type { CocoColumnsFile, CocoFile, CocoId, CocoImage, CocoObject, CocoReading } from './types.ts';
+import type { CocoColumnsFile } from './columns.ts';
+import type { CocoFile, CocoId, CocoImage, CocoObject, CocoReading } from './types.ts';
 
 type AnyFile = CocoFile | CocoColumnsFile;
 

@@ -1,7 +1,6 @@
 /** COCO's annotation file, by its own names; unknown fields are left behind. */
 import type { Category } from '../../core/index.ts';
 import type { Segmentation } from '../rle/index.ts';
-import type { CocoColumns } from './columns.ts';
 
 export type CocoId = number | string;
 
@@ -39,11 +38,6 @@ export interface CocoFile {
   readonly images: readonly CocoImage[];
   readonly annotations: readonly CocoObject[];
   readonly categories: readonly CocoCategory[];
-}
-
-/** The same with its objects in columns: for files of hundreds of MB. */
-export interface CocoColumnsFile extends Omit<CocoFile, 'annotations'> {
-  readonly annotations: CocoColumns;
 }
 
 /** A file as far as it can be read, and what could not. */
