@@ -1,7 +1,7 @@
 /** A folder at a place, wherever the place is: its files by relative path. */
 import { files, localPath } from '#platform';
 import { DataError } from '../../core/index.ts';
-import { type ByteSource, type Entry, isLocalPlace, openPlace } from '../../storage/index.ts';
+import { type ByteSource, type Entry, LocalVolume, openPlace } from '../../storage/index.ts';
 
 export interface Folder {
   /** As the user wrote it, without a slash at the end. */
@@ -14,7 +14,7 @@ export interface Folder {
 /** Throws a DataError when a local folder is missing. */
 export async function openFolder(place: string): Promise<Folder> {
   const { volume, path } = await openPlace(place);
-  if (isLocalPlace(place) && path !== '') {
+  if (volume instanceof LocalVolume && path !== '') {
     // Listing tells what is missing, with the nearest folder that exists.
     await files.list(localPath(place));
     throw new DataError({
@@ -49,8 +49,8 @@ export async function readPlace(place: string, signal?: AbortSignal): Promise<Ui
 
 /** Whether a file can be opened there. */
 export async function placeExists(place: string): Promise<boolean> {
-  if (isLocalPlace(place)) return (await files.stat(localPath(place)))?.isDirectory === false;
   const { volume, path } = await openPlace(place);
+  if (volume instanceof LocalVolume) return (await files.stat(localPath(place)))?.isDirectory === false;
   return volume
     .open(path)
     .size()
