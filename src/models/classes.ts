@@ -2,51 +2,10 @@
  * A checkpoint's classes and those of the data. They are matched by name: the head's rows of known classes are
  * carried over, the others start fresh, and both counts are said. DETR's row for "no object" stays the last.
  */
-import { ClassMap, ConfigError } from '../core/index.ts';
-import { labelCount } from './config.ts';
+import { type ClassMap, categoryIdsField } from '../core/index.ts';
 import type { ClassHead, HfConfig } from './types.ts';
 
-/**
- * The category ids of the data that a model was trained on, in the order of its labels: a field of our own in
- * `config.json`, which the original keeps and does not read. With it predictions carry the data's ids.
- */
-const categoryIdsField = 'ocelli_category_ids';
-
-/** The classes of a `config.json`: its `id2label`, or LABEL_0, LABEL_1, … */
-export function classesOf(config: HfConfig): ClassMap {
-  const { id2label } = config;
-  if (typeof id2label === 'object' && id2label !== null) {
-    const classes = ClassMap.fromId2Label(id2label as Record<string, string>);
-    requireLabels(id2label);
-    const ids = config[categoryIdsField];
-    return areCategoryIds(ids, classes.size)
-      ? new ClassMap(classes.names.map((name, label) => ({ id: ids[label]!, name })))
-      : classes;
-  }
-  const names = Array.from({ length: labelCount(config) }, (_, i) => [String(i), `LABEL_${i}`]);
-  return ClassMap.fromId2Label(Object.fromEntries(names) as Record<string, string>);
-}
-
-/** A head has one row for each label from 0 on: names for other numbers would shift all the rest. */
-function requireLabels(id2label: object): void {
-  const keys = Object.keys(id2label);
-  if (keys.every((_, label) => String(label) in id2label)) return;
-  throw new ConfigError({
-    code: 'model_config_invalid',
-    expected: `id2label in config.json to name the labels from 0 to ${keys.length - 1}`,
-    received: keys.join(', ').slice(0, 100),
-    fix: 'correct config.json: the model has one output for each label, without gaps',
-  });
-}
-
-/** Whole numbers that ascend as the labels do: anything else is not of our making and says nothing. */
-function areCategoryIds(value: unknown, count: number): value is readonly number[] {
-  return (
-    Array.isArray(value) &&
-    value.length === count &&
-    value.every((id, label) => Number.isSafeInteger(id) && (label === 0 || id > value[label - 1]))
-  );
-}
+export { classesOf } from '../core/index.ts';
 
 /** The config for these classes. */
 export function withClasses(config: HfConfig, classes: ClassMap): HfConfig {

@@ -4,7 +4,8 @@
  */
 import { z } from 'zod';
 import { ConfigError } from '../core/index.ts';
-import type { HfConfig } from './types.ts';
+
+export { labelCount } from '../core/index.ts';
 
 export const positive = z.number().int().positive();
 export const rate = z.number().min(0).lt(1);
@@ -40,13 +41,6 @@ export function unsupported(field: string, value: unknown, expected: string): Co
     received: JSON.stringify(value) ?? 'nothing',
     fix: 'choose a checkpoint without it; the weights would mean something else here',
   });
-}
-
-/** How many classes the heads have: `id2label`, else `num_labels`, else 2, as in transformers. */
-export function labelCount(config: HfConfig): number {
-  const { id2label, num_labels: numLabels } = config;
-  if (typeof id2label === 'object' && id2label !== null) return Object.keys(id2label).length;
-  return typeof numLabels === 'number' ? numLabels : 2;
 }
 
 /** Attention splits the width evenly over its heads. */

@@ -15,7 +15,7 @@ export * from './host.ts';
 export * from './images.ts';
 export { heldLocks, tryLock, withLock } from './locks.ts';
 export { machineNotes, packageFolder, readMachine } from './machine.ts';
-export { openOnnxSession } from './onnx.ts';
+export { loadOnnxWeb, type OnnxWeb, openOnnxSession } from './onnx.ts';
 export { withoutNewProcessListeners } from './process.ts';
 export { makeRoom, readStorage, requestPersistence, type StorageReport } from './storage.ts';
 export * from './threads.ts';

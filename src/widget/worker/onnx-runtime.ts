@@ -1,0 +1,199 @@
+/**
+ * The forward pass by onnxruntime-web. A model is opened plainly, so that the first answer comes soon; on WebGPU, where
+ * all pictures become equally large, it is recorded afterwards (captured-session.ts), and the recording takes over if it
+ * gives the same numbers.
+ */
+import { CheckpointError, DeviceError } from '../../core/index.ts';
+import { loadOnnxWeb, type OnnxWeb } from '../../platform/browser/index.ts';
+import type { HostOutputs } from '../../tasks/decoding/index.ts';
+import type { ProcessedBatch } from '../../vision/index.ts';
+import { CapturedSession } from './captured-session.ts';
+import {
+  feedsOf,
+  floatsOf,
+  inputsOf,
+  isKnown,
+  type NamedInput,
+  type Port,
+  portsOf,
+  type Session,
+} from './outputs.ts';
+
+export type WidgetDevice = 'webgpu' | 'wasm';
+
+/** Recording a model keeps it in memory twice for a while. */
+const largestCaptured = 300e6;
+/** How far apart the numbers of a recording and of a plain run may be, relative to the largest. */
+const captureTolerance = 1e-4;
+
+export async function openRuntime(model: Uint8Array, device: WidgetDevice): Promise<OnnxRuntime> {
+  const ort = await loadOnnxWeb(device);
+  ort.env.logLevel = 'error';
+  try {
+    const session = await ort.InferenceSession.create(model, {
+      executionProviders: [device],
+      logSeverityLevel: 3,
+    });
+    return new OnnxRuntime(ort, session, device, model);
+  } catch (cause) {
+    throw explain(cause, device);
+  }
+}
+
+export class OnnxRuntime {
+  readonly inputs: readonly Port[];
+  readonly outputs: readonly Port[];
+  private captured: CapturedSession | undefined;
+  /** What became of the recording, for people. */
+  capture = 'not tried';
+  private last: { readonly inputs: readonly NamedInput[]; readonly outputs: HostOutputs } | undefined;
+
+  constructor(
+    private readonly ort: OnnxWeb,
+    private session: Session | undefined,
+    readonly device: WidgetDevice,
+    /** Kept until it was recorded. */
+    private model: Uint8Array | undefined,
+  ) {
+    this.inputs = portsOf(session!.inputMetadata);
+    this.outputs = portsOf(session!.outputMetadata);
+  }
+
+  get description(): string {
+    return `onnxruntime on ${this.device}${this.captured ? ', recorded' : ''}`;
+  }
+
+  get isCaptured(): boolean {
+    return this.captured !== undefined;
+  }
+
+  knows(wanted: readonly string[]): boolean {
+    return isKnown(this.inputs, this.outputs, wanted);
+  }
+
+  /** The outputs of these names; others of the file are not computed where onnxruntime can leave them out. */
+  async run(batch: ProcessedBatch, wanted: readonly string[]): Promise<HostOutputs> {
+    const inputs = inputsOf(batch, this.inputs);
+    try {
+      if (this.captured?.fits(inputs)) return await this.captured.run(inputs);
+      const outputs = await this.runPlainly(inputs, wanted);
+      if (this.model) this.last = { inputs, outputs };
+      return outputs;
+    } catch (cause) {
+      throw explain(cause, this.device);
+    }
+  }
+
+  /**
+   * Records the run of the last picture, and replaces the plain session if a replay of it, and one of another picture,
+   * gives the same numbers. Never throws: `capture` says why it came to nothing.
+   */
+  async record(wanted: readonly string[]): Promise<void> {
+    const { model, last } = this;
+    this.model = undefined;
+    this.last = undefined;
+    if (!model || !last || this.device !== 'webgpu') return;
+    if (model.length > largestCaptured) {
+      this.capture = 'left out: the model is large';
+      return;
+    }
+    let recorded: CapturedSession | undefined;
+    try {
+      recorded = await CapturedSession.open(this.ort, model, this, last.inputs, last.outputs);
+      const other = last.inputs.map(mirrored);
+      const expected = await this.runPlainly(other, wanted);
+      await recorded.run(last.inputs);
+      const difference = Math.max(
+        largestDifference(await recorded.run(other), expected),
+        largestDifference(await recorded.run(last.inputs), last.outputs),
+      );
+      if (!(difference <= captureTolerance)) throw new Error(`its numbers differ by ${difference}`);
+      this.captured = recorded;
+      this.capture = `used: its numbers differ by ${difference.toExponential(1)} at most`;
+      await this.session?.release();
+      this.session = undefined;
+    } catch (error) {
+      this.capture = `not used: ${error instanceof Error ? error.message : String(error)}`;
+      if (recorded !== this.captured) await recorded?.dispose().catch(() => undefined);
+    }
+  }
+
+  /** No recording is wanted: its memory can go. */
+  forgetModel(reason: string): void {
+    if (this.model) this.capture = `left out: ${reason}`;
+    this.model = undefined;
+    this.last = undefined;
+  }
+
+  async dispose(): Promise<void> {
+    await this.captured?.dispose();
+    await this.session?.release();
+    this.captured = undefined;
+    this.session = undefined;
+  }
+
+  private async runPlainly(inputs: readonly NamedInput[], wanted: readonly string[]): Promise<HostOutputs> {
+    const { session } = this;
+    if (!session) throw new Error('a recorded model takes pictures of one size');
+    const outputs = await session.run(feedsOf(this.ort, inputs), [...wanted]);
+    const host: Record<string, HostOutputs[string]> = {};
+    for (const name of wanted) host[name] = await floatsOf(name, outputs[name]!);
+    for (const tensor of Object.values(outputs)) tensor.dispose();
+    return host;
+  }
+}
+
+/** Another picture: the same numbers from the end; a mask stays. */
+function mirrored(input: NamedInput): NamedInput {
+  const { array } = input;
+  if (array.dtype === 'float32') return { ...input, array: { ...array, data: array.data.toReversed() } };
+  if (array.dtype === 'float16') return { ...input, array: { ...array, data: array.data.toReversed() } };
+  return input;
+}
+
+/** Relative to the largest number, or to 1. NaN where shapes or numbers don't compare. */
+export function largestDifference(a: HostOutputs, b: HostOutputs): number {
+  let largest = 0;
+  for (const [name, { data }] of Object.entries(b)) {
+    const other = a[name]?.data;
+    if (other?.length !== data.length) return Number.NaN;
+    let scale = 1;
+    let difference = 0;
+    for (let i = 0; i < data.length; i++) {
+      scale = Math.max(scale, Math.abs(data[i]!));
+      difference = Math.max(difference, Math.abs(data[i]! - other[i]!));
+    }
+    largest = Math.max(largest, difference / scale);
+  }
+  return largest;
+}
+
+function explain(cause: unknown, device: WidgetDevice): Error {
+  if (cause instanceof CheckpointError) return cause;
+  const message = cause instanceof Error ? cause.message : String(cause);
+  if (/memory|OrtRun.*allocat|bad_alloc|Array buffer allocation|RangeError/i.test(message)) {
+    return new DeviceError({
+      code: 'model_memory',
+      expected: `a model that fits into the memory of this device (${device})`,
+      received: message.slice(0, 300),
+      fix: 'choose a smaller model or its fp16 file (dtype="fp16"), close other tabs, or use another device',
+      cause,
+    });
+  }
+  if (device === 'webgpu' && /device.*lost|lost.*device|adapter|webgpu|dawn|GPUDevice/i.test(message)) {
+    return new DeviceError({
+      code: /lost/i.test(message) ? 'device_lost' : 'no_adapter',
+      expected: "a WebGPU device that onnxruntime's WebGPU provider can use",
+      received: message.slice(0, 300),
+      fix: 'reload the page, or set device="wasm"',
+      cause,
+    });
+  }
+  return new CheckpointError({
+    code: 'onnx_unreadable',
+    expected: 'an ONNX model that onnxruntime can run',
+    received: message.slice(0, 300),
+    fix: 'export the model again with ocelli export',
+    cause,
+  });
+}

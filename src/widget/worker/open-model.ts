@@ -1,0 +1,105 @@
+/**
+ * From a model's place to a model that answers: our own path where it knows task, processor and inputs, transformers.js
+ * for the rest.
+ */
+import { DeviceError } from '../../core/index.ts';
+import { loadOnnxWeb, openGpu } from '../../platform/browser/index.ts';
+import { createProcessor } from '../../vision/index.ts';
+import type { OpenRequest, Progress } from '../protocol.ts';
+import { WidgetFiles } from './files.ts';
+import { type OnnxRuntime, openRuntime, type WidgetDevice } from './onnx-runtime.ts';
+import { OwnModel, outputNames } from './own-model.ts';
+import { chooseTask } from './tasks.ts';
+import { warmUp } from './warm-up.ts';
+import type { WidgetModel } from './widget-model.ts';
+
+export async function openModel(
+  request: OpenRequest,
+  onProgress: (progress: Progress) => void,
+): Promise<WidgetModel> {
+  const device = await chooseDevice(request.device);
+  void warmUp(device);
+  const files = new WidgetFiles(request.place, { maxBytes: request.maxBytes, onProgress });
+  const config = await files.requiredJson('config.json');
+  const { task, own } = chooseTask(config, request.task, files.name);
+  if (own) {
+    const processorConfig = await files.requiredJson('preprocessor_config.json');
+    const model = await openOwn(
+      files,
+      config,
+      processorConfig,
+      task as OwnModel['task'],
+      device,
+      request,
+      onProgress,
+    );
+    if (model) return model;
+  }
+  onProgress({ phase: 'runtime' });
+  await warmUp(device);
+  // Where transformers.js looks for a runtime that is there already: one for all models of the page.
+  Object.assign(globalThis, { [Symbol.for('onnxruntime')]: await loadOnnxWeb(device) });
+  const { openPipeline } = await import('./pipeline-model.ts');
+  return openPipeline(files, task, device, request);
+}
+
+/** Undefined: it is not for us. */
+async function openOwn(
+  files: WidgetFiles,
+  config: Readonly<Record<string, unknown>>,
+  processorConfig: Readonly<Record<string, unknown>>,
+  task: OwnModel['task'],
+  device: WidgetDevice,
+  request: OpenRequest,
+  onProgress: (progress: Progress) => void,
+): Promise<OwnModel | undefined> {
+  if (!isKnownProcessor(processorConfig)) return undefined;
+  const bytes = await files.weights(onnxFiles(request.dtype));
+  onProgress({ phase: 'runtime' });
+  const runtime = await openOn(bytes, device, request.device === 'auto');
+  if (runtime.knows(outputNames[task])) return new OwnModel(config, processorConfig, task, runtime);
+  await runtime.dispose();
+  return undefined;
+}
+
+/** The precision that was asked for first; the other where there is nothing else. */
+export function onnxFiles(dtype: OpenRequest['dtype']): string[] {
+  const full = ['onnx/model.onnx', 'model.onnx'];
+  const half = ['onnx/model_fp16.onnx', 'model_fp16.onnx'];
+  return dtype === 'fp16' ? [...half, ...full] : [...full, ...half];
+}
+
+async function openOn(bytes: Uint8Array, device: WidgetDevice, mayFallBack: boolean): Promise<OnnxRuntime> {
+  await warmUp(device);
+  try {
+    return await openRuntime(bytes, device);
+  } catch (error) {
+    if (device === 'wasm' || !mayFallBack || !(error instanceof DeviceError)) throw error;
+    return openRuntime(bytes, 'wasm');
+  }
+}
+
+/** A software adapter is slower than WebAssembly: `auto` leaves it alone. */
+async function chooseDevice(asked: OpenRequest['device']): Promise<WidgetDevice> {
+  if (asked === 'wasm') return 'wasm';
+  const found = await openGpu();
+  const adapter = 'access' in found ? await found.access.gpu.requestAdapter().catch(() => null) : null;
+  if (asked === 'auto') return adapter && !adapter.info.isFallbackAdapter ? 'webgpu' : 'wasm';
+  if (adapter) return 'webgpu';
+  throw new DeviceError({
+    code: 'no_adapter',
+    expected: 'a WebGPU adapter, because device="webgpu" asks for it',
+    received: 'missing' in found ? found.missing : 'the browser finds no adapter',
+    fix: 'leave the attribute device out: WebAssembly takes its place',
+  });
+}
+
+function isKnownProcessor(config: Readonly<Record<string, unknown>>): boolean {
+  try {
+    createProcessor(config);
+    return true;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'unknown_image_processor') return false;
+    throw error;
+  }
+}

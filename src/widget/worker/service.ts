@@ -1,0 +1,134 @@
+/**
+ * The worker's side: models by what was asked for, one run at a time. Two elements that name the same model share it;
+ * it is given back when the last of them lets go.
+ */
+import { expose } from 'comlink';
+import { prepareCrossing } from '../../client/wire/index.ts';
+import { ConfigError } from '../../core/index.ts';
+import type { Answer, OpenedModel, OpenRequest, Progress, WidgetService, WorkerState } from '../protocol.ts';
+import { openModel } from './open-model.ts';
+import { rasterOf } from './picture.ts';
+import type { WidgetModel } from './widget-model.ts';
+
+interface Entry {
+  readonly key: string;
+  readonly model: Promise<WidgetModel>;
+  users: number;
+  readonly listeners: Set<(progress: Progress) => void>;
+  improved: boolean;
+}
+
+class Service implements WidgetService {
+  private readonly entries = new Map<string, Entry>();
+  private readonly handles = new Map<number, Entry>();
+  private lastHandle = 0;
+  /** Chosen folders are never the same. */
+  private lastFolder = 0;
+  private queue: Promise<unknown> = Promise.resolve();
+
+  async open(request: OpenRequest, listener: (progress: Progress) => void): Promise<OpenedModel> {
+    const entry = this.entryOf(request);
+    entry.users++;
+    entry.listeners.add(listener);
+    try {
+      const model = await entry.model;
+      const handle = ++this.lastHandle;
+      this.handles.set(handle, entry);
+      const { task, classNames: classes, description: runtime, device, path } = model;
+      return { handle, task, classes, runtime, device, path };
+    } catch (error) {
+      this.release(entry);
+      throw error;
+    } finally {
+      entry.listeners.delete(listener);
+    }
+  }
+
+  async predict(handle: number, picture: Blob | ImageBitmap): Promise<Answer> {
+    const entry = this.handles.get(handle);
+    if (!entry) throw closed(handle);
+    const model = await entry.model;
+    const answer = await this.inTurn(() => answerOf(model, picture));
+    if (!entry.improved) {
+      entry.improved = true;
+      void this.inTurn(() => model.improve()).catch(() => undefined);
+    }
+    return answer;
+  }
+
+  async close(handle: number): Promise<void> {
+    const entry = this.handles.get(handle);
+    if (!entry) return;
+    this.handles.delete(handle);
+    this.release(entry);
+  }
+
+  async state(): Promise<WorkerState> {
+    await this.queue.catch(() => undefined);
+    const models = await Promise.allSettled([...this.entries.values()].map(({ model }) => model));
+    const sessions = models.flatMap((model) =>
+      model.status === 'fulfilled' ? [{ device: model.value.device, ...model.value.recording }] : [],
+    );
+    return { models: this.entries.size, sessions };
+  }
+
+  private entryOf(request: OpenRequest): Entry {
+    const { place, ...rest } = request;
+    const where = place.kind === 'files' ? `folder ${++this.lastFolder}` : place;
+    const key = JSON.stringify([where, rest]);
+    const known = this.entries.get(key);
+    if (known) return known;
+    const listeners: Entry['listeners'] = new Set();
+    const model = this.inTurn(() =>
+      openModel(request, (progress) => {
+        for (const listener of listeners) listener(progress);
+      }),
+    );
+    const entry: Entry = { key, model, users: 0, listeners, improved: false };
+    this.entries.set(key, entry);
+    return entry;
+  }
+
+  private release(entry: Entry): void {
+    if (--entry.users > 0) return;
+    this.entries.delete(entry.key);
+    void this.inTurn(async () => (await entry.model).dispose()).catch(() => undefined);
+  }
+
+  /** onnxruntime computes one thing at a time. */
+  private inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
+    const result = this.queue.then(work, work);
+    this.queue = result.catch(() => undefined);
+    return result;
+  }
+}
+
+async function answerOf(model: WidgetModel, picture: Blob | ImageBitmap): Promise<Answer> {
+  const start = performance.now();
+  const image = await rasterOf(picture);
+  const decoded = performance.now();
+  const { prepared, ...answer } = await model.predict(image);
+  const end = performance.now();
+  const { width, height } = image;
+  const times = {
+    decode: decoded - start,
+    prepare: prepared - decoded,
+    model: end - prepared,
+    total: end - start,
+  };
+  return { ...answer, width, height, times };
+}
+
+function closed(handle: number): ConfigError {
+  return new ConfigError({
+    code: 'model_closed',
+    expected: 'a model that is open',
+    received: `the handle ${handle}, which was closed`,
+    fix: 'open the model again',
+  });
+}
+
+export function serveWidget(): void {
+  prepareCrossing();
+  expose(new Service());
+}
