@@ -12,9 +12,11 @@ export interface PictureProps {
   readonly classes: readonly string[];
   readonly truth?: ImageTruth | undefined;
   readonly prediction?: Prediction | undefined;
+  /** Without words below. */
+  readonly plain?: boolean;
 }
 
-export function Picture({ blob, name, classes, truth, prediction }: PictureProps) {
+export function Picture({ blob, name, classes, truth, prediction, plain }: PictureProps) {
   const source = useObjectUrl(blob);
   const [size, setSize] = useState<{ width: number; height: number; of: Blob | undefined }>();
   const nameOf = (label: number): string => classes[label] ?? `class ${label}`;
@@ -37,7 +39,9 @@ export function Picture({ blob, name, classes, truth, prediction }: PictureProps
           <Boxes boxes={boxes} width={known.width} height={known.height} />
         ) : undefined}
       </div>
-      <PictureCaption truth={truth} prediction={prediction} nameOf={nameOf} hasBoxes={boxes.length > 0} />
+      {plain ? undefined : (
+        <PictureCaption truth={truth} prediction={prediction} nameOf={nameOf} hasBoxes={boxes.length > 0} />
+      )}
     </figure>
   );
 }
@@ -49,7 +53,7 @@ interface Box {
   readonly box: readonly [number, number, number, number];
 }
 
-function Boxes({
+export function Boxes({
   boxes,
   width,
   height,
@@ -137,7 +141,7 @@ export function bestOf(scores: Float32Array | Readonly<Record<number, number>>):
   return best;
 }
 
-function boxesOf(
+export function boxesOf(
   truth: ImageTruth | undefined,
   prediction: Prediction | undefined,
   nameOf: (label: number) => string,

@@ -15,4 +15,20 @@ export interface ViewRow {
 
 export const views: readonly ViewRow[] = [
   { id: 'train', title: 'Train', icon: 'play', group: 'Train', load: () => import('./train/index.tsx') },
+  { id: 'runs', title: 'Runs', icon: 'runs', group: 'Results', load: () => import('./runs/index.tsx') },
+  {
+    id: 'errors',
+    title: 'Errors',
+    icon: 'errors',
+    group: 'Results',
+    load: () => import('./errors/index.tsx'),
+  },
+  { id: 'try', title: 'Try it', icon: 'try', group: 'Results', load: () => import('./try/index.tsx') },
+  {
+    id: 'export',
+    title: 'Export',
+    icon: 'export',
+    group: 'Results',
+    load: () => import('./export/index.tsx'),
+  },
 ];

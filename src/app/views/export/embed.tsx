@@ -1,0 +1,71 @@
+/** The model in a page of one's own: two lines of HTML to copy. */
+import { useState } from 'preact/hooks';
+import type { RunRecord } from '../../../client/index.ts';
+import { Button } from '../../design/button.tsx';
+import { Card } from '../../design/card.tsx';
+import { Field } from '../../design/field.tsx';
+import { numberOf } from '../../format.ts';
+import { folderName } from '../../results/runs.ts';
+import { useApp } from '../../state.ts';
+import { embedSnippet } from './snippet.ts';
+
+export function Embed({ record }: { readonly record: RunRecord }) {
+  const { notices } = useApp();
+  const [model, setModel] = useState(`./${folderName(record.run)}/model/`);
+  const [threshold, setThreshold] = useState(0.5);
+  const detects = record.task === 'detection';
+  const snippet = embedSnippet({ model, task: record.task, threshold: detects ? threshold : undefined });
+  const copy = async (): Promise<void> => {
+    try {
+      await navigator.clipboard.writeText(snippet);
+      notices.toast('Copied');
+    } catch {
+      notices.toast('The browser did not allow copying: select the text and copy it by hand');
+    }
+  };
+  return (
+    <Card
+      title="In your own page"
+      lead="Put the unpacked model folder and the widget’s script on your web server, and these lines where visitors should try it."
+      actions={
+        <Button icon="copy" onClick={() => void copy()}>
+          Copy
+        </Button>
+      }
+    >
+      <div class="stack">
+        <div class="export-embed">
+          <Field label="Where the model folder will lie">
+            {(bound) => (
+              <input
+                {...bound}
+                class="input"
+                value={model}
+                onInput={({ currentTarget }) => setModel(currentTarget.value)}
+              />
+            )}
+          </Field>
+          {detects ? (
+            <Field label="Threshold" note={numberOf(threshold)}>
+              {(bound) => (
+                <input
+                  {...bound}
+                  type="range"
+                  min={0.05}
+                  max={0.95}
+                  step={0.05}
+                  value={threshold}
+                  onInput={({ currentTarget }) => setThreshold(Number(currentTarget.value))}
+                />
+              )}
+            </Field>
+          ) : undefined}
+        </div>
+        {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keys */}
+        <pre class="export-snippet" tabIndex={0}>
+          {snippet}
+        </pre>
+      </div>
+    </Card>
+  );
+}

@@ -1,0 +1,216 @@
+/** Runs side by side: curves over each other, last metrics and settings that differ. */
+import { useEffect, useState } from 'preact/hooks';
+import type { RunRecord } from '../../../client/index.ts';
+import type { Curve, Curves } from '../../curves.ts';
+import { Card, Empty } from '../../design/card.tsx';
+import { type ChartSeries, LineChart } from '../../design/chart.tsx';
+import { Field } from '../../design/field.tsx';
+import { Table } from '../../design/table.tsx';
+import { countOf, durationOf, metricName, numberOf } from '../../format.ts';
+import { differences, type RunHistory, readHistory } from '../../results/history.ts';
+import { startOf } from '../../results/runs.ts';
+import { useApp } from '../../state.ts';
+
+export function Comparison({ records }: { readonly records: readonly RunRecord[] }) {
+  const histories = useHistories(records);
+  const names = namesOf(records);
+  const metrics = [...new Set(histories.flatMap(({ curves }) => [...curves.metrics.keys()]))];
+  const [asked, setMetric] = useState<string>();
+  const metric = asked !== undefined && metrics.includes(asked) ? asked : firstMetric(metrics);
+  const seriesOf = (pick: (curves: Curves) => Curve | undefined, dots = false): ChartSeries[] =>
+    histories.flatMap(({ curves, record }) => {
+      const points = pick(curves)?.points ?? [];
+      const at = records.findIndex(({ run }) => run === record.run);
+      return points.length === 0 ? [] : [{ name: names[at]!, points: [...points], dots, colour: at }];
+    });
+  const losses = seriesOf(({ loss }) => loss);
+  const measured = metric === undefined ? [] : seriesOf((curves) => curves.metrics.get(metric), true);
+  return (
+    <>
+      <div class="grid">
+        <Card title="Training loss">
+          <LineChart
+            title="Training loss by step"
+            summary={lastOf(losses)}
+            series={losses}
+            format={numberOf}
+            height={260}
+          />
+        </Card>
+        <Card
+          title="Validation"
+          actions={
+            metrics.length > 0 ? (
+              <Field label={<span class="visually-hidden">Metric</span>}>
+                {(bound) => (
+                  <select
+                    {...bound}
+                    class="input"
+                    value={metric}
+                    onChange={({ currentTarget }) => setMetric(currentTarget.value)}
+                  >
+                    {metrics.map((name) => (
+                      <option key={name} value={name}>
+                        {metricName(name)}
+                      </option>
+                    ))}
+                  </select>
+                )}
+              </Field>
+            ) : undefined
+          }
+        >
+          {metrics.length > 0 ? (
+            <LineChart
+              title={`${metricName(metric ?? '')} by step`}
+              summary={lastOf(measured)}
+              series={measured}
+              format={numberOf}
+              height={260}
+            />
+          ) : (
+            <Empty title="Nothing was evaluated yet" />
+          )}
+        </Card>
+      </div>
+      <Card title="Numbers" lead="Of the last evaluation; with two runs or more the best is marked.">
+        <NumbersTable histories={histories} names={names} records={records} />
+      </Card>
+      {records.length > 1 ? (
+        <Card title="What was different" lead="Settings of the recipes that are not the same.">
+          <DifferenceTable histories={histories} names={names} />
+        </Card>
+      ) : undefined}
+    </>
+  );
+}
+
+function NumbersTable({
+  histories,
+  names,
+  records,
+}: {
+  readonly histories: readonly RunHistory[];
+  readonly names: readonly string[];
+  readonly records: readonly RunRecord[];
+}) {
+  const metrics = [...new Set(histories.flatMap(({ metrics: own }) => Object.keys(own)))];
+  const rows = metrics.map((name) => {
+    const values = histories.map(({ metrics: own }) => own[name]);
+    const best = bestOf(name, values);
+    return {
+      key: name,
+      cells: [
+        name.replaceAll('_', ' '),
+        ...values.map((value, i) =>
+          value === undefined ? (
+            '–'
+          ) : best === i ? (
+            <strong key={i} class="run-best">
+              {numberOf(value)}
+              <span class="visually-hidden"> (best)</span>
+            </strong>
+          ) : (
+            numberOf(value)
+          ),
+        ),
+      ],
+    };
+  });
+  const facts = [
+    { key: '#steps', cells: ['steps', ...histories.map(({ record }) => countOf(record.step))] },
+    { key: '#time', cells: ['training time', ...histories.map(({ ms }) => durationOf(ms))] },
+    {
+      key: '#parameters',
+      cells: [
+        'parameters',
+        ...histories.map(({ parameters }) => (parameters === undefined ? '–' : countOf(parameters))),
+      ],
+    },
+    { key: '#device', cells: ['device', ...histories.map(({ record }) => record.device)] },
+  ];
+  const shown = histories.map(({ record }) => names[records.findIndex(({ run }) => run === record.run)]!);
+  return (
+    <Table
+      caption="Metrics of the runs"
+      columns={[{ title: 'Metric' }, ...shown.map((title) => ({ title, number: true }))]}
+      rows={[...rows, ...facts]}
+    />
+  );
+}
+
+function DifferenceTable({
+  histories,
+  names,
+}: {
+  readonly histories: readonly RunHistory[];
+  readonly names: readonly string[];
+}) {
+  const rows = differences(histories);
+  if (histories.length < 2) return null;
+  if (rows.length === 0) return <p class="soft">Their recipes are the same.</p>;
+  return (
+    <Table
+      caption="Settings that differ"
+      columns={[{ title: 'Setting' }, ...names.map((title) => ({ title }))]}
+      rows={rows.map(({ key, values }) => ({
+        key,
+        cells: [
+          <code key="key">{key}</code>,
+          ...values.map((value) => (value === undefined ? <span class="soft">not set</span> : value)),
+        ],
+      }))}
+    />
+  );
+}
+
+/** Reads again what has changed since it was read. */
+function useHistories(records: readonly RunRecord[]): readonly RunHistory[] {
+  const { client, notices } = useApp();
+  const [known, setKnown] = useState<ReadonlyMap<string, RunHistory>>(new Map());
+  const wanted = records.map(({ run, updatedAt }) => `${run} ${updatedAt}`).join();
+  useEffect(() => {
+    let over = false;
+    for (const record of records) {
+      if (known.get(record.run)?.record.updatedAt === record.updatedAt) continue;
+      readHistory(client, record).then(
+        (history) => {
+          if (!over) setKnown((before) => new Map(before).set(record.run, history));
+        },
+        (error: unknown) => notices.report(error),
+      );
+    }
+    return () => {
+      over = true;
+    };
+  }, [wanted]);
+  return records.flatMap(({ run }) => known.get(run) ?? []);
+}
+
+/** Their names; with the start where two are called the same. */
+function namesOf(records: readonly RunRecord[]): string[] {
+  return records.map((record) =>
+    records.some((other) => other !== record && other.name === record.name)
+      ? `${record.name}, ${startOf(record)}${sameMinute(record, records) ? `:${record.startedAt.slice(17, 19)}` : ''}`
+      : record.name,
+  );
+}
+
+const sameMinute = (record: RunRecord, records: readonly RunRecord[]): boolean =>
+  records.some((other) => other !== record && startOf(other) === startOf(record));
+
+const firstMetric = (names: readonly string[]): string | undefined =>
+  ['val_accuracy', 'val_map'].find((name) => names.includes(name)) ?? names[0];
+
+/** Which of them is best; undefined where that makes no sense. */
+function bestOf(name: string, values: readonly (number | undefined)[]): number | undefined {
+  const known = values.filter((value) => value !== undefined);
+  if (known.length < 2 || new Set(known).size < 2) return undefined;
+  const best = name.endsWith('loss') ? Math.min(...known) : Math.max(...known);
+  return values.indexOf(best);
+}
+
+function lastOf(series: readonly ChartSeries[]): string {
+  if (series.length === 0) return 'No numbers yet';
+  return series.map(({ name, points }) => `${name}: ${numberOf(points.at(-1)![1])}`).join('; ');
+}
