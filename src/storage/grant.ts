@@ -39,11 +39,11 @@ export class Renewable<Access extends object> {
   }
 
   /**
-   * A server refused this access. True when the next `get` may bring another: it was exchanged meanwhile, or it
-   * is old enough that a new one may help.
+   * A server refused some access. True when the next `get` may bring another: it was exchanged meanwhile, or it is
+   * old enough that a new one may help.
    */
-  refused(access: Access, expired: boolean): boolean {
-    if (this.current?.access !== access) return true;
+  refused(isIt: (current: Access) => boolean, expired: boolean): boolean {
+    if (!this.current || !isIt(this.current.access)) return true;
     if (this.current.expires === Number.POSITIVE_INFINITY) return false;
     if (!expired && this.now() - this.fetchedAt < renewalPause) return false;
     this.until = 0;

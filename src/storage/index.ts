@@ -1,3 +1,4 @@
+export { AzureVolume, type AzureVolumeOptions } from './azure/index.ts';
 export * from './databricks/index.ts';
 export * from './http/index.ts';
 export * from './hub/index.ts';

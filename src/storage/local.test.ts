@@ -4,7 +4,7 @@ import { mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promise
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { files } from '#platform';
 import { LocalVolume, openPlace, registerVolume } from './index.ts';
 
@@ -161,10 +161,13 @@ test.each(['gs://bucket/x', 'ftp://u:pw@host/x?sig=secret'])(
   },
 );
 
-test('a /Volumes path needs its mounted folder', async () => {
+test('a /Volumes path without its mounted folder is asked of the workspace', async () => {
+  vi.stubEnv('DATABRICKS_CONFIG_FILE', '/nowhere');
   await expect(openPlace('/Volumes/main/default/images/train')).rejects.toMatchObject({
-    code: 'place_unsupported',
+    code: 'databricks_credentials_missing',
   });
+  await expect(openPlace('/Volumes/main/default')).rejects.toMatchObject({ code: 'volume_place_invalid' });
+  vi.unstubAllEnvs();
 });
 
 test('a kind of place can be registered', async () => {

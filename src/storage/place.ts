@@ -5,6 +5,8 @@
  */
 import { files, localPath } from '#platform';
 import { ConfigError } from '../core/index.ts';
+import { openAzurePlace } from './azure/index.ts';
+import { openDatabricks } from './databricks/index.ts';
 import { openHub } from './hub/index.ts';
 import type { Place, VolumeKind } from './kind.ts';
 import { LocalVolume } from './local.ts';
@@ -15,6 +17,12 @@ const kinds: VolumeKind[] = [
     name: 'hub:',
     matches: (place) => place.startsWith('hub:'),
     open: async (place) => ({ volume: await openHub(place.slice('hub:'.length)), path: '' }),
+  },
+  { name: '/Volumes', matches: isUnmountedVolume, open: openDatabricks },
+  {
+    name: 'abfss:',
+    matches: (place) => /^abfss?:/i.test(place),
+    open: async (place) => openAzurePlace(place),
   },
   { name: 's3:', matches: (place) => /^s3:/i.test(place), open: async (place) => openS3Place(place) },
 ];
@@ -44,14 +52,15 @@ export async function openPlace(place: string, options: { readonly as?: 'folder'
   if (scheme !== undefined && scheme !== 'file') throw unsupported(`${scheme}:`, place);
   const local = withoutEnd(localPath(place));
   const found = await files.stat(local);
-  if (!found && /^\/Volumes\/[^/]+\/[^/]+\/[^/]+/.test(local)) {
-    const mounted = await files.stat(local.split('/').slice(0, 5).join('/'));
-    if (!mounted) throw unsupported('/Volumes (not mounted on this machine)', place);
-  }
   if (found?.isDirectory || options.as === 'folder') return { volume: new LocalVolume(local), path: '' };
   const cut = local.lastIndexOf('/');
   const folder = cut < 0 ? '.' : cut === 0 ? '/' : local.slice(0, cut);
   return { volume: new LocalVolume(folder), path: local.slice(cut + 1) };
+}
+
+/** On Databricks compute volumes are folders; elsewhere the workspace is asked for them. */
+async function isUnmountedVolume(place: string): Promise<boolean> {
+  return place.startsWith('/Volumes/') && !(await files.stat(place.split('/').slice(0, 5).join('/')));
 }
 
 /** The scheme of a URL in lower case; a single letter is a drive, not a scheme. */
@@ -64,7 +73,7 @@ function withoutEnd(path: string): string {
 }
 
 function unsupported(kind: string, place: string): ConfigError {
-  const known = ['local paths', 'file:', 'mounted /Volumes/…', ...kinds.map((entry) => entry.name)];
+  const known = ['local paths', 'file:', ...kinds.map((entry) => entry.name)];
   return new ConfigError({
     code: 'place_unsupported',
     expected: `a place of a kind that this version can open (${known.join(', ')})`,

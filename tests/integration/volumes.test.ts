@@ -4,8 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe } from 'vitest';
 import { files } from '#platform';
+import { openAzurePlace } from '../../src/storage/azure/index.ts';
 import { LocalVolume } from '../../src/storage/index.ts';
 import { openS3Place } from '../../src/storage/s3/index.ts';
+import { AzuriteServer } from '../support/azurite.ts';
 import { S3Server } from '../support/seaweed.ts';
 import { type VolumeUnderTest, volumeContract } from '../support/volume-contract.ts';
 
@@ -39,6 +41,27 @@ describe('S3', () => {
       place: (path, bytes) => server.put('contract', path, bytes),
     };
   });
+  afterAll(() => server?.dispose());
+  volumeContract(() => under);
+});
+
+describe('Azure', () => {
+  let server: AzuriteServer;
+  let under: VolumeUnderTest;
+  beforeAll(async () => {
+    server = await AzuriteServer.start();
+    await server.container('contract');
+    const environment: Record<string, string> = {
+      AZURE_STORAGE_SAS_TOKEN: `?${server.sas()}`,
+      AZURE_STORAGE_ENDPOINT: server.endpoint,
+    };
+    const place = `abfss://contract@${server.account}.dfs.core.windows.net/`;
+    under = {
+      volume: openAzurePlace(place, (name) => environment[name]).volume,
+      stored: (path) => server.stored('contract', path),
+      place: (path, bytes) => server.put('contract', path, bytes),
+    };
+  }, 180_000);
   afterAll(() => server?.dispose());
   volumeContract(() => under);
 });

@@ -112,6 +112,8 @@ class Received {
   private wanted: number | undefined;
   private size: number | undefined;
   private etag: string | undefined;
+  /** Of servers without ETags. */
+  private modified: string | undefined;
   private restarts = 0;
   private readonly start: number;
 
@@ -131,6 +133,7 @@ class Received {
     // Where the end is known it is said: an open range of a changed file would bring something else.
     const to = this.wanted === undefined ? '' : this.start + this.wanted - 1;
     const match = this.conditional && ranged && this.etag && !this.etag.startsWith('W/');
+    const since = this.conditional && ranged && this.etag === undefined ? this.modified : undefined;
     return {
       url,
       label: read.label,
@@ -140,6 +143,7 @@ class Received {
         ...headers,
         ...(ranged ? { Range: `bytes=${from}-${to}` } : {}),
         ...(match ? { 'If-Match': this.etag! } : {}),
+        ...(since ? { 'If-Unmodified-Since': since } : {}),
       },
     };
   }
@@ -177,6 +181,7 @@ class Received {
     this.restarts++;
     this.received = 0;
     this.etag = undefined;
+    this.modified = undefined;
     this.size = undefined;
     this.target = undefined;
     this.wanted = this.read.range ? this.wanted : undefined;
@@ -184,8 +189,13 @@ class Received {
   }
 
   private sameVersion(response: Response): boolean {
-    const seen = response.headers.get('etag') ?? undefined;
-    if (seen === undefined) return true;
+    const seen = response.headers.get('etag') || undefined;
+    const modified = response.headers.get('last-modified') || undefined;
+    if (seen === undefined) {
+      if (this.modified !== undefined && modified !== undefined && modified !== this.modified) return false;
+      this.modified ??= modified;
+      return true;
+    }
     if (this.etag !== undefined && strong(this.etag) !== strong(seen)) return false;
     this.etag ??= seen;
     return true;
@@ -199,14 +209,15 @@ class Received {
     if (response.status === 206) {
       const part = contentRange(response);
       if (!ranged) throw invalid(this.read, 'part of the object where the whole was asked for');
+      // Some servers answer so instead of 416.
+      if (length === 0) throw outside(this.read, 'no bytes there');
       if (!part) return 0;
       if (part.start !== asked)
         throw invalid(this.read, `bytes from ${part.start} on where ${asked} was asked for`);
       if (part.size !== undefined) this.learnSize(part.size);
-      if (this.wanted !== undefined && part.end < this.start + this.wanted) {
-        // A shorter part is the object's end, or a server that stops where it likes; then the rest is asked for.
-        if (part.size === undefined || part.end >= part.size)
-          throw outside(this.read, `${part.size ?? 'fewer'} bytes`);
+      // A shorter part is the object's end, or a server that stops where it likes; then the rest is asked for.
+      if (this.wanted !== undefined && part.size !== undefined && this.start + this.wanted > part.size) {
+        throw outside(this.read, `${part.size} bytes`);
       }
       return 0;
     }

@@ -221,7 +221,7 @@ export class S3Volume implements Volume {
       return true;
     }
     if (kind === 'skew') return false;
-    const renewed = access !== undefined && this.accessFor(operation).refused(access, kind === 'expired');
+    const renewed = this.accessFor(operation).refused((current) => current === access, kind === 'expired');
     // An expired URL of keys that still hold is only signed again.
     return renewed || kind === 'expired';
   }
