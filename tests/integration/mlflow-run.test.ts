@@ -12,9 +12,11 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { derive, type RunEvent, type RunEventOf } from '../../src/core/index.ts';
+import { parseRecipe } from '../../src/config/index.ts';
+import { DeviceError, derive, type RunEvent, type RunEventOf } from '../../src/core/index.ts';
 import { openDevice, tf } from '../../src/engine/index.ts';
 import { fromPretrained } from '../../src/models/index.ts';
+import { train } from '../../src/runs/index.ts';
 import { builtCli, eventsOf, ocelli, startOcelli } from '../support/cli.ts';
 import { MlflowServer } from '../support/mlflow.ts';
 import { freePort } from '../support/ports.ts';
@@ -369,6 +371,52 @@ describe('a server that is killed while a run goes on', () => {
   function wholeLines(text: string): string {
     return text.slice(0, text.lastIndexOf('\n') + 1);
   }
+});
+
+describe('a device that is lost while a run is tracked', () => {
+  it('is recovered from inside the process, and the server shows each step once', async () => {
+    const text = tinyRecipe({
+      data: { val_data_path: 'sample:shapes?images=4&seed=2' },
+      training: {
+        max_epochs: 50,
+        max_steps: 12,
+        val_check_interval: 1000,
+        checkpoint_every_n_steps: 5,
+        log_every_n_steps: 1,
+      },
+      mlflow: { tracking_uri: server.uri, experiment_name: 'lost', log_model: 'none' },
+    });
+    const { recipe } = parseRecipe(text, { source: 'lost' });
+    const out = join(folder, 'lost');
+    const shown = async (): Promise<number> => {
+      const [runId] = await runsOf('lost');
+      return (await history(runId!, 'train_loss')).length;
+    };
+    let failures = 0;
+    const between = async (_: unknown, { step }: { readonly step: number }): Promise<void> => {
+      if (step !== 9 || failures++ > 0) return;
+      // A step behind the checkpoint is on the server already.
+      while ((await shown()) < 6) await new Promise((resolve) => setTimeout(resolve, 200));
+      throw new DeviceError({
+        code: 'device_lost',
+        expected: 'a device',
+        received: 'none (a test)',
+        fix: 'none',
+      });
+    };
+    const events: RunEvent[] = [];
+    for await (const event of train({ recipe, out, device: 'wasm', control: { between } })) {
+      events.push(event);
+    }
+    expect(ofType(events, 'warning').map(({ code }) => code)).toContain('device_lost_recovered');
+    expect(ofType(events, 'step').length).toBeGreaterThan(12);
+    const [runId, ...others] = await runsOf('lost');
+    expect(others).toEqual([]);
+    const steps = ofType(await logged('lost'), 'step').map(({ step, loss }) => [step, loss]);
+    expect(steps.map(([step]) => step)).toEqual(Array.from({ length: 12 }, (_, i) => i + 1));
+    expect(await history(runId!, 'train_loss')).toEqual(steps);
+    expect((await getRun(runId!)).info.status).toBe('FINISHED');
+  }, 120_000);
 });
 
 describe('a server that refuses', () => {
