@@ -1,7 +1,7 @@
 /** Runs one kernel case on both sides and compares the results. */
 import { derive } from '../../src/core/index.ts';
 import { planGraph } from '../../src/engine/compile/index.ts';
-import { Execution } from '../../src/engine/execute/index.ts';
+import { Execution, planTarget } from '../../src/engine/execute/index.ts';
 import { type Device, tf, traceStep } from '../../src/engine/index.ts';
 import { GpuTimeline } from '../../src/engine/profile/index.ts';
 import { interleaved, median } from '../case.ts';
@@ -41,11 +41,7 @@ export async function runKernelCase(
       Object.entries(kernel.inputs).map(([name, { shape, dtype = 'float32' }]) => [name, { shape, dtype }]),
     ),
   );
-  const plan = planGraph(graph, {
-    features: new Set(gpu.features),
-    limits: gpu.limits,
-    software: gpu.software,
-  });
+  const plan = planGraph(graph, { ...planTarget(gpu), tuning: new Map() });
   const execution = await Execution.prepare(plan, gpu);
   const feed = (): void => {
     for (const [name, numbers] of Object.entries(arrays))

@@ -7,6 +7,7 @@ import type { GpuAccess } from '#platform';
 import { deviceLost, deviceRejected, outOfMemory } from '../device-errors.ts';
 import { Failures } from './failures.ts';
 import { GpuMemory } from './gpu-memory.ts';
+import { subgroupWidth } from './subgroups.ts';
 
 const wantedFeatures = [
   'shader-f16',
@@ -33,8 +34,8 @@ export interface Gpu {
   readonly software: boolean;
   readonly features: readonly string[];
   readonly limits: Readonly<Record<string, number>>;
-  /** Invocations of a subgroup, at least and at most; 1 and 128 where the adapter does not say. */
-  readonly subgroupSizes: readonly [least: number, most: number];
+  /** How many neighbouring invocations surely are in one subgroup (subgroups.ts); 1 without `subgroups`. */
+  readonly subgroup: number;
   /** Matrix products that subgroups do in hardware; none without `chromium-experimental-subgroup-matrix`. */
   readonly subgroupMatrices: readonly SubgroupMatrix[];
   readonly failures: Failures;
@@ -74,7 +75,7 @@ export async function openGpuDevice(access: GpuAccess, adapter: GPUAdapter): Pro
     software: isSoftware(adapter),
     features,
     limits,
-    subgroupSizes: [adapter.info.subgroupMinSize || 1, adapter.info.subgroupMaxSize || 128],
+    subgroup: await subgroupWidth(device, adapter.info.subgroupMinSize || 1),
     subgroupMatrices: subgroupMatrices(adapter, features),
     failures,
     memory,

@@ -35,8 +35,11 @@ function variables(): Variables {
 /** Clipping by the norm of all, AdamW with a rate for even and one for odd parameters, an average of the weights. */
 function step(
   { of }: Variables,
-  { x, rates, late }: Readonly<Record<string, tf.Tensor>>,
+  { x, rates, late, taken }: Readonly<Record<string, tf.Tensor>>,
 ): Record<string, tf.Tensor> {
+  // With `taken`, a step is left out where its number is negative: every tensor keeps what it has.
+  const kept = (value: tf.Tensor, before: tf.Tensor): tf.Tensor =>
+    taken ? tf.where(tf.greater(tf.reshape(taken, []), 0), value, before) : value;
   const gradients = shapes.map((shape, i) =>
     tf.mul(tf.exp(of(`${i}.weight`)), tf.slice(x!, [i], [1]).reshape(shape.map(() => 1))),
   );
@@ -57,16 +60,21 @@ function step(
       },
       options,
     );
-    parameter.assign(result.parameter);
-    mean.assign(result.mean);
-    square.assign(result.square);
+    const moved = kept(result.parameter, parameter);
+    mean.assign(kept(result.mean, mean));
+    square.assign(kept(result.square, square));
+    parameter.assign(moved);
     const average = of(`${i}.average`);
-    average.assign(tf.add(tf.mul(average, 0.9), tf.mul(result.parameter, 0.1)));
+    average.assign(tf.add(tf.mul(average, 0.9), tf.mul(moved, 0.1)));
   });
   return { norm };
 }
 
-async function planned(software: boolean): Promise<{
+/** `taken`: whether the step is taken; left out: it is not asked. */
+async function planned(
+  software: boolean,
+  taken?: boolean,
+): Promise<{
   graph: Graph;
   plan: KernelPlan;
   start: Record<string, GraphData>;
@@ -82,6 +90,7 @@ async function planned(software: boolean): Promise<{
     x: normal([shapes.length], 99),
     rates: tf.tensor1d([0.1, 0.01]),
     late: tf.tensor1d([0.99]),
+    ...(taken === undefined ? {} : { taken: tf.tensor1d([taken ? 1 : -1]) }),
   };
   const graph = await recordGraph((given) => step(all, given), inputs, {
     parameters: all.all,
@@ -107,11 +116,26 @@ describe('updates side by side', () => {
     }
   });
 
-  for (const software of [true, false]) {
+  it('are as few where an overflow leaves everything as it was', async () => {
+    const [usual, asked] = [await planned(false), await planned(false, true)];
+    const updates = asked.plan.kernels.filter(({ label }) => label.includes('Adam'));
+    expect(updates.map(({ label }) => label).sort()).toEqual([
+      expect.stringContaining('× 2'),
+      expect.stringContaining('× 3'),
+    ]);
+    expect(asked.plan.kernels).toHaveLength(usual.plan.kernels.length);
+  });
+
+  for (const [software, taken] of [
+    [true, undefined],
+    [false, undefined],
+    [true, true],
+    [true, false],
+  ] as const) {
     it.skipIf(!gpu)(
-      `computes what the cpu backend does, ${software ? 'without' : 'with'} barriers`,
+      `computes what the cpu backend does, ${software ? 'without' : 'with'} barriers${taken === undefined ? '' : taken ? ', a step that is taken' : ', a step that is left out'}`,
       async () => {
-        const { graph, plan, start, inputs } = await planned(software);
+        const { graph, plan, start, inputs } = await planned(software, taken);
         const numbers = Object.fromEntries(
           await Promise.all(
             Object.entries(inputs).map(
@@ -139,6 +163,9 @@ describe('updates side by side', () => {
             );
           });
         }
+        if (taken === false)
+          for (const [name, data] of Object.entries(start))
+            if (!name.endsWith('average')) expect([...received[name]!], name).toEqual([...data]);
       },
     );
   }

@@ -5,12 +5,12 @@
  * parameters of a model is one dispatch, without anything here knowing of AdamW.
  */
 
-import { type Analysis, elementsOf, reshapedBy } from './analysis.ts';
+import { type Analysis, elementsOf, inputsOf, reshapedBy } from './analysis.ts';
 import { keyOf } from './key.ts';
 import type { Placement } from './placement.ts';
 
-/** Members begin at multiples of 256 bytes, as bindings must. */
-const alignment = 64;
+/** Members begin at multiples of 256 bytes, as bindings must, also where a copy of the arena is f16. */
+const alignment = 128;
 
 /** Tensors side by side in one buffer. */
 export interface Arena {
@@ -34,20 +34,33 @@ export interface ArenaWalk {
   readonly overwrites: readonly number[];
 }
 
-/** Nodes that only update parameters, element by element: they wait for their like instead of joining others. */
+/**
+ * Nodes that only update parameters, element by element: they wait for their like instead of joining others. So do
+ * steps that are not taken as they are, because an overflow leaves the old numbers in place.
+ */
 export function updateNodes({ graph, lowerings, readers }: Analysis): Set<number> {
   const updated = new Set(Object.values(graph.updates));
+  const overwritten = new Set(Object.keys(graph.updates).map((name) => graph.parameters[name]));
   const read = new Set(Object.values(graph.outputs));
   const found = new Set<number>();
-  graph.nodes.forEach((node, position) => {
-    if (lowerings[position]!.kind !== 'element' || !node.outputs.every((value) => updated.has(value))) return;
-    if (node.outputs.some((value) => read.has(value))) return;
+  const isStep = (position: number): boolean => {
+    const node = graph.nodes[position]!;
+    if (lowerings[position]!.kind !== 'element') return false;
+    if (node.outputs.some((value) => read.has(value))) return false;
     const size = elementsOf({ graph }, node.outputs[0]!);
-    if (size <= 1 || node.outputs.some((value) => elementsOf({ graph }, value) !== size)) return;
+    if (size <= 1 || node.outputs.some((value) => elementsOf({ graph }, value) !== size)) return false;
     // An average of weights follows the step of the weights; nothing else may.
     const followers = node.outputs.flatMap((value) => readers.get(value) ?? []);
-    if (followers.every((reader) => leadsToUpdates({ graph, readers }, reader, updated))) found.add(position);
-  });
+    if (node.outputs.every((value) => updated.has(value)))
+      return followers.every((reader) => leadsToUpdates({ graph, readers }, reader, updated));
+    return (
+      followers.length > 0 &&
+      followers.every((reader) => found.has(reader)) &&
+      Object.values(node.inputs).some((value) => overwritten.has(value))
+    );
+  };
+  for (let position = graph.nodes.length - 1; position >= 0; position--)
+    if (isStep(position)) found.add(position);
   return found;
 }
 
@@ -140,9 +153,12 @@ function describe(analysis: Analysis, placement: Placement, nodes: readonly numb
     return parts.includes(undefined) ? undefined : `${node.kernel} ${keyOf(attrs)} (${parts})`;
   };
   const visit = (value: number): string | undefined => {
-    if (elementsOf(analysis, value) === 1) return `scalar ${known(scalars, value)}`;
-    if (elementsOf(analysis, value) !== size || graph.values[value]!.dtype !== 'float32') return undefined;
+    if (elementsOf(analysis, value) === 1) return `scalar ${known(scalars, plain(analysis, value))}`;
     const producer = producers.get(value);
+    const number =
+      producer && !placement.rooted[producer.node] ? spreadBy(analysis, producer.node) : undefined;
+    if (number !== undefined) return visit(number);
+    if (elementsOf(analysis, value) !== size || graph.values[value]!.dtype !== 'float32') return undefined;
     if (producer && members.has(producer.node))
       return `own ${nodes.indexOf(producer.node)} ${producer.output}`;
     if (producer && !placement.rooted[producer.node]) {
@@ -156,13 +172,14 @@ function describe(analysis: Analysis, placement: Placement, nodes: readonly numb
   if (texts.includes(undefined)) return undefined;
   const names = new Map(Object.entries(graph.updates).map(([name, value]) => [value, name]));
   const stores = nodes.flatMap((node) =>
-    graph.nodes[node]!.outputs.map((value) => {
-      const name = names.get(value)!;
+    graph.nodes[node]!.outputs.flatMap((value) => {
+      const name = names.get(value);
+      if (name === undefined) return [];
       const parameter = graph.parameters[name];
-      return { value, role: parameter === undefined ? -1 : roleOf(parameter) };
+      return [{ value, role: parameter === undefined ? -1 : roleOf(parameter) }];
     }),
   );
-  if (stores.some(({ role }) => role < 0)) return undefined;
+  if (stores.length === 0 || stores.some(({ role }) => role < 0)) return undefined;
   return {
     nodes,
     size,
@@ -172,6 +189,20 @@ function describe(analysis: Analysis, placement: Placement, nodes: readonly numb
     stores,
     name: names.get(stores[0]!.value)!,
   };
+}
+
+/** What the value is a reshape of, in the end. */
+function plain(analysis: Analysis, value: number): number {
+  const inner = reshapedBy(analysis, value);
+  return inner === undefined ? value : plain(analysis, inner);
+}
+
+/** The one number that a view repeats throughout. */
+function spreadBy({ graph, lowerings }: Analysis, position: number): number | undefined {
+  const lowering = lowerings[position]!;
+  const inputs = inputsOf(graph.nodes[position]!);
+  const isView = lowering.kind === 'element' && lowering.cost === 0 && !lowering.branches;
+  return isView && inputs.length === 1 && elementsOf({ graph }, inputs[0]!) === 1 ? inputs[0] : undefined;
 }
 
 function known(list: number[], value: number): number {

@@ -92,8 +92,12 @@ export interface TemplateWriter {
    * two values are zero.
    */
   ranges(values: readonly number[]): readonly MemoryRange[];
-  /** Memory between the kernels of this template. */
-  temporary(shape: readonly number[], dtype?: GraphDtype): number;
+  /** How many neighbouring lanes surely are in one subgroup, a power of two; 1: the device has none. */
+  readonly subgroup: number;
+  /** What products multiply is f16. */
+  readonly half: boolean;
+  /** Memory between the kernels of this template. `half`: f16, where products are. */
+  temporary(shape: readonly number[], dtype?: GraphDtype, half?: 'half'): number;
   /** A kernel that is written by `write` and appended to the plan. */
   kernel(options: KernelOptions, write: (kernel: KernelBuilder) => void): void;
 }

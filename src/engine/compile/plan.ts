@@ -6,6 +6,7 @@ import type { Graph } from '../graph/index.ts';
 import { analyse, storageOf } from './analysis.ts';
 import { EmitContext, type Target, writeGroup } from './emit/index.ts';
 import { Grouping } from './groups.ts';
+import { writeHalfWeights } from './half-weights.ts';
 import { place } from './placement.ts';
 import { halfValues } from './precision.ts';
 import { withRecomputation } from './recompute/index.ts';
@@ -20,13 +21,18 @@ export interface PlanOptions {
   readonly limits: Readonly<Record<string, number>>;
   /** The adapter computes on the processor. */
   readonly software?: boolean;
+  /** How many neighbouring lanes surely are in one subgroup, a power of two (1); of a device with `subgroups`. */
+  readonly subgroup?: number | undefined;
   /** Choices that were measured on this device. */
   readonly tuning?: ReadonlyMap<string, string>;
   /** In the order in which they come. */
   readonly halts?: readonly PlanHalt[];
   /** Compute activations again for the gradients rather than keep them: less memory, more time (recompute/). */
   readonly recompute?: boolean | undefined;
-  /** `fp16`: activations lie in memory as f16 (precision.ts). The device must have `shader-f16`. */
+  /**
+   * `fp16`: activations lie in memory as f16 (precision.ts), and products multiply f16 copies of the weights
+   * (half-weights.ts). Sums are f32, and so are the weights. The device must have `shader-f16`.
+   */
   readonly precision?: 'fp32' | 'fp16' | undefined;
 }
 
@@ -43,6 +49,8 @@ export function planGraph(recorded: Graph, options: PlanOptions): KernelPlan {
     software: options.software ?? options.features.has('software'),
     tuning: options.tuning ?? new Map(),
     buffers: Math.min(options.limits.maxStorageBuffersPerShaderStage ?? 8, mostBuffers),
+    subgroup: options.features.has('subgroups') ? (options.subgroup ?? 1) : 1,
+    half: options.precision === 'fp16',
   };
   const { graph, regions } = options.recompute
     ? withRecomputation(rewritten, target.buffers)
@@ -65,18 +73,21 @@ export function planGraph(recorded: Graph, options: PlanOptions): KernelPlan {
   ];
   const values = new Map<number, PlanValue>();
   const stored = groups.flatMap(({ stores }) => stores);
-  const halves = options.precision === 'fp16' ? halfValues(analysis, placement, stored) : undefined;
+  const halves = target.half ? halfValues(analysis, placement, stored) : undefined;
   for (const id of [...given, ...stored]) {
     const { shape, dtype } = graph.values[id]!;
     values.set(id, { id, shape, dtype, storage: halves?.has(id) ? 'f16' : storageOf(dtype) });
   }
   const context = new EmitContext(analysis, target, values);
   const laid = new Map(arenas.map((arena) => [arena, context.layOut(arena)]));
+  const weights = target.half
+    ? writeHalfWeights(context, placement, groups, laid, bindableElements(options.limits))
+    : undefined;
   const ends: number[] = [];
   for (const group of groups) {
     const segment = Math.min(ranks[group.nodes[0]!]!, halts.length);
     while (ends.length < segment) ends.push(context.kernels.length);
-    writeGroup(context, placement, group, laid);
+    writeGroup(context, placement, group, laid, weights?.get(group));
   }
   while (ends.length < halts.length) ends.push(context.kernels.length);
   const bound = new Set(context.kernels.flatMap(({ bindings }) => bindings.map(({ value }) => value)));

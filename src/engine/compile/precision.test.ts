@@ -114,9 +114,11 @@ describe('half precision', () => {
       const received = await runPlan(gpu!, plan, { inputs: fed as never });
       for (const [key, tensor] of Object.entries(replayGraph(graph, inputs, {}))) {
         const numbers = tensor.dataSync();
-        const largest = Math.max(...numbers.map(Math.abs));
-        const worst = Math.max(...numbers.map((number, i) => Math.abs(received[key]![i]! - number)));
-        expect(worst, key).toBeLessThan(8e-3 * largest);
+        // A rounded number may lose its place as a maximum: a few gradients then go to another pixel.
+        const squares = (numbers: ArrayLike<number>): number =>
+          Array.from(numbers).reduce((sum, number) => sum + number * number, 0);
+        const off = Array.from(numbers, (number, i) => received[key]![i]! - number);
+        expect(Math.sqrt(squares(off) / squares(numbers)), key).toBeLessThan(8e-3);
       }
     });
   }

@@ -143,6 +143,7 @@ function writeTile(
   const first = down === 1 ? begin : `${begin} + ${rank}`;
   main.line(`for (var ${step} = ${first}; ${step} < ${end}; ${step} += ${down}) {\n${inner.text()}}`);
   const combined = combineLanes(
+    context,
     kernel,
     main,
     reductions.flatMap((reduction, i) => totals[i]!.map((name) => ({ reduction, name }))),

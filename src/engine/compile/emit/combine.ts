@@ -2,6 +2,7 @@
 
 import type { Group } from '../groups.ts';
 import type { KernelBuilder } from '../kernel-builder.ts';
+import { acrossLanes, type Lanes } from '../lanes.ts';
 import type { ReduceLowering, Scope } from '../lowering.ts';
 import type { Position } from '../position.ts';
 import { combineIdentity, combineTwo } from '../reduce.ts';
@@ -42,30 +43,16 @@ export const elementInto = (scope: Scope, { lowering }: Reduction, at: Position)
   lowering.element?.(scope, at) ?? scope.element(lowering.input, at);
 
 /**
- * Combines what lanes have in a tree. Lanes of one result are `stride` apart, `count` of them (a power of two),
- * and this one is number `rank`. Every lane of the workgroup must come here. All see the result afterwards.
+ * Combines what lanes have (lanes.ts): every lane of the workgroup must come here, and all see the results
+ * afterwards.
  */
 export function combineLanes(
+  { target }: EmitContext,
   kernel: KernelBuilder,
   scope: Scope,
   parts: readonly { readonly reduction: Reduction; readonly name: string }[],
-  lanes: { readonly all: number; readonly count: number; readonly stride: number; readonly rank: string },
+  lanes: Lanes,
 ): string[] {
-  if (lanes.count === 1) return parts.map(({ name }) => name);
-  const shared = parts.map(({ reduction, name }) => {
-    const array = kernel.name('shared');
-    kernel.declare(`var<workgroup> ${array}: array<${reduction.type}, ${lanes.all}>;`);
-    scope.line(`${array}[lane] = ${name};`);
-    return array;
-  });
-  scope.line('workgroupBarrier();');
-  for (let half = lanes.count / 2; half >= 1; half /= 2) {
-    const steps = shared.map((array, i) => {
-      const other = `${array}[lane + ${half * lanes.stride}u]`;
-      return `${array}[lane] = ${parts[i]!.reduction.combine(`${array}[lane]`, other)};`;
-    });
-    scope.line(`if (${lanes.rank} < ${half}) {\n${steps.join('\n')}\n}\nworkgroupBarrier();`);
-  }
-  const first = `lane - u32(${lanes.rank})${lanes.stride === 1 ? '' : ` * ${lanes.stride}u`}`;
-  return shared.map((array) => scope.let(`${array}[${first}]`));
+  const values = parts.map(({ reduction: { type, combine }, name }) => ({ name, type, combine }));
+  return acrossLanes(kernel, scope, values, lanes, target.subgroup);
 }

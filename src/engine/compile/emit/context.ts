@@ -9,7 +9,7 @@ import type { Group } from '../groups.ts';
 import { KernelBuilder, type ValueSource } from '../kernel-builder.ts';
 import type { KernelOptions, MemoryRange } from '../lowering.ts';
 import { Position, sizeOf } from '../position.ts';
-import type { PlanKernel, PlanValue } from '../types.ts';
+import type { PlanKernel, PlanValue, StorageType } from '../types.ts';
 
 export interface Target {
   readonly features: ReadonlySet<string>;
@@ -18,6 +18,10 @@ export interface Target {
   readonly tuning: ReadonlyMap<string, string>;
   /** Buffers that a kernel can bind. */
   readonly buffers: number;
+  /** How many neighbouring lanes surely are in one subgroup, a power of two; 1: the device has none. */
+  readonly subgroup: number;
+  /** Activations and what products multiply are f16. */
+  readonly half: boolean;
 }
 
 export class EmitContext {
@@ -67,9 +71,20 @@ export class EmitContext {
   }
 
   /** Memory that only the plan knows. */
-  temporary(shape: readonly number[], dtype: GraphDtype = 'float32'): number {
+  temporary(
+    shape: readonly number[],
+    dtype: GraphDtype = 'float32',
+    storage: StorageType = storageOf(dtype),
+  ): number {
     const id = this.next++;
-    this.values.set(id, { id, shape, dtype, storage: storageOf(dtype) });
+    this.values.set(id, { id, shape, dtype, storage });
+    return id;
+  }
+
+  /** A part of a temporary as a value of its own. */
+  slice(of: number, offset: number, shape: readonly number[]): number {
+    const id = this.next++;
+    this.values.set(id, { ...this.values.get(of)!, id, shape, within: { value: of, offset } });
     return id;
   }
 

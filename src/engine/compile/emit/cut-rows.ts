@@ -74,6 +74,7 @@ export function writeCutRows(context: EmitContext, group: Group, { kind, rows, c
             `for (var ${unit} = ${first}; ${unit} < ${end}; ${unit} += ${lanes}) {\n${inner.text()}}`,
           );
           const combined = combineLanes(
+            context,
             kernel,
             main,
             reductions.map((reduction, i) => ({ reduction, name: totals[i]! })),

@@ -14,12 +14,13 @@ import { writeRows } from './rows.ts';
 
 export { EmitContext, type Target } from './context.ts';
 
-/** `arenas`: the values that the arenas of the plan are. */
+/** `arenas`: the values that the arenas of the plan are. `halves`: copies that are read in place of weights. */
 export function writeGroup(
   context: EmitContext,
   placement: Placement,
   group: Group,
   arenas: ReadonlyMap<Arena, number>,
+  halves: ReadonlyMap<number, number> | undefined,
 ): void {
   const { domain } = group;
   if (domain.kind === 'arena') {
@@ -32,29 +33,41 @@ export function writeGroup(
   }
   if (domain.kind === 'flat') writeFlat(context, group, domain.size);
   else if (domain.kind === 'column') writeColumns(context, group, domain);
-  else if (domain.kind === 'template') writeTemplate(context, group);
+  else if (domain.kind === 'template') writeTemplate(context, group, halves);
   else if (domain.kind === 'general') writeGeneral(context, group);
   else if (domain.rows > 0 && isCut(domain)) writeCutRows(context, group, domain);
   else if (domain.rows > 0) writeRows(context, placement, group, domain);
 }
 
-function writeTemplate(context: EmitContext, group: Group): void {
+function writeTemplate(
+  context: EmitContext,
+  group: Group,
+  halves: ReadonlyMap<number, number> | undefined,
+): void {
   const node = group.nodes.find((one) => context.analysis.lowerings[one]!.kind === 'template')!;
   const lowering = context.analysis.lowerings[node] as TemplateLowering;
-  const { features, limits, software, tuning } = context.target;
+  const { features, limits, software, tuning, subgroup, half } = context.target;
   const label = context.label(group);
   lowering.build({
     features,
     limits,
     software,
     tuning,
+    subgroup,
+    half,
     ranges: (values) => context.ranges(values),
-    temporary: (shape, dtype) => context.temporary(shape, dtype),
+    temporary: (shape, dtype, asked) =>
+      context.temporary(shape, dtype, half && asked === 'half' ? 'f16' : undefined),
     kernel: (options, write) =>
-      context.kernel(group, () => ({
-        ...options,
-        label: group.nodes.length > 1 ? `${options.label} · ${label}` : options.label,
-        write,
-      })),
+      context.kernel(
+        group,
+        () => ({
+          ...options,
+          label: group.nodes.length > 1 ? `${options.label} · ${label}` : options.label,
+          write,
+        }),
+        false,
+        (value) => halves?.get(value) ?? value,
+      ),
   });
 }

@@ -102,6 +102,7 @@ export function writeFinish(
         `for (var ${slice} = ${rank}; ${slice} < ${context.target.software ? opaque(slices) : slices}; ${slice} += ${lanes}) {\n${inner.text()}}`,
       );
       const combined = combineLanes(
+        context,
         kernel,
         main,
         reductions.map((reduction, i) => ({ reduction, name: totals[i]! })),

@@ -108,12 +108,8 @@ class RowWriter {
   write(index: string): void {
     this.begin(index);
     const passes = Math.max(0, ...this.reductions.map(({ node }) => this.levels.get(node)!));
-    for (let pass = 1; pass <= passes; pass++) {
-      this.pass(
-        this.reductions.filter(({ node }) => this.levels.get(node) === pass),
-        pass < passes,
-      );
-    }
+    for (let pass = 1; pass <= passes; pass++)
+      this.pass(this.reductions.filter(({ node }) => this.levels.get(node) === pass));
     this.storeResults();
     this.storeFull();
   }
@@ -141,7 +137,7 @@ class RowWriter {
     this.row = this.main.let(`min(${number}, ${rows - 1})`);
   }
 
-  private pass(reductions: readonly Reduction[], more: boolean): void {
+  private pass(reductions: readonly Reduction[]): void {
     const totals = reductions.map((reduction) => {
       const name = this.kernel.name('total');
       this.main.line(`var ${name}: ${reduction.type} = ${reduction.identity};`);
@@ -159,12 +155,12 @@ class RowWriter {
     });
     const { lanes, threads } = this.walk;
     const combined = combineLanes(
+      this.context,
       this.kernel,
       this.main,
       reductions.map((reduction, i) => ({ reduction, name: totals[i]! })),
       { all: threads, count: lanes, stride: 1, rank: this.rank },
     );
-    if (more && lanes > 1) this.main.line('workgroupBarrier();');
     for (const [i, { lowering, value }] of reductions.entries()) {
       const total = this.main.let(combined[i]!);
       this.main.pin(value, this.main.let(lowering.finish?.(this.main, total) ?? total));

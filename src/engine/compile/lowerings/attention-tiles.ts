@@ -12,6 +12,7 @@
  * Tiles in workgroup memory are written a vec4 at a time: writing single components of a shared vector is a race.
  */
 import type { KernelBuilder } from '../kernel-builder.ts';
+import { exchange } from '../lanes.ts';
 
 export interface TileShape {
   readonly across: number;
@@ -20,6 +21,8 @@ export interface TileShape {
   readonly slice: number;
   /** Keep loops as loops: a software adapter's compiler takes minutes over what it has written out. */
   readonly rolled?: boolean;
+  /** How many neighbouring lanes surely are in one subgroup (1). */
+  readonly subgroup?: number;
 }
 
 export const blockRows = ({ down }: TileShape): number => 4 * down;
@@ -53,7 +56,7 @@ export class TileWriter {
   private readonly threads: number;
 
   constructor(
-    kernel: KernelBuilder,
+    private readonly kernel: KernelBuilder,
     private readonly shape: TileShape,
     /** Of the longest row that `gather` reads. */
     width: number,
@@ -112,7 +115,12 @@ export class TileWriter {
 
   /** For each row the largest, or the sum, of what the invocations next to each other hold: a vec4 of four rows. */
   acrossRows(result: string, own: string, combine: (a: string, b: string) => string): void {
-    const { across, down } = this.shape;
+    const { across, down, subgroup = 1 } = this.shape;
+    if (subgroup >= across) {
+      this.line(`var ${result} = ${own};`);
+      exchange(this.kernel, { line: (text) => this.line(text) }, { name: result, combine }, across);
+      return;
+    }
     this.line('workgroupBarrier();');
     this.line(`left[x * ${down} + y] = ${own};`);
     this.line('workgroupBarrier();');

@@ -36,15 +36,18 @@ const narrow: readonly TileShape[] = [
 /** For a software adapter whose scores fill no buffer. */
 const softwareShape: TileShape = { across: 8, down: 4, slice: 8, rolled: true };
 
-function shapeFor({ limits, software }: TemplateWriter, { width, valueWidth }: AttentionGeometry): TileShape {
-  if (software) return softwareShape;
+function shapeFor(
+  { limits, software, subgroup }: TemplateWriter,
+  { width, valueWidth }: AttentionGeometry,
+): TileShape {
+  if (software) return { ...softwareShape, subgroup };
   const longest = Math.max(width, valueWidth);
   const bytes = limits.maxComputeWorkgroupStorageSize ?? 16_384;
   const most = limits.maxComputeInvocationsPerWorkgroup ?? 256;
   const fits = (shape: TileShape): boolean =>
     invocations(shape) <= most && workgroupBytes(shape, longest) <= bytes;
   const candidates = longest <= 32 ? narrow : shapes;
-  return candidates.find(fits) ?? candidates.at(-1)!;
+  return { ...(candidates.find(fits) ?? candidates.at(-1)!), subgroup };
 }
 
 /** Scores above this stay out of a software adapter's memory, too. */

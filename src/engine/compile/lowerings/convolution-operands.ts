@@ -336,13 +336,13 @@ export function orderFilter(
   const sides = forward ? [depth, out / groups] : [out / groups, depth];
   const shape = [groups, rows * columns, ...sides];
   const size = sizeOf(shape);
-  const ordered = writer.temporary(shape);
+  const ordered = writer.temporary(shape, 'float32', 'half');
   writer.kernel(
     {
       label: 'Conv2d filter order',
       workgroupSize: [lanes, 1, 1],
       workgroups: orderGrid(size),
-      bytes: 8 * size,
+      bytes: (writer.half ? 4 : 8) * size,
     },
     (kernel) => {
       const { main } = kernel;

@@ -3,6 +3,7 @@
  * A first kernel (one per six pieces of memory) leaves partial sums, a second one adds them up.
  */
 import type { KernelBuilder } from '../kernel-builder.ts';
+import { acrossLanes } from '../lanes.ts';
 import {
   type LoweringNode,
   type MemoryRange,
@@ -51,12 +52,13 @@ registerLowering(sumOfAllSquares, (node): TemplateLowering => {
             workgroups: [lanes === 1 ? Math.ceil(groups[i]! / 64) : groups[i]!, 1, 1],
             flops: 2 * part.reduce((total, { count }) => total + count, 0),
           },
-          (kernel) => writePart(kernel, part, { pieces, first, groups: groups[i]!, lanes }),
+          (kernel) =>
+            writePart(kernel, part, { pieces, first, groups: groups[i]!, lanes, subgroup: writer.subgroup }),
         );
       });
       writer.kernel(
         { label: `${label} (pieces)`, workgroupSize: [lanes, 1, 1], workgroups: [1, 1, 1] },
-        (kernel) => writeSum(kernel, node, pieces, sum(groups), lanes),
+        (kernel) => writeSum(kernel, node, pieces, sum(groups), { lanes, subgroup: writer.subgroup }),
       );
     },
   };
@@ -82,12 +84,13 @@ interface Part {
   readonly first: number;
   readonly groups: number;
   readonly lanes: number;
+  readonly subgroup: number;
 }
 
 function writePart(
   kernel: KernelBuilder,
   part: readonly MemoryRange[],
-  { pieces, first, groups, lanes }: Part,
+  { pieces, first, groups, lanes, subgroup }: Part,
 ): void {
   const { main } = kernel;
   const group = main.let(lanes === 1 ? 'i32(group.x) * 64 + i32(lane)' : 'i32(group.x)');
@@ -106,7 +109,7 @@ function writePart(
       `for (var ${index} = ${from}; ${index} < ${units}; ${index} += ${groups * lanes}) { ${square} }`,
     );
   }
-  const total = combineAll(kernel, main, 'total', lanes);
+  const total = combineAll(kernel, main, 'total', { lanes, subgroup });
   const at = Position.at([first + groups], main.let(first === 0 ? group : `${first} + ${group}`));
   if (lanes === 1) {
     kernel.write(main, pieces, at, total);
@@ -122,28 +125,27 @@ function writeSum(
   node: LoweringNode,
   pieces: number,
   count: number,
-  lanes: number,
+  { lanes, subgroup }: Pick<Part, 'lanes' | 'subgroup'>,
 ): void {
   const { main } = kernel;
   const array = kernel.buffer(pieces)!;
   main.line('var total = 0.0;');
   const end = lanes === 1 ? opaque(count) : count;
   main.line(`for (var i = i32(lane); i < ${end}; i += ${lanes}) { total += ${array}[i]; }`);
-  const total = combineAll(kernel, main, 'total', lanes);
+  const total = combineAll(kernel, main, 'total', { lanes, subgroup });
   const last = kernel.block(main);
   kernel.write(last, node.output(), Position.at([], '0'), total);
   main.line(`if (lane == 0u) {\n${last.text()}}`);
 }
 
-/** The sum over all lanes of the workgroup, by a tree. */
-function combineAll(kernel: KernelBuilder, scope: Scope, name: string, lanes: number): string {
-  if (lanes === 1) return name;
-  kernel.declare(`var<workgroup> shared_sum: array<f32, ${lanes}>;`);
-  scope.line(`shared_sum[lane] = ${name};\nworkgroupBarrier();`);
-  for (let half = lanes / 2; half >= 1; half /= 2) {
-    scope.line(
-      `if (lane < ${half}u) { shared_sum[lane] += shared_sum[lane + ${half}u]; }\nworkgroupBarrier();`,
-    );
-  }
-  return scope.let('shared_sum[0]');
+/** The sum over all lanes of the workgroup. */
+function combineAll(
+  kernel: KernelBuilder,
+  scope: Scope,
+  name: string,
+  { lanes, subgroup }: Pick<Part, 'lanes' | 'subgroup'>,
+): string {
+  const value = { name, type: 'f32', combine: (a: string, b: string) => `${a} + ${b}` } as const;
+  const all = { all: lanes, count: lanes, stride: 1, rank: 'i32(lane)' };
+  return acrossLanes(kernel, scope, [value], all, subgroup)[0]!;
 }
