@@ -226,7 +226,7 @@ export class FilesApi {
   failure(error: unknown, label: string): unknown {
     if (!(error instanceof FilesApiRefusal)) return error;
     const { refusal } = error;
-    if (refusal.status === 401 || refusal.kind === 'expired') {
+    if (isAboutToken(refusal)) {
       return new RemoteError({
         code: 'databricks_sign_in_refused',
         expected: `a token that ${this.access.host} accepts`,
@@ -260,8 +260,11 @@ export class FilesApi {
       };
       const answer = await this.http.send(request);
       if (answer.status >= 200 && answer.status < 300) return answer;
-      if (answer.status === 401 && !renewed && (await this.access.renew(authorization))) continue;
-      throw new FilesApiRefusal(refusalOf(answer), reasonOf(answer));
+      const refusal = refusalOf(answer);
+      // An answer to HEAD has no body that could say why.
+      const perhaps = isAboutToken(refusal) || (call.method === 'HEAD' && answer.status === 403);
+      if (perhaps && !renewed && (await this.access.renew(authorization))) continue;
+      throw new FilesApiRefusal(refusal, reasonOf(answer));
     }
   }
 
@@ -314,6 +317,13 @@ interface UrlAnswer {
 interface InitiateAnswer {
   readonly multipart_upload?: { readonly session_token?: string };
   readonly resumable_upload?: { readonly session_token?: string };
+}
+
+/** Whether a refusal is about who asks, not about what may be read: workspaces say so by 401 and by 403. */
+export function isAboutToken({ status, kind, message }: Refusal): boolean {
+  return (
+    status === 401 || (status === 403 && (kind === 'expired' || /invalid (access )?token/i.test(message)))
+  );
 }
 
 /** Where URLs can't be made, asking again changes nothing; other 500s may pass. */

@@ -13,7 +13,7 @@
 import { DataError } from '../../core/index.ts';
 import { type Http, type ObjectBytes, readObject, SignedUrls } from '../http/index.ts';
 import type { SignedUrl } from '../volume.ts';
-import { type FilesApi, FilesApiRefusal } from './files-api.ts';
+import { type FilesApi, FilesApiRefusal, isAboutToken } from './files-api.ts';
 
 /** Milliseconds that a URL is asked for. */
 const urlLife = 3_600_000;
@@ -106,8 +106,8 @@ export class Reader {
       signal,
       redirects: 'none',
       address: (limit) => this.api.plainAddress(path, limit),
-      renew: async ({ headers }, { status }) => {
-        if (status !== 401 || renewed) return false;
+      renew: async ({ headers }, refusal) => {
+        if (!isAboutToken(refusal) || renewed) return false;
         renewed = true;
         return this.api.access.renew(headers?.Authorization ?? '');
       },
@@ -115,6 +115,8 @@ export class Reader {
   }
 
   private noteSigning(error: unknown): unknown {
+    // The same token opens no other door.
+    if (error instanceof FilesApiRefusal && isAboutToken(error.refusal)) throw error;
     if (error instanceof FilesApiRefusal && neverSigns.has(error.reason)) {
       this.plainUntil = Number.POSITIVE_INFINITY;
     }
