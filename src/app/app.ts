@@ -3,8 +3,9 @@ import { effect, signal } from '@preact/signals';
 import { type RunRecord, TrainingClient } from '../client/index.ts';
 import { OcelliError } from '../core/index.ts';
 import { openGpu } from '../platform/browser/index.ts';
+import { openDataPeek } from './described.ts';
 import { Live } from './live.ts';
-import { openNotices } from './notices.ts';
+import { type Notice, openNotices } from './notices.ts';
 import { goTo, openRoute } from './route.ts';
 import { openSetup } from './setup.ts';
 import type { App } from './state.ts';
@@ -20,7 +21,17 @@ export function openApp(): App {
     runs.value = await client.runs();
   };
   const live = new Live(client, setup, () => void refreshRuns().catch(notices.report));
-  const app: App = { client, route: openRoute(), setup, live, runs, refreshRuns, notices, gpuMissing };
+  const app: App = {
+    client,
+    route: openRoute(),
+    setup,
+    data: openDataPeek(client, setup),
+    live,
+    runs,
+    refreshRuns,
+    notices,
+    gpuMissing,
+  };
 
   effect(() => {
     const { value: error } = live.error;
@@ -29,6 +40,7 @@ export function openApp(): App {
   });
   void findGpu().then((missing) => {
     gpuMissing.value = missing;
+    if (missing !== undefined) notices.show(withoutGpu(missing));
   });
   void offerInterrupted(app).catch(notices.report);
   return app;
@@ -56,6 +68,15 @@ async function findGpu(): Promise<string | undefined> {
   const adapter = await found.access.gpu.requestAdapter();
   found.access.close();
   return adapter ? undefined : 'the browser finds no adapter';
+}
+
+function withoutGpu(missing: string): Notice {
+  return {
+    key: 'no-webgpu',
+    tone: 'warning',
+    title: 'No WebGPU: training runs on the processor',
+    text: `That is slower, and gives the same results (${missing}). For the graphics card use a current Chrome, Edge, Firefox or Safari with hardware acceleration switched on; chrome://gpu says what is missing.`,
+  };
 }
 
 /** A run whose tab was closed or reloaded in the middle. */

@@ -118,6 +118,13 @@ export class Live {
     await this.client.worker.stop();
   }
 
+  /** Back to before a run; what it left stays. */
+  leave(): void {
+    if (this.isActive) return;
+    this.begin();
+    this.status.value = 'idle';
+  }
+
   private begin(): void {
     this.store = emptyCurves();
     this.pending = nothing;

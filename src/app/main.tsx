@@ -22,5 +22,6 @@ try {
     root,
   );
 } catch (error) {
+  console.error(error);
   render(<Unsupported error={error} />, root);
 }

@@ -35,23 +35,23 @@ export function openNotices(): Notices {
   const toasts = signal<readonly { readonly id: number; readonly text: string }[]>([]);
   let lastToast = 0;
   const show = (notice: Notice): void => {
-    notices.value = [...notices.value.filter(({ key }) => key !== notice.key), notice];
+    notices.value = [...notices.peek().filter(({ key }) => key !== notice.key), notice];
   };
   return {
     notices,
     toasts,
     show,
     dismiss(key) {
-      notices.value = notices.value.filter((notice) => notice.key !== key);
+      notices.value = notices.peek().filter((notice) => notice.key !== key);
     },
     report(error, { key = 'error', actions } = {}) {
       show({ key, tone: 'error', ...wordsOf(error), actions });
     },
     toast(text) {
       const id = ++lastToast;
-      toasts.value = [...toasts.value, { id, text }];
+      toasts.value = [...toasts.peek(), { id, text }];
       setTimeout(() => {
-        toasts.value = toasts.value.filter((toast) => toast.id !== id);
+        toasts.value = toasts.peek().filter((toast) => toast.id !== id);
       }, toastMs);
     },
   };

@@ -7,6 +7,7 @@ import type { ReadonlySignal, Signal } from '@preact/signals';
 import { createContext } from 'preact';
 import { useContext } from 'preact/hooks';
 import type { RunRecord, TrainingClient } from '../client/index.ts';
+import type { DataPeek } from './described.ts';
 import type { Live } from './live.ts';
 import type { Notices } from './notices.ts';
 import type { Route } from './route.ts';
@@ -17,6 +18,8 @@ export interface App {
   /** The view that is shown and what it shows, as in the address bar. */
   readonly route: Signal<Route>;
   readonly setup: Setup;
+  /** What is in the data of the recipe. */
+  readonly data: DataPeek;
   /** The run that this page has started or resumed. */
   readonly live: Live;
   /** The runs of this browser, newest first. */

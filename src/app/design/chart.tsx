@@ -26,7 +26,8 @@ export interface LineChartProps {
   /** The newest numbers in words. */
   readonly summary: string;
   readonly series: readonly ChartSeries[];
-  readonly xName?: string;
+  /** Stands where there are no numbers yet. */
+  readonly empty?: string;
   /** How values are written on the axis and in tips. */
   readonly format?: (value: number) => string;
   readonly min?: number;
@@ -39,17 +40,18 @@ export function LineChart({
   title,
   summary,
   series,
-  xName = 'step',
   format = String,
   min,
   max,
   height = 200,
+  empty,
 }: LineChartProps) {
   return (
     <EChart
       title={title}
       summary={summary}
       height={height}
+      empty={series.length === 0 ? empty : undefined}
       option={() => {
         const { ink, line, palette, paper } = colours();
         const named = series.filter(({ faint }) => !faint);
@@ -89,16 +91,14 @@ export function LineChart({
             axisTick: { show: false },
             splitLine: { show: false },
             axisPointer: { label: { show: false } },
-            name: xName,
-            nameLocation: 'end',
-            nameGap: 4,
-            nameTextStyle: { color: 'transparent' },
           },
           yAxis: {
             type: 'value',
             ...(min === undefined ? { scale: true } : { min }),
             ...(max === undefined ? {} : { max }),
             splitNumber: 3,
+            axisLine: { show: false },
+            axisTick: { show: false },
             axisLabel: { color: ink, fontSize: 11, formatter: (value: number) => format(value) },
             splitLine: { lineStyle: { color: line } },
           },
@@ -202,11 +202,14 @@ export function EChart({
   title,
   summary,
   height,
+  empty,
   option,
 }: {
   readonly title: string;
   readonly summary: string;
   readonly height: number;
+  /** Words in place of the chart. */
+  readonly empty?: string | undefined;
   option(): EChartsCoreOption;
 }) {
   const frame = useRef<HTMLDivElement>(null);
@@ -250,7 +253,11 @@ export function EChart({
   useEffect(() => enqueue(draw.current));
   return (
     <div class="chart" role="img" aria-label={`${title}. ${summary}`}>
-      <div ref={frame} style={{ height: `${height}px` }} />
+      <div
+        ref={frame}
+        style={{ height: `${height}px`, visibility: empty === undefined ? 'visible' : 'hidden' }}
+      />
+      {empty === undefined ? undefined : <p class="chart-empty soft small">{empty}</p>}
     </div>
   );
 }

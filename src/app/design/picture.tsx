@@ -12,15 +12,15 @@ export interface PictureProps {
   readonly classes: readonly string[];
   readonly truth?: ImageTruth | undefined;
   readonly prediction?: Prediction | undefined;
-  /** Without words below. */
-  readonly plain?: boolean;
+  /** Whether boxes are what the model learns; otherwise the label stands below (as the prediction says, or true). */
+  readonly boxed?: boolean;
 }
 
-export function Picture({ blob, name, classes, truth, prediction, plain }: PictureProps) {
+export function Picture({ blob, name, classes, truth, prediction, boxed }: PictureProps) {
   const source = useObjectUrl(blob);
   const [size, setSize] = useState<{ width: number; height: number; of: Blob | undefined }>();
   const nameOf = (label: number): string => classes[label] ?? `class ${label}`;
-  const boxes = boxesOf(truth, prediction, nameOf);
+  const boxes = (boxed ?? prediction?.task !== 'classification') ? boxesOf(truth, prediction, nameOf) : [];
   const known = size && size.of === blob ? size : undefined;
   return (
     <figure class="picture">
@@ -39,9 +39,7 @@ export function Picture({ blob, name, classes, truth, prediction, plain }: Pictu
           <Boxes boxes={boxes} width={known.width} height={known.height} />
         ) : undefined}
       </div>
-      {plain ? undefined : (
-        <PictureCaption truth={truth} prediction={prediction} nameOf={nameOf} hasBoxes={boxes.length > 0} />
-      )}
+      <PictureCaption truth={truth} prediction={prediction} nameOf={nameOf} hasBoxes={boxes.length > 0} />
     </figure>
   );
 }
@@ -53,7 +51,8 @@ interface Box {
   readonly box: readonly [number, number, number, number];
 }
 
-export function Boxes({
+export /** Lines on top of the picture, and labels as text of the page: legible however small the picture is shown. */
+function Boxes({
   boxes,
   width,
   height,
@@ -62,36 +61,30 @@ export function Boxes({
   readonly width: number;
   readonly height: number;
 }) {
-  // Text as large as on a picture that is 240 px wide on the screen.
-  const unit = Math.max(width, height) / 240;
+  // The frame is a square in which the picture is centred.
+  const side = Math.max(width, height);
+  const percent = (pixels: number, length: number): string =>
+    `${Math.min(97, Math.max(0, (100 * (pixels + (side - length) / 2)) / side))}%`;
+  const labelled = boxes.some(({ kind }) => kind === 'prediction') ? 'prediction' : 'truth';
   return (
-    <svg viewBox={`0 0 ${width} ${height}`} aria-hidden="true">
-      {boxes.map(({ kind, text, box: [x, y, w, h] }, i) => {
-        const above = y > 15 * unit;
-        return (
-          <g key={i} class={kind}>
-            <rect
-              x={x}
-              y={y}
-              width={w}
-              height={h}
-              stroke-width={2 * unit}
-              stroke-dasharray={kind === 'truth' ? undefined : `${5 * unit} ${3 * unit}`}
-            />
-            {kind === 'prediction' || boxes.every((other) => other.kind === 'truth') ? (
-              <text
-                x={x + 2 * unit}
-                y={above ? y - 4 * unit : y + 13 * unit}
-                font-size={12 * unit}
-                stroke-width={3 * unit}
-              >
-                {text}
-              </text>
-            ) : undefined}
-          </g>
-        );
-      })}
-    </svg>
+    <div aria-hidden="true">
+      <svg viewBox={`0 0 ${width} ${height}`} aria-hidden="true" focusable="false">
+        {boxes.map(({ kind, box: [x, y, w, h] }, i) => (
+          <rect key={i} class={kind} x={x} y={y} width={w} height={h} vector-effect="non-scaling-stroke" />
+        ))}
+      </svg>
+      {boxes.map(({ kind, text, box: [x, y] }, i) =>
+        kind === labelled ? (
+          <span
+            key={i}
+            class={`picture-label ${kind}`}
+            style={{ left: percent(x, width), top: percent(y, height) }}
+          >
+            {text}
+          </span>
+        ) : undefined,
+      )}
+    </div>
   );
 }
 

@@ -15,6 +15,7 @@ export interface ViewRow {
 
 export const views: readonly ViewRow[] = [
   { id: 'train', title: 'Train', icon: 'play', group: 'Train', load: () => import('./train/index.tsx') },
+  { id: 'recipe', title: 'Recipe', icon: 'recipe', group: 'Train', load: () => import('./recipe/index.tsx') },
   { id: 'runs', title: 'Runs', icon: 'runs', group: 'Results', load: () => import('./runs/index.tsx') },
   {
     id: 'errors',

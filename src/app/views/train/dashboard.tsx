@@ -1,67 +1,83 @@
-/** A run, live: how far it is, its curves, what the model says about validation images now. */
+/** A run, live: how far it is, its curves, what the model says about validation images now, and what came out. */
 import { Button } from '../../design/button.tsx';
-import { Card, Tiles, ViewHead } from '../../design/card.tsx';
-import { LineChart } from '../../design/chart.tsx';
-import { Picture } from '../../design/picture.tsx';
+import { Card, Facts, Tiles, ViewHead } from '../../design/card.tsx';
+import { Icon } from '../../design/icon.tsx';
 import { Progress } from '../../design/progress.tsx';
-import { durationOf, numberOf } from '../../format.ts';
+import { bytesOf, countOf, durationOf, numberOf, percentOf } from '../../format.ts';
 import { useApp } from '../../state.ts';
+import { RunCharts } from './charts.tsx';
+import { Outcome } from './outcome.tsx';
+import { LivePredictions } from './predictions.tsx';
+import './dashboard.css';
 
 export function Dashboard() {
   const { live } = useApp();
-  const { lastStep, started } = live.facts.value;
-  const { loss } = live.curves;
-  const preview = live.preview.value;
-  const left = live.remainingMs.value;
+  const { started } = live.facts.value;
   return (
     <>
-      <ViewHead title={started?.runName ?? 'Starting'} lead={started?.device}>
+      <ViewHead title={started?.runName ?? 'A new run'} lead={<RunStage />}>
         <RunButtons />
       </ViewHead>
       <div class="stack">
-        <Progress
-          label="Progress of the run"
-          value={lastStep ? lastStep.step / lastStep.total_steps : undefined}
-        />
-        <Tiles
-          tiles={[
-            { name: 'Step', value: lastStep ? `${lastStep.step} / ${lastStep.total_steps}` : undefined },
-            { name: 'Loss', value: lastStep ? numberOf(lastStep.loss) : undefined },
-            { name: 'Images/s', value: lastStep ? numberOf(lastStep.images_per_second) : undefined },
-            { name: 'Left', value: left === undefined ? undefined : durationOf(left) },
-          ]}
-        />
-        <Card title="Loss">
-          <LineChart
-            title="Loss by step"
-            summary={lastStep ? `Now ${numberOf(lastStep.loss)}` : 'No step yet'}
-            series={[{ name: 'loss', points: loss.points }]}
-            format={numberOf}
-          />
-        </Card>
-        <Card title="Predictions">
-          <div class="pictures">
-            {preview?.images.map(({ index, fileName, prediction, truth }) => (
-              <Picture
-                key={index}
-                name={fileName}
-                blob={live.pictures.value.get(index)}
-                classes={preview.classes}
-                prediction={prediction}
-                truth={truth}
-              />
-            ))}
-          </div>
-        </Card>
+        <RunProgress />
+        <Outcome />
+        <div class="dashboard">
+          <LivePredictions />
+          <RunCharts />
+        </div>
+        <Warnings />
+        <RunFacts />
       </div>
     </>
   );
+}
+
+/** In a few words what happens now; read out when it changes. */
+function RunStage() {
+  const { live } = useApp();
+  const { started, data, model, lastStep, compiled } = live.facts.value;
+  const status = live.status.value;
+  const stage = {
+    idle: '',
+    starting: !started
+      ? 'Waking the training worker…'
+      : !data
+        ? 'Reading the data…'
+        : !model
+          ? 'Loading the model…'
+          : compiled
+            ? 'The first step…'
+            : 'Preparing the device…',
+    running: `Epoch ${(lastStep?.epoch ?? 0) + 1}, on ${started?.device ?? 'the device'}`,
+    pausing: 'Pausing after this step, with a checkpoint…',
+    paused: 'Paused. A checkpoint is saved: you may close the tab and resume later',
+    stopping: 'Stopping, with a checkpoint…',
+    finished: 'Finished',
+    stopped: 'Stopped. The checkpoint is kept: you can resume',
+    failed: 'The run ended with an error',
+  }[status];
+  return <span role="status">{stage}</span>;
 }
 
 function RunButtons() {
   const { live, notices } = useApp();
   const status = live.status.value;
   const tell = (work: Promise<void>): void => void work.catch((error: unknown) => notices.report(error));
+  if (!live.isActive) {
+    const run = live.run.value;
+    return (
+      <>
+        {status !== 'finished' && run !== undefined ? (
+          <Button icon="play" onClick={() => void live.resume(run)}>
+            Resume
+          </Button>
+        ) : undefined}
+        <Button kind={status === 'finished' ? 'plain' : 'primary'} icon="reset" onClick={() => live.leave()}>
+          New run
+        </Button>
+      </>
+    );
+  }
   return (
     <>
       {status === 'paused' ? (
@@ -73,13 +89,124 @@ function RunButtons() {
           Pause
         </Button>
       )}
-      <Button
-        icon="stop"
-        disabled={!live.isActive || status === 'stopping'}
-        onClick={() => tell(live.stop())}
-      >
+      <Button icon="stop" disabled={status === 'stopping'} onClick={() => tell(live.stop())}>
         Stop
       </Button>
     </>
+  );
+}
+
+function RunProgress() {
+  const { live } = useApp();
+  const { lastStep, evaluation } = live.facts.value;
+  const status = live.status.value;
+  const left = live.remainingMs.value;
+  const done = status === 'finished' ? 1 : lastStep ? lastStep.step / lastStep.total_steps : undefined;
+  const metric = mainMetric(evaluation?.metrics);
+  return (
+    <>
+      <Progress label="Progress of the run" value={done ?? (live.isActive ? undefined : 0)} />
+      <Tiles
+        tiles={[
+          {
+            name: 'Progress',
+            value: done === undefined ? undefined : percentOf(done),
+            note: lastStep ? `step ${countOf(lastStep.step)} of ${countOf(lastStep.total_steps)}` : '',
+          },
+          {
+            name: 'Time left',
+            value: left === undefined || !live.isActive ? undefined : durationOf(left),
+            note: lastStep ? `${numberOf(live.curves.recentMs())} ms per step` : '',
+          },
+          {
+            name: 'Loss',
+            value: lastStep ? numberOf(lastStep.loss) : undefined,
+            note: lastStep ? `learning rate ${numberOf(lastStep.learning_rate)}` : '',
+          },
+          {
+            name: metric ? metric.name : 'Validation',
+            value: metric ? numberOf(metric.value) : undefined,
+            note: evaluation?.step === undefined ? '' : `at step ${countOf(evaluation.step)}`,
+          },
+          {
+            name: 'Images per second',
+            value: lastStep ? numberOf(lastStep.images_per_second) : undefined,
+            note: lastStep && lastStep.gpu_bytes > 0 ? `${bytesOf(lastStep.gpu_bytes)} of memory` : '',
+          },
+        ]}
+      />
+    </>
+  );
+}
+
+const mainMetrics: readonly (readonly [key: string, name: string])[] = [
+  ['val_map', 'Validation mAP'],
+  ['val_accuracy', 'Validation accuracy'],
+  ['val_loss', 'Validation loss'],
+];
+
+function mainMetric(
+  metrics: Readonly<Record<string, number>> = {},
+): { name: string; value: number } | undefined {
+  const row = mainMetrics.find(([key]) => metrics[key] !== undefined);
+  return row && { name: row[1], value: metrics[row[0]]! };
+}
+
+function Warnings() {
+  const { live } = useApp();
+  const { warnings } = live.facts.value;
+  if (warnings.length === 0) return null;
+  return (
+    <Card title="Warnings">
+      <ul class="plain warnings">
+        {warnings.map(({ code, message, time }) => (
+          <li key={`${time}${code}`}>
+            <Icon name="warning" />
+            <span>{message}</span>
+          </li>
+        ))}
+      </ul>
+    </Card>
+  );
+}
+
+function RunFacts() {
+  const { live, client } = useApp();
+  const { started, data, model, compiled, checkpoint } = live.facts.value;
+  if (!started) return null;
+  return (
+    <Card title="About this run">
+      <Facts
+        rows={[
+          ['Device', started.device],
+          [
+            'Model',
+            model
+              ? `${model.modelType}, ${countOf(model.parameters)} parameters, ${countOf(model.trainable)} of them trained`
+              : '…',
+          ],
+          [
+            'Classes',
+            data
+              ? `${data.classes.join(', ')}${model ? ` (${model.classesKept} known to the model, ${model.classesNew} new)` : ''}`
+              : '…',
+          ],
+          [
+            'Pictures',
+            data
+              ? Object.entries(data.splits)
+                  .map(([name, split]) => `${name} ${countOf(split.images)}`)
+                  .join(', ')
+              : '…',
+          ],
+          compiled
+            ? ['Compiled step', `${countOf(compiled.dispatches)} dispatches, in ${durationOf(compiled.ms)}`]
+            : undefined,
+          checkpoint ? ['Last checkpoint', `step ${countOf(checkpoint.step)}`] : undefined,
+          ['Screen', client.keepsAwake ? 'kept on while training' : 'may go to sleep'],
+          ['Folder', <code key="run">{started.run}</code>],
+        ]}
+      />
+    </Card>
   );
 }

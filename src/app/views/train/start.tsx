@@ -1,58 +1,182 @@
-/** Before a run: what will be trained on what, and the button. */
-import { Button, ButtonLink } from '../../design/button.tsx';
-import { Card, ViewHead } from '../../design/card.tsx';
+/** Before a run: what will be trained on what, seen at a glance, and the button. */
+import { useSignalEffect } from '@preact/signals';
+import type { ComponentChildren } from 'preact';
+import { Button } from '../../design/button.tsx';
+import { Icon, type IconName } from '../../design/icon.tsx';
+import { NoticeBox } from '../../design/notice-list.tsx';
+import { Picture } from '../../design/picture.tsx';
+import { bytesOf, countOf } from '../../format.ts';
+import { wordsOf } from '../../notices.ts';
 import { linkTo } from '../../route.ts';
 import { useApp } from '../../state.ts';
+import { RecentRuns } from './recent-runs.tsx';
+import './start.css';
 
 export function Start() {
-  const { live, setup } = useApp();
+  const { live, setup, data } = useApp();
+  useSignalEffect(() => {
+    if (setup.reading.value) void data.want();
+  });
   const reading = setup.reading.value;
-  const recipe = reading?.recipe;
+  const problems = reading?.problems ?? [];
   return (
     <>
-      <ViewHead
-        title="Fine-tune a vision model, here in this tab"
-        lead="Pictures and model stay on this device. Press Train: it starts with generated sample pictures, and you can change everything later."
-      />
-      <div class="stack">
-        <div class="grid">
-          <Card
-            title="Data"
-            actions={
-              <ButtonLink size="small" href={linkTo('data')}>
-                Change
-              </ButtonLink>
-            }
-          >
-            <p class="soft">{recipe?.data.train_data_path ?? ' '}</p>
-          </Card>
-          <Card
-            title="Model"
-            actions={
-              <ButtonLink size="small" href={linkTo('model')}>
-                Change
-              </ButtonLink>
-            }
-          >
-            <p class="soft">{recipe?.model.model_name ?? ' '}</p>
-          </Card>
-          <Card
-            title="Recipe"
-            actions={
-              <ButtonLink size="small" href={linkTo('recipe')}>
-                Change
-              </ButtonLink>
-            }
-          >
-            <p class="soft">{recipe ? `${recipe.training.max_epochs} epochs` : ' '}</p>
-          </Card>
+      <section class="hero">
+        <div class="hero-words">
+          <h1>Fine-tune a vision model, here in this tab</h1>
+          <p>
+            Pictures and model stay on this device. Sample pictures and a model are chosen already: press
+            Train, watch it learn, download what came out.
+          </p>
+          <div class="row">
+            <Button
+              kind="primary"
+              size="large"
+              icon="play"
+              disabled={problems.length > 0}
+              onClick={() => void live.start()}
+            >
+              Train
+            </Button>
+            <span class="soft small">{lengthOf(reading?.recipe)}</span>
+          </div>
+          {problems.length > 0 ? (
+            <NoticeBox
+              notice={{
+                tone: 'error',
+                title: 'The recipe has to be mended first',
+                details: problems.map(({ line, text }) => `Line ${line}: ${text}`),
+                actions: [{ label: 'Open the recipe', run: () => location.assign(linkTo('recipe')) }],
+              }}
+            />
+          ) : undefined}
         </div>
-        <div class="row">
-          <Button kind="primary" size="large" icon="play" onClick={() => void live.start()}>
-            Train
-          </Button>
-        </div>
+        <Samples />
+      </section>
+      <div class="choices">
+        <DataChoice />
+        <ModelChoice />
+        <RecipeChoice />
       </div>
+      <RecentRuns />
     </>
   );
+}
+
+function lengthOf(recipe: Recipe | undefined): string {
+  if (!recipe) return ' ';
+  const { max_epochs, max_steps } = recipe.training;
+  return max_steps ? `at most ${countOf(max_steps)} steps` : `${countOf(max_epochs)} epochs`;
+}
+
+type Recipe = NonNullable<ReturnType<typeof useApp>['setup']['reading']['value']>['recipe'];
+
+/** Eight pictures of the data; their room is there from the start. */
+function Samples() {
+  const { data, setup } = useApp();
+  const { status, description, images, error } = data.now.value;
+  const task = setup.reading.value?.recipe?.model.task_type;
+  if (status === 'failed') {
+    return (
+      <div class="hero-samples">
+        <NoticeBox notice={{ tone: 'error', ...wordsOf(error) }} />
+      </div>
+    );
+  }
+  const shown = images.train?.slice(0, 8) ?? [];
+  return (
+    <div class="hero-samples" aria-busy={status !== 'ready'}>
+      {Array.from({ length: 8 }, (_, i) => {
+        const image = shown[i];
+        return (
+          <Picture
+            key={i}
+            blob={image?.picture}
+            name={image?.fileName ?? 'A picture that is being read'}
+            classes={description?.classes ?? []}
+            truth={image?.truth}
+            boxed={task !== 'classification'}
+          />
+        );
+      })}
+    </div>
+  );
+}
+
+function ChoiceCard({
+  icon,
+  title,
+  view,
+  value,
+  children,
+}: {
+  readonly icon: IconName;
+  readonly title: string;
+  readonly view: string;
+  readonly value: ComponentChildren;
+  readonly children?: ComponentChildren;
+}) {
+  return (
+    <a class="choice-card" href={linkTo(view)}>
+      <span class="choice-icon">
+        <Icon name={icon} size={20} />
+      </span>
+      <span class="soft small">{title}</span>
+      <span class="choice-change">Change</span>
+      <span class="choice-words">
+        <strong>{value}</strong>
+        <span class="soft small">{children}</span>
+      </span>
+    </a>
+  );
+}
+
+function DataChoice() {
+  const { data, setup } = useApp();
+  const { description } = data.now.value;
+  const place = setup.reading.value?.recipe?.data.train_data_path;
+  const train = description?.splits.train;
+  return (
+    <ChoiceCard icon="pictures" title="Data" view="data" value={place ? placeName(place) : ' '}>
+      {train ? `${countOf(train.images)} pictures, ${description.classes.join(', ')}` : ' '}
+    </ChoiceCard>
+  );
+}
+
+function ModelChoice() {
+  const { setup } = useApp();
+  const model = setup.reading.value?.recipe?.model;
+  const shipped = setup.shipped.value;
+  const kind = typeof model?.config.model_type === 'string' ? model.config.model_type : 'model';
+  return (
+    <ChoiceCard icon="model" title="Model" view="model" value={shipped?.title ?? model?.model_name ?? ' '}>
+      {shipped
+        ? `comes with this page, ${bytesOf(shipped.bytes)}`
+        : model
+          ? model.pretrained
+            ? 'pretrained'
+            : `${kind}, from random weights`
+          : ' '}
+    </ChoiceCard>
+  );
+}
+
+function RecipeChoice() {
+  const { setup } = useApp();
+  const recipe = setup.reading.value?.recipe;
+  return (
+    <ChoiceCard
+      icon="recipe"
+      title="Recipe"
+      view="recipe"
+      value={recipe ? recipe.model.task_type.replaceAll('_', ' ') : ' '}
+    >
+      {recipe ? `batches of ${recipe.data.batch_size}, learning rate ${recipe.training.learning_rate}` : ' '}
+    </ChoiceCard>
+  );
+}
+
+function placeName(place: string): string {
+  if (place.startsWith('sample:')) return 'Sample shapes';
+  return place.replace(/^\/picked\//, '').replace(/\/+$/, '') || place;
 }

@@ -1,0 +1,60 @@
+/**
+ * What is in the data of the recipe: classes, balance, pictures with what is known of them. The worker reads it when a view
+ * wants it, and again when the recipe names other data.
+ */
+import { type ReadonlySignal, signal } from '@preact/signals';
+import type { DataDescription, DataImage, TrainingClient } from '../client/index.ts';
+import type { SplitName } from '../core/index.ts';
+import type { Setup } from './setup.ts';
+
+export interface Described {
+  readonly status: 'unknown' | 'reading' | 'ready' | 'failed';
+  readonly description?: DataDescription | undefined;
+  /** By split: the pictures that are shown. */
+  readonly images: Readonly<Partial<Record<SplitName, readonly DataImage[]>>>;
+  readonly error?: unknown;
+}
+
+export interface DataPeek {
+  readonly now: ReadonlySignal<Described>;
+  /** Reads the data if what is known is not of this recipe. Call it from an effect that depends on the recipe. */
+  want(): Promise<void>;
+  /** Shows pictures of a split from a position on. */
+  show(split: SplitName, from: number): Promise<void>;
+}
+
+export const shownPictures = 12;
+
+export function openDataPeek(client: TrainingClient, setup: Setup): DataPeek {
+  const now = signal<Described>({ status: 'unknown', images: {} });
+  let known: string | undefined;
+  const fetchImages = (split: SplitName, from: number): Promise<DataImage[]> =>
+    client.worker.dataImages(
+      split,
+      Array.from({ length: shownPictures }, (_, i) => from + i),
+    );
+  return {
+    now,
+    async want() {
+      const reading = setup.reading.peek();
+      const recipe = reading?.recipe;
+      if (!recipe) return;
+      const { data, model, training } = recipe;
+      const key = JSON.stringify([data, model.task_type, training.seed, Object.keys(setup.places.peek())]);
+      if (key === known) return;
+      known = key;
+      now.value = { ...now.peek(), status: 'reading', error: undefined };
+      try {
+        const description = await client.worker.describeData(await setup.ready());
+        const train = await fetchImages('train', 0);
+        if (known === key) now.value = { status: 'ready', description, images: { train } };
+      } catch (error) {
+        if (known === key) now.value = { status: 'failed', images: {}, error };
+      }
+    },
+    async show(split, from) {
+      const images = await fetchImages(split, from);
+      now.value = { ...now.peek(), images: { ...now.peek().images, [split]: images } };
+    },
+  };
+}

@@ -1,0 +1,55 @@
+/** What the model says now about eight validation images: they sharpen as it learns. */
+import { Card } from '../../design/card.tsx';
+import { Picture } from '../../design/picture.tsx';
+import { countOf } from '../../format.ts';
+import { useApp } from '../../state.ts';
+
+const places = [0, 1, 2, 3, 4, 5, 6, 7];
+
+export function LivePredictions() {
+  const { live } = useApp();
+  const preview = live.preview.value;
+  const images = new Map(preview?.images.map((image) => [image.index, image]));
+  const detects = preview?.images.some(
+    ({ truth }) => truth.boxes.length > 0 && preview.images[0]?.prediction.task !== 'classification',
+  );
+  return (
+    <Card
+      class="predictions"
+      title="Predictions on validation pictures"
+      lead={
+        preview
+          ? `What the model says after step ${countOf(preview.step)}`
+          : 'They appear after the first step'
+      }
+      actions={
+        detects ? (
+          <p class="picture-key">
+            <span>
+              <i /> truth
+            </span>
+            <span>
+              <i class="prediction" /> prediction
+            </span>
+          </p>
+        ) : undefined
+      }
+    >
+      <div class="pictures" aria-busy={!preview}>
+        {places.map((place) => {
+          const image = images.get(place);
+          return (
+            <Picture
+              key={place}
+              name={image?.fileName ?? 'A validation picture'}
+              blob={live.pictures.value.get(place)}
+              classes={preview?.classes ?? []}
+              prediction={image?.prediction}
+              truth={image?.truth}
+            />
+          );
+        })}
+      </div>
+    </Card>
+  );
+}

@@ -1,0 +1,55 @@
+/** The last runs of this browser, to go on with or to look at. */
+import { Button } from '../../design/button.tsx';
+import { Card } from '../../design/card.tsx';
+import { Table } from '../../design/table.tsx';
+import { metricName, numberOf } from '../../format.ts';
+import { linkTo } from '../../route.ts';
+import { useApp } from '../../state.ts';
+
+const shownRuns = 5;
+
+export function RecentRuns() {
+  const { runs, live } = useApp();
+  const recent = runs.value.slice(0, shownRuns);
+  if (recent.length === 0) return null;
+  return (
+    <Card title="Runs in this browser" class="recent">
+      <Table
+        caption="The last runs"
+        columns={[
+          { title: 'Run' },
+          { title: 'State' },
+          { title: 'Step', number: true },
+          { title: 'Result' },
+          { title: '' },
+        ]}
+        rows={recent.map(({ run, name, status, step, totalSteps, metrics, checkpoint, startedAt }) => {
+          const resumable = checkpoint !== undefined && ['stopped', 'interrupted', 'failed'].includes(status);
+          return {
+            key: run,
+            cells: [
+              <a key="name" href={linkTo('runs', { run })}>
+                {name}
+                <span class="soft small"> {new Date(startedAt).toLocaleString()}</span>
+              </a>,
+              status,
+              `${step} / ${totalSteps}`,
+              bestMetric(metrics),
+              resumable ? (
+                <Button key="resume" size="small" onClick={() => void live.resume(run)}>
+                  Resume<span class="visually-hidden"> {name}</span>
+                </Button>
+              ) : undefined,
+            ],
+          };
+        })}
+      />
+    </Card>
+  );
+}
+
+/** The metric that says most about a run. */
+function bestMetric(metrics: Readonly<Record<string, number>>): string {
+  const name = ['val_map', 'val_accuracy', 'val_loss'].find((candidate) => metrics[candidate] !== undefined);
+  return name === undefined ? '' : `${metricName(name)} ${numberOf(metrics[name]!)}`;
+}
