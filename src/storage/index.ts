@@ -1,6 +1,8 @@
 export { AzureVolume, type AzureVolumeOptions } from './azure/index.ts';
+export * from './cache/index.ts';
 export * from './databricks/index.ts';
 export * from './http/index.ts';
+export { HttpsVolume } from './https/index.ts';
 export * from './hub/index.ts';
 export type { Place, VolumeKind } from './kind.ts';
 export * from './local.ts';

@@ -7,10 +7,12 @@ import { files, localPath } from '#platform';
 import { ConfigError } from '../core/index.ts';
 import { openAzurePlace } from './azure/index.ts';
 import { openDatabricks } from './databricks/index.ts';
+import { openHttpsPlace } from './https/index.ts';
 import { openHub } from './hub/index.ts';
 import type { Place, VolumeKind } from './kind.ts';
 import { LocalVolume } from './local.ts';
 import { openS3Place } from './s3/index.ts';
+import { openUnityPlace } from './unity/index.ts';
 
 const kinds: VolumeKind[] = [
   {
@@ -24,7 +26,13 @@ const kinds: VolumeKind[] = [
     matches: (place) => /^abfss?:/i.test(place),
     open: async (place) => openAzurePlace(place),
   },
+  {
+    name: 'https:',
+    matches: (place) => /^https?:/i.test(place),
+    open: async (place) => openHttpsPlace(place),
+  },
   { name: 's3:', matches: (place) => /^s3:/i.test(place), open: async (place) => openS3Place(place) },
+  { name: 'uc:', matches: (place) => /^uc:/i.test(place), open: (place) => openUnityPlace(place) },
 ];
 
 /** Adds a kind of place, which then wins over those that were registered before. Returns how to take it away. */

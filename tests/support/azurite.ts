@@ -2,22 +2,13 @@
  * Azurite on loopback: Microsoft's own emulator of Azure Blob Storage, which checks shared access signatures as
  * Azure does. With the emulator's published account and key, which are nobody's secret.
  */
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { createHmac } from 'node:crypto';
-import { promisify } from 'node:util';
 import { freePort } from './ports.ts';
+import { serverProgram } from './servers.ts';
 
 const account = 'devstoreaccount1';
 const accountKey = 'Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==';
-
-/** Where scripts/servers.sh keeps a server's program; it is installed first when it is missing. */
-export async function serverProgram(
-  name: 'azurite' | 'toxiproxy' | 'uc-server',
-  ...options: string[]
-): Promise<string> {
-  const { stdout } = await promisify(execFile)('bash', ['scripts/servers.sh', name, ...options]);
-  return stdout.trim().split('\n').at(-1) ?? '';
-}
 
 export class AzuriteServer {
   readonly account = account;
@@ -25,7 +16,15 @@ export class AzuriteServer {
   private child: ChildProcess | undefined;
   private output = '';
 
-  private constructor(readonly port: number) {}
+  private constructor(
+    readonly port: number,
+    private readonly address = `http://127.0.0.1:${port}/${account}`,
+  ) {}
+
+  /** One that runs already, at the address of its account. */
+  static at(endpoint: string): AzuriteServer {
+    return new AzuriteServer(0, endpoint.replace(/\/+$/, ''));
+  }
 
   static async start(): Promise<AzuriteServer> {
     const server = new AzuriteServer(await freePort());
@@ -35,7 +34,7 @@ export class AzuriteServer {
 
   /** Of the account. */
   get endpoint(): string {
-    return `http://127.0.0.1:${this.port}/${account}`;
+    return this.address;
   }
 
   async dispose(): Promise<void> {
@@ -69,7 +68,8 @@ export class AzuriteServer {
 
   /** Makes a container, and gives back its name. */
   async container(name: string): Promise<string> {
-    await this.request(`${name}?restype=container`, { method: 'PUT' });
+    // There already: all the same.
+    await this.request(`${name}?restype=container`, { method: 'PUT' }, [409]);
     return name;
   }
 

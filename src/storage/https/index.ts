@@ -1,0 +1,2 @@
+export { openHttpsPlace } from './place.ts';
+export { HttpsVolume } from './volume.ts';

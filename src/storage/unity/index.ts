@@ -1,0 +1,2 @@
+export { UnityClient } from './client.ts';
+export { openUnityPlace } from './place.ts';
