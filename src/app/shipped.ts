@@ -1,4 +1,5 @@
-/** The models that come with the page: no download from anywhere else. */
+/** The models that come with the page: no download from anywhere else. `npm run shipped-model` makes them. */
+import firstVisit from './first-visit.yaml?raw';
 
 export interface ShippedModel {
   /** The folder in `public/models`, with an `index.json`; mounted at `/picked/<name>`. */
@@ -15,4 +16,15 @@ export interface ShippedModel {
 }
 
 /** The first is what a new visitor trains. */
-export const shippedModels: readonly ShippedModel[] = [];
+export const shippedModels: readonly ShippedModel[] = [
+  {
+    name: 'figures-resnet',
+    title: 'Small ResNet that knows figures',
+    summary:
+      'It tells 24 drawn figures apart (arrows, hearts, letters, …) and has never seen the shapes of the sample data: fine-tuned, it learns them in a minute.',
+    task: 'classification',
+    bytes: 732_000,
+    imageSize: 48,
+    recipe: firstVisit,
+  },
+];
