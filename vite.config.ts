@@ -10,6 +10,8 @@
 import { configDefaults, defineConfig, type ViteUserConfig } from 'vitest/config';
 
 const node: ViteUserConfig = {
+  // What lies in public/ belongs to the page.
+  publicDir: false,
   build: {
     ssr: true,
     outDir: 'dist',

@@ -66,6 +66,8 @@ const titles: Readonly<Record<string, string>> = {
   out_of_memory: 'The device’s memory does not suffice',
   invalid_recipe: 'The recipe has problems',
   invalid_yaml: 'The recipe is no YAML',
+  image_unreadable: 'The picture can’t be read',
+  model_not_found: 'There is no model',
   folder_permission: 'The folder may no longer be read',
   worker_busy: 'The worker is busy',
   run_in_other_tab: 'Another tab works on this run',
@@ -89,7 +91,7 @@ export function wordsOf(error: unknown): Pick<Notice, 'title' | 'text' | 'detail
   const { code, name, expected, received, hint, problems } = error;
   return {
     title: titles[code] ?? kinds[name] ?? 'Something went wrong',
-    text: `Expected ${expected}, received ${received}. What to do: ${hint}.`,
+    text: `Expected ${expected}, received ${received.replace(/\.+$/, '')}. What to do: ${hint}.`,
     details: problems,
   };
 }

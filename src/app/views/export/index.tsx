@@ -90,14 +90,14 @@ function RunExport({ runs, record }: { readonly runs: readonly RunRecord[]; read
     <div class="stack">
       <div class="export-choose">
         <RunPicker runs={runs} record={record} />
-      </div>
-      <div class="export-busy" role="status">
-        {busy === undefined ? undefined : (
-          <>
-            <span class="soft small">{busy}…</span>
-            <Progress label={busy} value={undefined} />
-          </>
-        )}
+        <div class="export-busy" role="status">
+          {busy === undefined ? undefined : (
+            <>
+              <span class="soft small">{busy}…</span>
+              <Progress label={busy} value={undefined} />
+            </>
+          )}
+        </div>
       </div>
       {model.length === 0 ? (
         <Card>
@@ -112,7 +112,7 @@ function RunExport({ runs, record }: { readonly runs: readonly RunRecord[]; read
         </Card>
       ) : (
         <>
-          <div class="grid">
+          <div class="export-cards">
             <Card
               title="Hugging Face folder"
               lead="Weights, configuration and preprocessing: opens with from_pretrained in transformers, and with Ocelli."

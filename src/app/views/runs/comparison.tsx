@@ -14,7 +14,9 @@ import { useApp } from '../../state.ts';
 export function Comparison({ records }: { readonly records: readonly RunRecord[] }) {
   const histories = useHistories(records);
   const names = namesOf(records);
-  const metrics = [...new Set(histories.flatMap(({ curves }) => [...curves.metrics.keys()]))];
+  const metrics = [...new Set(histories.flatMap(({ curves }) => [...curves.metrics.keys()]))].filter(
+    (name) => !variants.test(name),
+  );
   const [asked, setMetric] = useState<string>();
   const metric = asked !== undefined && metrics.includes(asked) ? asked : firstMetric(metrics);
   const seriesOf = (pick: (curves: Curves) => Curve | undefined, dots = false): ChartSeries[] =>
@@ -85,6 +87,9 @@ export function Comparison({ records }: { readonly records: readonly RunRecord[]
   );
 }
 
+/** Other averages of the same numbers, which the report has. */
+const variants = /_(micro|weighted)$/;
+
 function NumbersTable({
   histories,
   names,
@@ -94,7 +99,9 @@ function NumbersTable({
   readonly names: readonly string[];
   readonly records: readonly RunRecord[];
 }) {
-  const metrics = [...new Set(histories.flatMap(({ metrics: own }) => Object.keys(own)))];
+  const metrics = [...new Set(histories.flatMap(({ metrics: own }) => Object.keys(own)))].filter(
+    (name) => !variants.test(name),
+  );
   const rows = metrics.map((name) => {
     const values = histories.map(({ metrics: own }) => own[name]);
     const best = bestOf(name, values);
