@@ -47,11 +47,6 @@ const withoutEffectYet: readonly {
   readonly why: string;
 }[] = [
   { path: ['training', 'distributed'], when: (value) => value === true, why: 'a run uses one device' },
-  {
-    path: ['data', 'cache'],
-    when: (value) => value === false,
-    why: 'only the hub has a cache, which stays on',
-  },
   { path: ['mlflow', 'registry_uri'], when: isGiven, why: 'the tracking server is the registry' },
   { path: ['tuning'], when: isGiven, why: 'there is no search command' },
 ];

@@ -187,7 +187,6 @@ modle: 1
 describe('settings without effect', () => {
   it.each([
     'training.distributed=true',
-    'data.cache=false',
     'mlflow.registry_uri=databricks-uc',
     'tuning.num_samples=3',
     'data.augment=true',

@@ -46,6 +46,8 @@ export async function assembleDataset(raw: RawDataset, options: AssembleOptions)
     setAside,
     unknownClasses,
     open: (record) => raw.open(record.fileName),
+    ...(raw.locate && { locate: (record: ImageRecord) => raw.locate?.(record.fileName) }),
+    ...(raw.openFile && { openFile: raw.openFile }),
   };
 }
 

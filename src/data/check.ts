@@ -6,6 +6,7 @@
 import { decodeImage } from '#platform';
 import { counted, OcelliError, type SplitName, type TaskName } from '../core/index.ts';
 import { boxProblem } from '../formats/coco/index.ts';
+import { type ContentCache, openDataCache } from '../storage/index.ts';
 import { sha256 } from './digest.ts';
 import { mapLimited, orSetAside } from './picture-sizes.ts';
 import type { RawDataset, RawImage } from './raw.ts';
@@ -54,10 +55,11 @@ const parallel = 8;
 export async function checkDataset(data: DataSettings, options: CheckOptions): Promise<DataReport> {
   const problems: DataProblem[] = [];
   const splits: CheckedSplit[] = [];
+  const cache = data.cache ? openDataCache() : undefined;
   const seen = new Map<string, { readonly split: SplitName; readonly fileName: string }>();
   let train: RawDataset | undefined;
   for (const split of ['train', 'val', 'test'] as const) {
-    const raw = await readSplit(data, split, options, problems);
+    const raw = await readSplit(data, split, options, problems, cache);
     if (!raw) continue;
     splits.push({
       split,
@@ -122,6 +124,7 @@ async function readSplit(
   split: SplitName,
   options: CheckOptions,
   problems: DataProblem[],
+  cache: ContentCache | undefined,
 ): Promise<RawDataset | undefined> {
   const place = data[`${split}_data_path`];
   if (place === undefined || place === null) return undefined;
@@ -132,6 +135,7 @@ async function readSplit(
       format: data.format,
       needsBoxes: options.task !== 'classification',
       signal: options.signal,
+      cache,
       onProblem: ({ severity, code, path, message }) =>
         problems.push({ severity, code, split, where: path, message }),
     });

@@ -5,7 +5,7 @@ import { isSamplePlace, parseSamplePlace, pictureSource } from './sample/place.t
 /** A volume remembers which folders it has looked at. */
 const volumes = new Map<string, LocalVolume>();
 
-export function openElsewhere({ place, path }: Elsewhere): ByteSource {
+export function openElsewhere({ place, path }: Pick<Elsewhere, 'place' | 'path'>): ByteSource {
   if (isSamplePlace(place)) return pictureSource(path, parseSamplePlace(place));
   const volume = volumes.get(place) ?? new LocalVolume(place);
   volumes.set(place, volume);

@@ -2,6 +2,7 @@
  * From the recipe's `data` section to data sets. Classes are those of the training split; the other splits are mapped onto them by name.
  */
 import { ConfigError, type SplitName } from '../core/index.ts';
+import { type ContentCache, openDataCache } from '../storage/index.ts';
 import { assembleDataset } from './assemble.ts';
 import { readRawDataset } from './read.ts';
 import type { DataSettings, DatasetOptions } from './settings.ts';
@@ -39,6 +40,8 @@ export async function openDataset(
     format: data.format,
     needsBoxes: options.task !== 'classification',
     signal: options.signal,
+    cache: cacheOf(data, options),
+    onWarning: options.onWarning,
   });
   return assembleDataset(raw, {
     ...options,
@@ -50,9 +53,15 @@ export async function openDataset(
 
 /** All splits of a run, with the classes of the training split. */
 export async function openSplits(data: DataSettings, options: DatasetOptions): Promise<Splits> {
-  const train = await openDataset(data, 'train', options);
-  const others = { ...options, classes: train.classes };
+  const cache = cacheOf(data, options);
+  const shared = { ...options, ...(cache && { cache }) };
+  const train = await openDataset(data, 'train', shared);
+  const others = { ...shared, classes: train.classes };
   const val = await openDataset(data, 'val', others);
   if (data.test_data_path === undefined || data.test_data_path === null) return { train, val };
   return { train, val, test: await openDataset(data, 'test', others) };
+}
+
+function cacheOf(data: DataSettings, { cache, onWarning }: DatasetOptions): ContentCache | undefined {
+  return cache ?? (data.cache ? openDataCache(onWarning) : undefined);
 }

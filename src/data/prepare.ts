@@ -70,7 +70,7 @@ export function createPrepare(settings: PrepareSettings): Prepare {
  * as it is stored, before its EXIF orientation, stays as it is stored.
  */
 async function decode({ picture, record }: PrepareRequest, task: TaskName): Promise<AnnotatedImage> {
-  const bytes = picture instanceof Uint8Array ? picture : await openElsewhere(picture).read();
+  const bytes = picture instanceof Uint8Array ? picture : await openElsewhere(picture).read(picture.range);
   const needsBoxes = task !== 'classification';
   const annotations = needsBoxes ? record.annotations : [];
   const image = await decodeImage(bytes);

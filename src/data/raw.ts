@@ -4,7 +4,7 @@
  */
 import type { Category } from '../core/index.ts';
 import type { ByteSource } from '../storage/index.ts';
-import type { Annotation, DatasetFormat } from './types.ts';
+import type { Annotation, DatasetFormat, Located } from './types.ts';
 
 /** Something wrong or odd that a reader met, where someone wants to hear of all of it (`ocelli data check`). */
 export interface ReadProblem {
@@ -34,4 +34,7 @@ export interface RawDataset {
   /** Whether the annotations have boxes: class folders don't. */
   readonly hasBoxes: boolean;
   open(fileName: string): ByteSource;
+  /** Where several pictures share a file (shards): where one lies, and the file. */
+  locate?(fileName: string): Located | undefined;
+  openFile?(path: string): ByteSource;
 }

@@ -14,14 +14,17 @@ import {
   openPlaceFile,
   parentPlace,
   placeExists,
+  type Reading,
 } from './readers/folder-of.ts';
 import { readVocDataset } from './readers/voc.ts';
 import { findYoloClasses, readYoloDataset } from './readers/yolo.ts';
 import { isSamplePlace, readSampleDataset } from './sample/place.ts';
+import { indexName } from './shards/index-file.ts';
+import { readShards } from './shards/read.ts';
 
-export type FileFormat = 'coco' | 'folder' | 'voc' | 'yolo';
+export type FileFormat = 'coco' | 'folder' | 'voc' | 'yolo' | 'shards';
 
-export interface ReadRequest {
+export interface ReadRequest extends Reading {
   readonly place: string;
   /** COCO JSON; for VOC a list of image ids, for YOLO the file with the class names. */
   readonly annotationFile?: string | undefined;
@@ -37,7 +40,7 @@ export interface ReadRequest {
 export async function readRawDataset(request: ReadRequest): Promise<RawDataset> {
   const { place, signal } = request;
   if (isSamplePlace(place)) return readSampleDataset(place, request.needsBoxes ?? false);
-  const folder = await openFolder(place);
+  const folder = await openFolder(place, request);
   const { format, annotationFile } =
     request.format === undefined || request.format === 'auto'
       ? await detectFormat(folder, request.annotationFile)
@@ -50,12 +53,14 @@ export async function readRawDataset(request: ReadRequest): Promise<RawDataset> 
       return readCocoDataset({
         folder,
         annotationFile: found,
-        annotations: await openPlaceFile(found),
+        annotations: await openPlaceFile(found, request),
         needsBoxes,
         signal,
         onProblem: request.onProblem,
       });
     }
+    case 'shards':
+      return readShards(folder, request);
     case 'folder':
       return readClassFolders(folder, signal);
     case 'voc':
@@ -77,6 +82,7 @@ async function detectFormat(folder: Folder, annotationFile: string | undefined):
     if (yaml || (text && nameOf(annotationFile) === 'classes.txt')) return { format: 'yolo', annotationFile };
     return { format: text ? 'voc' : 'coco', annotationFile };
   }
+  if (await placeExists(`${folder.place}/${indexName}`)) return { format: 'shards' };
   const found = await findCocoFile(folder);
   if (found !== undefined) return { format: 'coco', annotationFile: found };
   const seen = { loose: false, voc: false, yolo: false };

@@ -56,9 +56,19 @@ export interface Dataset {
   /** Classes of this split that the class map doesn't have and whose annotations were left out (`unknown: 'leave_out'`). */
   readonly unknownClasses: readonly string[];
   open(record: ImageRecord): ByteSource;
+  /** Where several pictures share a file (shards): where one lies, and the file. */
+  locate?(record: ImageRecord): Located | undefined;
+  openFile?(path: string): ByteSource;
 }
 
-export type DatasetFormat = 'coco' | 'folder' | 'voc' | 'yolo' | 'sample';
+/** A range of bytes of a file of the data set. */
+export interface Located {
+  readonly file: string;
+  readonly start: number;
+  readonly end: number;
+}
+
+export type DatasetFormat = 'coco' | 'folder' | 'voc' | 'yolo' | 'shards' | 'sample';
 
 /** A sample that is ready to be stacked: what the processor made of one image and its annotations. */
 export interface PreparedSample {

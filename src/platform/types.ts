@@ -21,8 +21,11 @@ export interface Files {
     range?: { start: number; end: number },
     options?: { readonly links?: 'follow' | 'refuse' },
   ): Promise<Uint8Array>;
-  /** Written beside and renamed: the file appears whole or not at all. Folders are made. */
-  write(path: string, bytes: Uint8Array | string): Promise<void>;
+  /**
+   * Written beside and renamed: the file appears whole or not at all. Folders are made. With `durable: false` a
+   * power cut may lose or spoil it: for what can be had again, and is checked when it is read.
+   */
+  write(path: string, bytes: Uint8Array | string, options?: { readonly durable?: boolean }): Promise<void>;
   append(path: string, bytes: Uint8Array | string): Promise<void>;
   /** What lies in a folder, in ascending order of the names; links are followed, half-written files left out. */
   list(path: string): Promise<DirectoryEntry[]>;

@@ -21,12 +21,18 @@ export interface PreparedData {
   readonly classes: ClassMap;
 }
 
-export async function prepareData(recipe: Recipe, signal?: AbortSignal): Promise<PreparedData> {
+/** @param onWarning told what doesn't work as it should, and doesn't matter for the result */
+export async function prepareData(
+  recipe: Recipe,
+  signal?: AbortSignal,
+  onWarning?: (message: string) => void,
+): Promise<PreparedData> {
   const { model, training } = recipe;
   const splits = await openSplits(usableData(recipe), {
     task: model.task_type,
     seed: training.seed,
     ...(signal ? { signal } : {}),
+    ...(onWarning ? { onWarning } : {}),
   });
   const { classes } = splits.train;
   if (model.num_classes !== null && model.num_classes !== classes.size) {

@@ -115,7 +115,7 @@ async function* trainOn(
   const started = performance.now();
   const { recipe, stream, folder } = run;
   const settings = { ...settingsOf(recipe), splits: batchSplits };
-  const data = await prepareData(recipe, signal);
+  const data = await prepareData(recipe, signal, (message) => stream.aside(warning('data', message)));
   yield* stream.tell(dataReady(data));
   const { loaded, warnings } = await prepareModel(recipe, data.classes, signal);
   const loaders: Loader[] = [];

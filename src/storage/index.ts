@@ -1,4 +1,5 @@
 export { AzureVolume, type AzureVolumeOptions } from './azure/index.ts';
+export * from './cache/index.ts';
 export * from './databricks/index.ts';
 export * from './http/index.ts';
 export { HttpsVolume } from './https/index.ts';

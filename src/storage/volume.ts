@@ -20,6 +20,8 @@ export interface ByteSource {
 export interface Elsewhere {
   readonly place: string;
   readonly path: string;
+  /** A part of the file; left out: the whole. */
+  readonly range?: { readonly start: number; readonly end: number };
 }
 
 export interface Entry {

@@ -28,7 +28,7 @@ export const dataSchema = z.strictObject({
   val_annotation_file: path.nullable().default(null).describe('COCO JSON of the validation split'),
   test_annotation_file: path.nullable().default(null).describe('COCO JSON of the test split'),
   format: z
-    .enum(['auto', 'coco', 'folder', 'voc', 'yolo'])
+    .enum(['auto', 'coco', 'folder', 'voc', 'yolo', 'shards'])
     .default('auto')
     .describe('Annotation format; auto looks at what is there'),
   batch_size: z.int().min(1).default(16).describe('Images of one forward pass'),
@@ -66,7 +66,10 @@ export const dataSchema = z.strictObject({
     .enum(['shuffle', 'weighted'])
     .default('shuffle')
     .describe('Order of training images: shuffle, or weighted, which draws rare classes more often'),
-  cache: z.boolean().default(true).describe('Keep what was fetched or decoded, where it fits'),
+  cache: z
+    .boolean()
+    .default(true)
+    .describe('Keep what is fetched from far places on this machine (`~/.cache/ocelli/data`)'),
   fraction: z.number().gt(0).max(1).default(1).describe('Share of the training images that is used'),
   max_bad_fraction: z
     .number()

@@ -1,7 +1,15 @@
 /** A folder at a place, wherever the place is: its files by relative path. */
 import { files, localPath } from '#platform';
 import { DataError } from '../../core/index.ts';
-import { type ByteSource, type Entry, LocalVolume, openPlace } from '../../storage/index.ts';
+import {
+  type ByteSource,
+  type ContentCache,
+  cachedVolume,
+  type Entry,
+  LocalVolume,
+  openPlace,
+  type Volume,
+} from '../../storage/index.ts';
 
 export interface Folder {
   /** As the user wrote it, without a slash at the end. */
@@ -11,10 +19,18 @@ export interface Folder {
   list(signal?: AbortSignal): AsyncIterable<Entry>;
 }
 
+/** How far places are read. */
+export interface Reading {
+  /** Keeps what is fetched; left out: nothing is kept. */
+  readonly cache?: ContentCache | undefined;
+  /** Told what doesn't work as it should, and doesn't matter for the result. */
+  readonly onWarning?: ((message: string) => void) | undefined;
+}
+
 /** Throws a DataError when a local folder is missing. */
-export async function openFolder(place: string): Promise<Folder> {
-  const { volume, path } = await openPlace(place);
-  if (volume instanceof LocalVolume && path !== '') {
+export async function openFolder(place: string, reading: Reading = {}): Promise<Folder> {
+  const { volume: opened, path } = await openPlace(place);
+  if (opened instanceof LocalVolume && path !== '') {
     // Listing tells what is missing, with the nearest folder that exists.
     await files.list(localPath(place));
     throw new DataError({
@@ -25,6 +41,7 @@ export async function openFolder(place: string): Promise<Folder> {
     });
   }
   const prefix = path === '' || path.endsWith('/') ? path : `${path}/`;
+  const volume = kept(opened, prefix, reading);
   return {
     place: place.replace(/(.)\/+$/, '$1'),
     open: (relative) => volume.open(prefix + relative),
@@ -37,14 +54,24 @@ export async function openFolder(place: string): Promise<Folder> {
 }
 
 /** One file at a place of its own. */
-export async function openPlaceFile(place: string): Promise<ByteSource> {
+export async function openPlaceFile(place: string, reading: Reading = {}): Promise<ByteSource> {
   const { volume, path } = await openPlace(place);
-  return volume.open(path);
+  return kept(volume, path, reading).open(path);
+}
+
+/** What is on this machine, or drawn, needs no cache: threads read it by themselves. */
+function kept(volume: Volume, prefix: string, { cache, onWarning }: Reading): Volume {
+  const isNear = volume.open(prefix).elsewhere !== undefined;
+  return cache && !isNear ? cachedVolume(volume, prefix, cache, onWarning) : volume;
 }
 
 /** The bytes of one file at a place of its own. */
-export async function readPlace(place: string, signal?: AbortSignal): Promise<Uint8Array> {
-  return (await openPlaceFile(place)).read(undefined, signal);
+export async function readPlace(
+  place: string,
+  signal?: AbortSignal,
+  reading: Reading = {},
+): Promise<Uint8Array> {
+  return (await openPlaceFile(place, reading)).read(undefined, signal);
 }
 
 /** Whether a file can be opened there. */

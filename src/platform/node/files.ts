@@ -49,7 +49,8 @@ export const files: Files = {
     });
   },
 
-  async write(path, bytes) {
+  async write(path, bytes, options) {
+    const durable = options?.durable !== false;
     const beside = besideOf(path);
     await explained(path, 'write', async () => {
       await makeFolder(dirname(path));
@@ -57,7 +58,7 @@ export const files: Files = {
         const handle = await open(beside, 'wx');
         try {
           await handle.writeFile(bytes);
-          await handle.sync();
+          if (durable) await handle.sync();
         } finally {
           await handle.close();
         }
@@ -66,7 +67,7 @@ export const files: Files = {
         await rm(beside, { force: true });
         throw error;
       }
-      await flushFolder(dirname(path));
+      if (durable) await flushFolder(dirname(path));
     });
   },
 
