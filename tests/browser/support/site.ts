@@ -27,7 +27,8 @@ export async function openSite({
   built,
 }: SiteOptions = {}): Promise<Site> {
   const root = dirname(resolve(page));
-  const outDir = resolve('.cache/browser', page.split('/').at(-2)!);
+  // The app's page lies at the root of the repository.
+  const outDir = resolve('.cache/browser', page.split('/').at(-2) ?? 'app');
   const shared = { configFile: resolve('vite.config.ts'), mode: 'browser', root, logLevel: 'warn' } as const;
   if (!built) await buildForProduction({ ...shared, build: { outDir, emptyOutDir: true, sourcemap: false } });
   const server = await preview({
