@@ -12,7 +12,7 @@ import { opaque } from '../opaque.ts';
 import { type Position, spellQuad } from '../position.ts';
 import { combineLanes, elementInto, type Reduction, reductionsOf } from './combine.ts';
 import { type EmitContext, nextPowerOfTwo, placeInRows } from './context.ts';
-import { storeUnit } from './flat.ts';
+import { storeUnit, worthVectors } from './flat.ts';
 import { makePartials, type Partials, pinResult, storeResults, writeFinish, writePiece } from './partials.ts';
 
 type Columns = Extract<Domain, { kind: 'column' }>;
@@ -53,7 +53,9 @@ export function writeColumns(context: EmitContext, group: Group, domain: Columns
           writeTile(context, kernel, domain, walk, { reductions, full, results, partials: used }),
       };
     },
-    domain.columns % 4 === 0 && domain.columns >= 16,
+    domain.columns % 4 === 0 &&
+      domain.columns >= 16 &&
+      domain.outer * domain.rows * domain.columns >= 4 * worthVectors,
   );
   if (used) writeFinish(context, group, reductions, used, results);
 }

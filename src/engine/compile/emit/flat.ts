@@ -7,8 +7,8 @@ import { Position, spellQuad } from '../position.ts';
 import type { EmitContext } from './context.ts';
 
 const threads = 256;
-/** Below this, four at a time would leave a GPU idle. */
-const worthVectors = 8192;
+/** Elements below which four at a time would leave a GPU idle, and only make the code four times as long to compile. */
+export const worthVectors = 8192;
 
 export function writeFlat(context: EmitContext, group: Group, size: number): void {
   if (size === 0 || group.stores.length === 0) return;

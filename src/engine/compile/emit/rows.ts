@@ -15,7 +15,7 @@ import type { Placement } from '../placement.ts';
 import { Position, spellQuad } from '../position.ts';
 import { combineLanes, elementInto, type Reduction, reductionsOf } from './combine.ts';
 import { type EmitContext, nextPowerOfTwo, placeInRows } from './context.ts';
-import { storeUnit } from './flat.ts';
+import { storeUnit, worthVectors } from './flat.ts';
 
 type Rows = Extract<Domain, { kind: 'row' }>;
 
@@ -35,7 +35,7 @@ export function writeRows(context: EmitContext, placement: Placement, group: Gro
         write: (kernel) => new RowWriter(context, placement, group, domain, shape, kernel).write(flat.index),
       };
     },
-    domain.columns % 4 === 0 && domain.columns >= 16,
+    domain.columns % 4 === 0 && domain.columns >= 16 && domain.rows * domain.columns >= worthVectors,
   );
 }
 
@@ -55,7 +55,7 @@ interface Walk {
 function shapeOfWalk({ target }: EmitContext, { rows, columns }: Rows, vectors: boolean): Walk {
   const width = vectors ? 4 : 1;
   const units = columns / width;
-  const lanes = lanesOfRow(rows, units, target.software);
+  const lanes = target.software ? softwareLanes(rows, columns, units) : lanesOfRow(rows, units);
   const threads = Math.max(64, lanes);
   return {
     width,
@@ -67,8 +67,12 @@ function shapeOfWalk({ target }: EmitContext, { rows, columns }: Rows, vectors: 
   };
 }
 
-function lanesOfRow(rows: number, units: number, software: boolean): number {
-  if (software) return rows >= 16 || units <= 64 ? 1 : Math.min(64, nextPowerOfTwo(units / 4));
+/** A barrier costs a processor more than a few hundred elements. */
+function softwareLanes(rows: number, columns: number, units: number): number {
+  return rows >= 16 || columns <= 256 ? 1 : Math.min(64, nextPowerOfTwo(units / 4));
+}
+
+function lanesOfRow(rows: number, units: number): number {
   // Few rows need all lanes that there are; with many, a lane may as well take several units.
   const perLane = rows >= 2048 ? 4 : 1;
   const lanes = nextPowerOfTwo(units / perLane);

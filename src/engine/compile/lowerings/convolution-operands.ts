@@ -167,6 +167,13 @@ export function pixelsOfGradient(
   return overTaps(reader, place, enter, flat ? outDepth : undefined);
 }
 
+/** Where number `tap` stands in rows of so many. */
+function rowAndColumn(scope: Scope, tap: string, columns: number | string): readonly [string, string] {
+  if (columns === 1) return [tap, '0'];
+  const across = typeof columns === 'number' ? String(columns) : scope.let(columns);
+  return [scope.let(`${tap} / ${across}`), scope.let(`${tap} % ${across}`)];
+}
+
 export interface Phases {
   readonly count: number;
   /** Pixels of one phase, the last of which may lie beyond the image, and how far apart they are. */
@@ -174,9 +181,11 @@ export interface Phases {
   readonly width: number;
   readonly stepY: number;
   readonly stepX: number;
-  /** Taps that a phase walks: rows and columns. */
+  /** Taps that a phase walks at most: rows and columns. */
   readonly rows: number;
   readonly columns: number;
+  /** How many taps a phase walks, where they are not equally many: then no phase walks others. */
+  taps?(scope: Scope, phaseY: string, phaseX: string): string;
   split(scope: Scope, batch: string): readonly [group: string, phaseY: string, phaseX: string];
   /** Row and column of the filter for the tap of a phase; beyond the filter where a phase has fewer. */
   filterTap(scope: Scope, tap: string, phaseY: string, phaseX: string): readonly [string, string];
@@ -187,8 +196,17 @@ export interface Phases {
 const greatestCommonDivisor = (a: number, b: number): number =>
   b === 0 ? a : greatestCommonDivisor(b, a % b);
 
-/** One axis: which taps a phase walks. `period` is 1 where phases don't help (dilation and stride share a divisor). */
-function axisPhases(length: number, taps: number, stride: number, dilation: number, before: number) {
+/**
+ * One axis: which taps a phase walks. `period` is 1 where phases don't help (dilation and stride share a divisor).
+ * `exact`: no phase walks more taps than it has.
+ */
+function axisPhases(
+  [length, taps]: readonly [number, number],
+  stride: number,
+  dilation: number,
+  before: number,
+  exact: boolean,
+) {
   const period = greatestCommonDivisor(stride, dilation) === 1 ? stride : 1;
   // tap · dilation ≡ phase + before (mod stride)
   let inverse = 1;
@@ -196,23 +214,30 @@ function axisPhases(length: number, taps: number, stride: number, dilation: numb
     if (period === 1) break;
     inverse++;
   }
+  const first = (phase: string): string =>
+    period === 1 ? '0' : `((${phase} + ${((before % stride) + stride) % stride}) * ${inverse}) % ${stride}`;
+  const even = taps % period === 0;
   return {
     period,
+    even,
     length: Math.ceil(length / period),
     taps: Math.ceil(taps / period),
-    first: (phase: string): string =>
-      period === 1 ? '0' : `((${phase} + ${((before % stride) + stride) % stride}) * ${inverse}) % ${stride}`,
+    first,
+    count: (phase: string): string =>
+      even ? String(taps / period) : `(${taps + period - 1} - ${first(phase)}) / ${period}`,
     condition: (tap: string, reach: string): string[] => [
-      ...(taps % period === 0 ? [] : [`${tap} < ${taps}`]),
+      ...(even || exact ? [] : [`${tap} < ${taps}`]),
       ...(period === stride ? [] : [`${reach} % ${stride} == 0`]),
     ],
   };
 }
 
-export function phasesOf(geometry: Geometry): Phases {
+/** `exact`: phases that have fewer taps than others walk fewer (`Phases.taps`). */
+export function phasesOf(geometry: Geometry, exact: boolean): Phases {
   const { height, width, rows, columns, stride, dilation, top, left, groups } = geometry;
-  const y = axisPhases(height, rows, stride[0], dilation[0], top);
-  const x = axisPhases(width, columns, stride[1], dilation[1], left);
+  const y = axisPhases([height, rows], stride[0], dilation[0], top, exact);
+  const x = axisPhases([width, columns], stride[1], dilation[1], left, exact);
+  const differ = exact && !(y.even && x.even);
   return {
     count: y.period * x.period,
     height: y.length,
@@ -223,8 +248,14 @@ export function phasesOf(geometry: Geometry): Phases {
     columns: x.taps,
     split: (scope, batch) =>
       splitIndex(scope, batch, [groups, y.period, x.period]) as [string, string, string],
+    ...(differ
+      ? {
+          taps: (scope: Scope, phaseY: string, phaseX: string): string =>
+            scope.let(`(${y.count(phaseY)}) * (${x.count(phaseX)})`),
+        }
+      : {}),
     filterTap(scope, tap, phaseY, phaseX) {
-      const [row, column] = splitIndex(scope, tap, [y.taps, x.taps]) as [string, string];
+      const [row, column] = rowAndColumn(scope, tap, x.even || !exact ? x.taps : x.count(phaseX));
       return [
         scope.let(`${y.first(phaseY)} + ${scaled(row, y.period)}`),
         scope.let(`${x.first(phaseX)} + ${scaled(column, x.period)}`),

@@ -18,6 +18,12 @@ type Case = readonly [name: string, x: number[], weight: number[], options: ops.
 
 const both: readonly Case[] = [
   ['3 × 3', [2, 5, 7, 16], [20, 16, 3, 3], { padding: 1 }],
+  [
+    '3 × 3, stride 2: phases of one, two and four taps',
+    [1, 6, 7, 16],
+    [16, 16, 3, 3],
+    { padding: 1, stride: 2 },
+  ],
   ['3 × 3, stride 2, few channels', [2, 7, 6, 3], [5, 3, 3, 3], { padding: 1, stride: 2 }],
   ['groups, uneven padding', [2, 6, 6, 8], [12, 4, 3, 3], { padding: [0, 1, 2, 1], groups: 2 }],
   ['patches', [2, 8, 12, 3], [8, 3, 4, 4], { stride: 4 }],

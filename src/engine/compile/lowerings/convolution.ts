@@ -3,7 +3,7 @@
  * dilation and number of groups. Groups are batches of a product. Where every channel is a group of its own
  * there is nothing to multiply by blocks: `depthwise.ts`.
  */
-import { type LoweringNode, registerLowering, type TemplateLowering } from '../lowering.ts';
+import { type LoweringNode, registerLowering, type Scope, type TemplateLowering } from '../lowering.ts';
 import { Position } from '../position.ts';
 import { type Geometry, geometryOf, mergeColumns } from './convolution-geometry.ts';
 import {
@@ -94,8 +94,8 @@ function inputGrad(node: LoweringNode): TemplateLowering {
   const geometry = geometryOf(node.attrs, shape, node.shapeOf(dy), filter);
   if (geometry.depth === 1 && geometry.groups > 1) return depthwiseInputGrad(node, geometry);
   const { batch, height, width, channels, depth, outDepth, groups } = geometry;
-  const phases = phasesOf(geometry);
-  const taps = phases.rows * phases.columns;
+  const mostTaps = phasesOf(geometry, false);
+  const taps = mostTaps.rows * mostTaps.columns;
   const filterTaps = geometry.rows * geometry.columns;
   return {
     kind: 'template',
@@ -103,6 +103,7 @@ function inputGrad(node: LoweringNode): TemplateLowering {
     inMemory: [dy],
     build(writer) {
       const walk = loopsOverTaps(outDepth, taps, writer.software);
+      const phases = walk && taps > 1 ? phasesOf(geometry, true) : mostTaps;
       const ordered = filterTaps === 1 ? weight : orderFilter(writer, weight, filter, groups, false);
       const orderedShape = filterTaps === 1 ? filter : [groups, filterTaps, outDepth, depth];
       const product: Product = {
@@ -114,6 +115,15 @@ function inputGrad(node: LoweringNode): TemplateLowering {
           depth: taps * outDepth,
         },
         taps: walk ? taps : 1,
+        ...(phases.taps
+          ? {
+              tapsOf(scope: Scope, image: string) {
+                const [, phaseY, phaseX] = phases.split(scope, image);
+                return phases.taps!(scope, phaseY, phaseX);
+              },
+            }
+          : {}),
+        flops: 2 * batch * geometry.outHeight * geometry.outWidth * geometry.out * filterTaps * depth,
         a: (kernel, usable) => pixelsOfGradient(kernel, dy, geometry, phases, !walk, usable),
         b(kernel, usable) {
           // One tap's [out, in], found anew for each tap: the order of taps is the phase's.
@@ -126,8 +136,8 @@ function inputGrad(node: LoweringNode): TemplateLowering {
             if (filterTaps === 1) return place;
             const [at, phaseY, phaseX] = place as [string, string, string];
             const [row, column] = phases.filterTap(scope, tap, phaseY, phaseX);
-            const last = filterTaps - 1;
-            const index = scope.let(`min(${row} * ${geometry.columns} + ${column}, ${last})`);
+            const found = `${row} * ${geometry.columns} + ${column}`;
+            const index = scope.let(phases.taps ? found : `min(${found}, ${filterTaps - 1})`);
             return [scope.let(`${at} + ${index} * ${outDepth * depth}`)];
           };
           const place: typeof matrix.place = (scope, batchIndex, column) => {

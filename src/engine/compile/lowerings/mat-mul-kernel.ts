@@ -37,6 +37,10 @@ export interface Product {
   readonly shape: ProductShape;
   /** The sum has this many parts of equal length (1), see `Operand.tap`. */
   readonly taps?: number;
+  /** How many of these parts a batch has; left out: all. */
+  tapsOf?(scope: Scope, batch: string): string;
+  /** Arithmetic operations, where they are fewer than the shape tells. */
+  readonly flops?: number;
   a(kernel: KernelBuilder, usable: Vectors): Operand;
   b(kernel: KernelBuilder, usable: Vectors): Operand;
   store(kernel: KernelBuilder, scope: Scope, at: Result, value: string): void;
@@ -60,7 +64,7 @@ export function writeProduct(writer: TemplateWriter, product: Product): void {
     label: sum.splits > 1 ? `${product.name} parts` : product.name,
     workgroupSize: [invocationsOf(tile), 1, 1],
     workgroups: grid.workgroups,
-    flops: 2 * batch * rows * columns * depth,
+    flops: product.flops ?? 2 * batch * rows * columns * depth,
     bytes: 4 * batch * (rows * depth + columns * depth + rows * columns),
   };
   writer.kernel(options, (kernel) => {
@@ -70,8 +74,9 @@ export function writeProduct(writer: TemplateWriter, product: Product): void {
     const [image, split, rowTile, columnTile] = index as [string, string, string, string];
     const put = putFunction(kernel, product, partials);
     const from = sum.splits === 1 ? '0' : main.let(`${split} * ${sum.step}`);
-    const length = writer.software ? opaque(sum.length) : String(sum.length);
-    const to = sum.splits === 1 ? main.let(length) : main.let(`min(${from} + ${sum.step}, ${sum.length})`);
+    const all = product.tapsOf?.(main, image) ?? String(sum.length);
+    const length = writer.software && !product.tapsOf ? opaque(sum.length) : all;
+    const to = sum.splits === 1 ? main.let(length) : main.let(`min(${from} + ${sum.step}, ${all})`);
     const multiplication: Multiplication = {
       kernel,
       tile,

@@ -60,6 +60,8 @@ export function targetOf({
 type Form = Omit<Tile, 'splits'> & {
   /** Arithmetic per time when all units are busy, relative to the best: how often a value that was read is used. */
   readonly speed: number;
+  /** Products with less arithmetic than this don't earn back what the form takes to compile. */
+  readonly fewest: number;
 };
 
 const form = (
@@ -67,7 +69,11 @@ const form = (
   [rows, columns, depth]: readonly [number, number, number],
   [perRow, perColumn]: readonly [number, number],
   speed: number,
-): Form => ({ kind, rows, columns, depth, perRow, perColumn, speed });
+  fewest = 0,
+): Form => ({ kind, rows, columns, depth, perRow, perColumn, speed, fewest });
+
+/** FLOPs of a product for which 200 ms of compiling (lavapipe) are made up for within a hundred steps or so. */
+const worthCompiling = 48e6;
 
 const gpuForms: readonly Form[] = [
   form('tile', [128, 128, 8], [8, 8], 1),
@@ -81,8 +87,13 @@ const gpuForms: readonly Form[] = [
   form('tile', [64, 16, 16], [2, 4], 0.4),
 ];
 
-/** Speeds as measured on lavapipe, two cores: 8 × 8 results for an invocation give 17 GFLOP/s, 4 × 4 ten. */
+/**
+ * Speeds as measured on lavapipe, two cores: 8 × 8 results for an invocation give 17 to 20 GFLOP/s, 4 × 4 ten, twice
+ * as many as 8 × 8 a quarter more (its registers hold neither, but every number that is read serves more of them).
+ */
 const softwareForms: readonly Form[] = [
+  form('direct', [8, 128, 1], [8, 16], 1.27, worthCompiling),
+  form('direct', [16, 64, 1], [16, 8], 1.25, worthCompiling),
   form('direct', [8, 64, 1], [8, 8], 1),
   form('direct', [8, 32, 1], [8, 4], 0.7),
   form('direct', [4, 64, 1], [4, 8], 0.68),
@@ -90,6 +101,7 @@ const softwareForms: readonly Form[] = [
   form('direct', [2, 32, 1], [2, 4], 0.35),
   form('direct', [1, 32, 1], [1, 4], 0.2),
   // Few columns: lanes take rows as well.
+  form('direct', [128, 4, 1], [8, 4], 0.36),
   form('direct', [32, 4, 1], [4, 4], 0.3),
 ];
 
@@ -134,10 +146,11 @@ const over = (length: number, step: number): number => Math.ceil(length / step);
 /** Tiles to choose from for this product, the most promising first: `chooseTile` takes the first, a tuner times a few. */
 export function tileCandidates(shape: ProductShape, target: ProductTarget): Tile[] {
   const kind = target.software ? 'software' : 'gpu';
+  const flops = 2 * shape.batch * shape.rows * shape.columns * shape.depth;
   const scored = (target.software ? softwareForms : gpuForms)
-    .filter((candidate) => fits(candidate, target))
+    .filter((candidate) => fits(candidate, target) && flops >= candidate.fewest)
     .map((candidate) => {
-      const { speed, ...rest } = candidate;
+      const { speed, fewest: _, ...rest } = candidate;
       const groups = shape.batch * over(shape.rows, rest.rows) * over(shape.columns, rest.columns);
       const splits = splitsFor(shape, groups, kind);
       const busy = Math.min(1, (groups * splits) / enough[kind]);

@@ -116,7 +116,8 @@ describe.skipIf(!gpu).each(kinds)('products with $kind', ({ options }) => {
 
 describe.skipIf(!gpu)('a tile that was measured', () => {
   const shape = { batch: 2, rows: 67, columns: 70, depth: 44 };
-  it.each(['tile 128x64x16/8x4', 'tile 32x32x16/2x4/3', 'direct 32x8x2/4x8/2'])('%s', async (name) => {
+  const names = ['tile 128x64x16/8x4', 'tile 32x32x16/2x4/3', 'direct 32x8x2/4x8/2'];
+  it.each(names)('%s', async (name) => {
     const tuning = new Map(['nn', 'nt', 'tn'].map((way) => [productKey(`MatMul/${way}`, shape), name]));
     const plan = await expectSameAsCpu(
       gpu!,
@@ -154,6 +155,18 @@ describe('tiles', () => {
     expect(gradient.splits).toBeGreaterThan(8);
     const few = chooseTile({ batch: 1, rows: 4, columns: 1000, depth: 768 }, gpuTarget);
     expect(few.rows).toBeLessThanOrEqual(32);
+  });
+
+  it('are the larger ones on a processor where a product earns back what they take to compile', () => {
+    const software = { ...gpuTarget, software: true };
+    const results = (size: number): number => {
+      const { perRow, perColumn } = chooseTile(
+        { batch: 1, rows: size, columns: size, depth: size },
+        software,
+      );
+      return perRow * perColumn;
+    };
+    expect([results(128), results(512)]).toEqual([64, 128]);
   });
 
   it('are refused by a name that is none, or is too large', () => {
