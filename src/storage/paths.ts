@@ -85,7 +85,7 @@ function outside(path: string, location: string, reason: string): DataError {
     code: 'path_outside_root',
     expected: `a path that stays inside ${location}`,
     // Escaped, so that a control character does not reach a terminal or a log.
-    received: `${JSON.stringify(path)}, ${reason}`,
+    received: `${JSON.stringify(path).replaceAll('\u007f', '\\u007f')}, ${reason}`,
     fix: 'name the file relative to that folder, with / between the parts and without ..',
   });
 }
