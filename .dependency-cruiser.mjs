@@ -88,6 +88,23 @@ export default {
       to: { path: '^src/(engine|nn|models|tasks|training|inference|export|runs)/|^src/client/worker/' },
     },
     {
+      name: 'no-tensors-in-the-widget',
+      severity: 'error',
+      comment: 'a page that runs a model loads no TensorFlow.js; tasks/decoding is what it needs of the tasks',
+      from: { path: '^src/widget/|^workers/widget\\.' },
+      to: {
+        path: '@tensorflow/|^src/(engine|nn|models|data|training|inference|export|runs|client)/|^src/tasks/',
+        pathNot: '^src/tasks/decoding/|^src/client/wire/',
+      },
+    },
+    {
+      name: 'no-tensors-in-decoding',
+      severity: 'error',
+      comment: 'pages use it; types are no import',
+      from: { path: '^src/tasks/(decoding/|[^/]+/decode\\.ts|finite\\.ts)' },
+      to: { path: '@tensorflow/|^src/(engine|nn|models|data)/' },
+    },
+    {
       name: 'not-to-tests',
       severity: 'error',
       from: { path: '^(src|workers)/', pathNot: '\\.test\\.ts$' },

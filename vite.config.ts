@@ -7,7 +7,9 @@
  * - `vite build --mode browser`, `vite` and `vite preview` are the browser's side: everything is bundled, and
  *   Vite resolves `#platform` to the browser's by the import condition of that name.
  */
+
 import { configDefaults, defineConfig, type ViteUserConfig } from 'vitest/config';
+import { dropUnusedAssets } from './scripts/drop-unused-assets.ts';
 
 const node: ViteUserConfig = {
   // What lies in public/ belongs to the page.
@@ -57,6 +59,40 @@ const browser: ViteUserConfig = {
   worker: { format: 'es', rollupOptions: { output: { assetFileNames } } },
 };
 
+/**
+ * The widget for pages of other people: an ES module and a classic script, small, and beside them in `assets/` what they
+ * load when there is work (the worker, onnxruntime, transformers.js). Rooms that are used in part do nothing when they are
+ * loaded, so the rest of them can be left out.
+ */
+const treeshake = { moduleSideEffects: (id: string) => !/\/src\/(?!widget\/main)|\/@zip\.js\//.test(id) };
+
+const widget: ViteUserConfig = {
+  base: './',
+  publicDir: false,
+  plugins: [dropUnusedAssets()],
+  build: {
+    outDir: 'dist/widget',
+    target: 'es2022',
+    assetsInlineLimit: 0,
+    modulePreload: false,
+    chunkSizeWarningLimit: 4000,
+    rollupOptions: {
+      input: 'src/widget/main.ts',
+      preserveEntrySignatures: 'strict',
+      treeshake,
+      output: [
+        { format: 'es', entryFileNames: 'ocelli-widget.js', assetFileNames },
+        { format: 'iife', name: 'Ocelli', entryFileNames: 'ocelli-widget.classic.js', assetFileNames },
+      ],
+    },
+  },
+  worker: { format: 'es', rollupOptions: { treeshake, output: { assetFileNames } } },
+};
+
 export default defineConfig(({ command, mode }) =>
-  mode === 'browser' || (command === 'serve' && mode !== 'test') ? browser : node,
+  mode === 'widget'
+    ? widget
+    : mode === 'browser' || (command === 'serve' && mode !== 'test')
+      ? browser
+      : node,
 );

@@ -28,8 +28,6 @@ export interface OpenRequest {
   readonly dtype: 'fp32' | 'fp16';
   /** Files above this are refused, in bytes. */
   readonly maxBytes: number;
-  /** For zero-shot pipelines: the classes to tell apart. */
-  readonly candidates?: readonly string[] | undefined;
 }
 
 /** How far opening a model is. */
@@ -107,7 +105,8 @@ export interface WorkerState {
 export interface WidgetService {
   /** The same model opened twice is one model; each handle is closed for itself. */
   open(request: OpenRequest, listener: (progress: Progress) => void): Promise<OpenedModel>;
-  predict(handle: number, picture: Blob | ImageBitmap): Promise<Answer>;
+  /** `candidates`: the classes that a zero-shot pipeline tells apart. A bitmap is closed. */
+  predict(handle: number, picture: Blob | ImageBitmap, candidates: readonly string[]): Promise<Answer>;
   close(handle: number): Promise<void>;
   state(): Promise<WorkerState>;
 }

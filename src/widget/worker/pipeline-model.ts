@@ -21,17 +21,9 @@ export async function openPipeline(
   files: WidgetFiles,
   task: string,
   device: WidgetDevice,
-  { dtype, candidates }: OpenRequest,
+  { dtype }: OpenRequest,
 ): Promise<WidgetModel> {
   const wanted = pipelineOf(task);
-  if (wanted.startsWith('zero-shot') && !candidates?.length) {
-    throw new ConfigError({
-      code: 'labels_missing',
-      expected: `labels="…, …" to tell apart: a model for ${wanted} has none of its own`,
-      received: 'no labels',
-      fix: 'write the classes into the attribute labels, separated by commas',
-    });
-  }
   configure(files);
   let pipe: Pipe;
   try {
@@ -54,7 +46,8 @@ export async function openPipeline(
     description: `transformers.js ${env.version} on ${device}`,
     device,
     recording: { captured: false, capture: 'left out: transformers.js' },
-    async predict({ data, width, height }) {
+    async predict({ data, width, height }, candidates) {
+      requireCandidates(wanted, candidates);
       const prepared = performance.now();
       const image = new RawImage(data, width, height, 3);
       const output = await pipe(image, ...argumentsOf(wanted, candidates));
@@ -67,8 +60,18 @@ export async function openPipeline(
   };
 }
 
+function requireCandidates(wanted: string, candidates: readonly string[]): void {
+  if (!wanted.startsWith('zero-shot') || candidates.length > 0) return;
+  throw new ConfigError({
+    code: 'labels_missing',
+    expected: `labels="…, …" to tell apart: a model for ${wanted} has none of its own`,
+    received: 'no labels',
+    fix: 'write the classes into the attribute labels, separated by commas',
+  });
+}
+
 /** Everything that was found comes back: the page filters. */
-function argumentsOf(wanted: string, candidates: readonly string[] = []): unknown[] {
+function argumentsOf(wanted: string, candidates: readonly string[]): unknown[] {
   if (wanted === 'object-detection') return [{ threshold: 0.01 }];
   if (wanted === 'image-classification') return [{ top_k: 1000 }];
   if (wanted === 'zero-shot-object-detection') return [[...candidates], { threshold: 0.01 }];

@@ -44,11 +44,11 @@ class Service implements WidgetService {
     }
   }
 
-  async predict(handle: number, picture: Blob | ImageBitmap): Promise<Answer> {
+  async predict(handle: number, picture: Blob | ImageBitmap, candidates: readonly string[]): Promise<Answer> {
     const entry = this.handles.get(handle);
     if (!entry) throw closed(handle);
     const model = await entry.model;
-    const answer = await this.inTurn(() => answerOf(model, picture));
+    const answer = await this.inTurn(() => answerOf(model, picture, candidates));
     if (!entry.improved) {
       entry.improved = true;
       void this.inTurn(() => model.improve()).catch(() => undefined);
@@ -103,11 +103,15 @@ class Service implements WidgetService {
   }
 }
 
-async function answerOf(model: WidgetModel, picture: Blob | ImageBitmap): Promise<Answer> {
+async function answerOf(
+  model: WidgetModel,
+  picture: Blob | ImageBitmap,
+  candidates: readonly string[],
+): Promise<Answer> {
   const start = performance.now();
   const image = await rasterOf(picture);
   const decoded = performance.now();
-  const { prepared, ...answer } = await model.predict(image);
+  const { prepared, ...answer } = await model.predict(image, candidates);
   const end = performance.now();
   const { width, height } = image;
   const times = {

@@ -10,7 +10,10 @@ export interface WidgetModel {
   readonly description: string;
   readonly device: OpenedModel['device'];
   /** `prepared`: the time (performance.now) at which the model's own work began. */
-  predict(image: Raster): Promise<Omit<Answer, 'times' | 'width' | 'height'> & { readonly prepared: number }>;
+  predict(
+    image: Raster,
+    candidates: readonly string[],
+  ): Promise<Omit<Answer, 'times' | 'width' | 'height'> & { readonly prepared: number }>;
   /** Called once after the first answer, when nobody waits. */
   improve(): Promise<void>;
   /** Whether runs are replayed from a recording, and why not. */
