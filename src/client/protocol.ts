@@ -99,6 +99,16 @@ export interface SplitDescription {
   readonly problems: readonly { readonly fileName: string; readonly code: string; readonly reason: string }[];
 }
 
+/** What was picked, as a recipe names it. */
+export interface DataArrangement {
+  /** Keys of the recipe's data section; null: the key goes. */
+  readonly data: Readonly<Record<string, string | null>>;
+  /** What the annotations are good for: boxes, or one class per picture. */
+  readonly task: 'classification' | 'detection';
+  /** There was no validation split: one in five pictures was put aside for it. */
+  readonly split: boolean;
+}
+
 export interface DataImage {
   readonly index: number;
   readonly fileName: string;
@@ -247,6 +257,8 @@ export interface TrainingService {
   /** Waits for the end of the current step. */
   preview(request?: PreviewRequest): Promise<PreviewResult>;
 
+  /** Finds splits and annotations in a folder that was picked. */
+  arrangeData(folder: string, places?: Places): Promise<DataArrangement>;
   /** Opens the data of a recipe and says what is in it. Problems of the files are DataErrors. */
   describeData(request: DataRequest): Promise<DataDescription>;
   /** Images of the data that was opened last, by `describeData` or by a run. */

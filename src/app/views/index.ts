@@ -15,6 +15,8 @@ export interface ViewRow {
 
 export const views: readonly ViewRow[] = [
   { id: 'train', title: 'Train', icon: 'play', group: 'Train', load: () => import('./train/index.tsx') },
+  { id: 'data', title: 'Data', icon: 'pictures', group: 'Train', load: () => import('./data/index.tsx') },
+  { id: 'model', title: 'Model', icon: 'model', group: 'Train', load: () => import('./model/index.tsx') },
   { id: 'recipe', title: 'Recipe', icon: 'recipe', group: 'Train', load: () => import('./recipe/index.tsx') },
   { id: 'runs', title: 'Runs', icon: 'runs', group: 'Results', load: () => import('./runs/index.tsx') },
   {
@@ -32,4 +34,5 @@ export const views: readonly ViewRow[] = [
     group: 'Results',
     load: () => import('./export/index.tsx'),
   },
+  { id: 'device', title: 'Device', icon: 'chip', group: 'Machine', load: () => import('./device/index.tsx') },
 ];

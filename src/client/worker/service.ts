@@ -21,6 +21,7 @@ import {
 } from '../../platform/browser/index.ts';
 import { evaluateModel, type TrainRequest, train } from '../../runs/index.ts';
 import type {
+  DataArrangement,
   DataDescription,
   DataImage,
   DataRequest,
@@ -42,6 +43,7 @@ import type {
   TrainingService,
 } from '../protocol.ts';
 import { RunIndex, runLock } from '../run-index.ts';
+import { arrangeData } from './arrange.ts';
 import { Conductor } from './conductor.ts';
 import { describe, openData, truthOf } from './data.ts';
 import { blobOf, listBelow, zipFolder } from './folders.ts';
@@ -103,6 +105,11 @@ export class TrainingWorker implements TrainingService {
 
   preview(request?: PreviewRequest): Promise<PreviewResult> {
     return this.conducted().ask((live, position) => previewOf(live, position, request));
+  }
+
+  async arrangeData(folder: string, places?: Places): Promise<DataArrangement> {
+    await this.mountAll(places);
+    return arrangeData(folder);
   }
 
   async describeData({ recipe: text, overrides, places }: DataRequest): Promise<DataDescription> {

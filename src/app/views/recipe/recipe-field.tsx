@@ -1,4 +1,5 @@
 /** One key of the recipe as a control. Empty means: the default counts, and stands there in grey. */
+import type { ComponentChildren } from 'preact';
 import { Field } from '../../design/field.tsx';
 import type { FieldSpec } from '../../recipe/index.ts';
 import { useApp } from '../../state.ts';
@@ -18,7 +19,7 @@ export function RecipeField({ field, recipes }: { readonly field: FieldSpec; rea
   return (
     <Field
       label={label}
-      help={help}
+      help={withCode(help)}
       error={error && sentence(error)}
       note={required ? 'required' : undefined}
     >
@@ -100,3 +101,8 @@ function typed(text: string, recipes: Recipes): unknown {
 }
 
 const sentence = (text: string): string => text[0]!.toUpperCase() + text.slice(1);
+
+/** Names in backticks as code. */
+function withCode(text: string): ComponentChildren {
+  return text.split('`').map((part, i) => (i % 2 === 1 ? <code key={i}>{part}</code> : part));
+}

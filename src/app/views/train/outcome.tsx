@@ -6,7 +6,6 @@ import { download } from '../../download.ts';
 import { durationOf, metricName, numberOf } from '../../format.ts';
 import { linkTo } from '../../route.ts';
 import { useApp } from '../../state.ts';
-import { views } from '../index.ts';
 
 export function Outcome() {
   const { live, client, notices } = useApp();
@@ -29,7 +28,6 @@ export function Outcome() {
   const best = ['test_map', 'val_map', 'test_accuracy', 'val_accuracy'].find(
     (name) => metrics[name] !== undefined,
   );
-  const has = (id: string): boolean => views.some((view) => view.id === id);
   return (
     <Card class="outcome">
       <div>
@@ -45,16 +43,12 @@ export function Outcome() {
         <Button kind="primary" icon="export" disabled={packing} onClick={() => void save()}>
           {packing ? 'Packing…' : 'Download model'}
         </Button>
-        {has('try') ? (
-          <ButtonLink icon="try" href={linkTo('try', { run })}>
-            Try it
-          </ButtonLink>
-        ) : undefined}
-        {has('errors') ? (
-          <ButtonLink icon="errors" href={linkTo('errors', { run })}>
-            See its errors
-          </ButtonLink>
-        ) : undefined}
+        <ButtonLink icon="try" href={linkTo('try', { run })}>
+          Try it
+        </ButtonLink>
+        <ButtonLink icon="errors" href={linkTo('errors', { run })}>
+          See its errors
+        </ButtonLink>
       </div>
     </Card>
   );
