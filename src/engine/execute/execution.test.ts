@@ -139,6 +139,31 @@ describe.skipIf(!gpu)('Execution', () => {
     execution.dispose();
   });
 
+  it('copies outputs that will be read in the last submission of a run', async () => {
+    const execution = await Execution.prepare(linear, gpu!, { parameters: { w: [1, 1, 1] } });
+    const { queue } = gpu!.device;
+    const { submit } = queue;
+    let submissions = 0;
+    queue.submit = (buffers) => {
+      submissions++;
+      submit.call(queue, buffers);
+    };
+    execution.write('x', [2, 2, 2]);
+    await execution.run(undefined, ['y']);
+    const early = execution.read('y');
+    await execution.run(undefined, ['y']);
+    expect((await early)[2]).toBe(2);
+    expect((await execution.read('y'))[2]).toBe(6);
+    expect(submissions).toBe(2);
+    // Others, and those of a run that was told nothing, take a submission of their own.
+    expect((await execution.read('w'))[2]).toBe(9);
+    await execution.run();
+    expect((await execution.read('y'))[2]).toBe(18);
+    expect(submissions).toBe(5);
+    queue.submit = submit;
+    execution.dispose();
+  });
+
   it('refuses a second run before a halted one ends', async () => {
     const plan: KernelPlan = {
       ...chain(2, 4),

@@ -22,6 +22,7 @@ import { storageUsage } from './pool.ts';
 import { Readback } from './readback.ts';
 import { SubmitSchedule } from './schedule.ts';
 import { bindSlices } from './slices.ts';
+import { SubmissionTimer } from './submission-timer.ts';
 
 /** A kernel of a plan and how long it took. */
 export interface KernelTime extends Pick<PlanKernel, 'label' | 'flops' | 'bytes' | 'nodes'> {
@@ -54,18 +55,17 @@ interface Copy {
   readonly scratch: GPUBuffer | undefined;
 }
 
-/** Runs after which submissions are no longer timed, but for one in so many. */
-const timedRuns = 5;
-const timedAgain = 64;
-
 export class Execution {
   private readonly readback: Readback;
   private readonly schedule: SubmitSchedule;
+  private readonly timer: SubmissionTimer;
   private readonly bindGroups: GPUBindGroup[] = [];
   private readonly copies: readonly Copy[];
-  private runs = 0;
-  /** When the device was done with what was submitted last, by `performance.now()`. */
-  private doneAt = 0;
+  /** What the run that is being submitted copies for the host at its end. */
+  private reads: readonly string[] = [];
+  private finishReads: (() => Promise<GraphData[]>) | undefined;
+  /** What the last run has copied. */
+  private ahead: { readonly names: readonly string[]; readonly numbers: Promise<GraphData[]> } | undefined;
   private disposed = false;
 
   private constructor(
@@ -77,6 +77,7 @@ export class Execution {
   ) {
     this.readback = new Readback(gpu);
     this.schedule = new SubmitSchedule(plan.kernels.length, gpu.software);
+    this.timer = new SubmissionTimer(gpu.device.queue, this.schedule);
     this.copies = this.copiesOf();
   }
 
@@ -140,11 +141,14 @@ export class Execution {
 
   /**
    * Submits the work; resolves when all of it is submitted, not when it is done. Without halts everything is
-   * submitted before this returns. Where the plan halts, `atHalt` says what goes on.
+   * submitted before this returns. Where the plan halts, `atHalt` says what goes on. `reads`: outputs that will be
+   * asked for; with them in the last submission, `readAll` of the same names needs none of its own.
    */
-  async run(atHalt?: AtHalt): Promise<void> {
+  async run(atHalt?: AtHalt, reads: readonly string[] = []): Promise<void> {
+    this.ahead = undefined;
+    this.reads = reads;
+    this.timer.begin();
     await this.follow(atHalt, (from, to, last) => this.submit(from, to, last));
-    this.runs++;
   }
 
   /**
@@ -171,7 +175,8 @@ export class Execution {
 
   async readAll<Name extends string>(names: readonly Name[]): Promise<Record<Name, GraphData>> {
     this.check();
-    const numbers = await this.readback.read(names.map((name) => this.find(name)));
+    const ahead = this.ahead?.names.join() === names.join() ? this.ahead.numbers : undefined;
+    const numbers = await (ahead ?? this.readback.read(names.map((name) => this.find(name))));
     return Object.fromEntries(names.map((name, i) => [name, numbers[i]!])) as Record<Name, GraphData>;
   }
 
@@ -272,7 +277,8 @@ export class Execution {
     throw deviceRejected(error.message);
   }
 
-  private encode(from: number, to: number, withCopies: boolean): GPUCommandBuffer {
+  /** `withReads`: the end of a run. */
+  private encode(from: number, to: number, withCopies: boolean, withReads = false): GPUCommandBuffer {
     const encoder = this.gpu.device.createCommandEncoder();
     if (to > from) {
       const pass = encoder.beginComputePass();
@@ -288,6 +294,10 @@ export class Execution {
       pass.end();
     }
     if (withCopies) this.encodeCopies(encoder);
+    if (withReads && this.reads.length > 0) {
+      const values = this.reads.map((name) => this.find(name));
+      this.finishReads = this.readback.encode(encoder, values);
+    }
     return encoder.finish();
   }
 
@@ -305,14 +315,24 @@ export class Execution {
 
   private submit(from: number, to: number, last: boolean): undefined {
     const { queue } = this.gpu.device;
-    const timed = this.runs < timedRuns || this.runs % timedAgain === 0;
     let start = from;
     do {
       const end = this.schedule.end(start, to);
-      queue.submit([this.encode(start, end, last && end === to)]);
-      if (timed && end > start) this.time(start, end);
+      const isEnd = last && end === to;
+      queue.submit([this.encode(start, end, isEnd, isEnd)]);
+      this.timer.submitted(start, end);
       start = end;
     } while (start < to);
+    if (last) this.timer.end();
+    if (last && this.reads.length > 0) this.startReading();
+  }
+
+  private startReading(): void {
+    const numbers = this.finishReads!();
+    // A failure is met by whoever reads.
+    numbers.catch(() => {});
+    this.ahead = { names: this.reads, numbers };
+    this.reads = [];
   }
 
   private async timestamps(atHalt: AtHalt | undefined): Promise<number[]> {
@@ -339,19 +359,6 @@ export class Execution {
       if (last) queue.submit([this.encode(to, to, true)]);
     });
     return times;
-  }
-
-  private time(from: number, to: number): void {
-    const submitted = performance.now();
-    this.gpu.device.queue.onSubmittedWorkDone().then(
-      () => {
-        const done = performance.now();
-        this.schedule.observe(from, to, done - Math.max(submitted, this.doneAt));
-        this.doneAt = done;
-      },
-      // The device is gone, and says so itself.
-      () => {},
-    );
   }
 
   /** Updates that are not written in place. */

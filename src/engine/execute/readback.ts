@@ -10,6 +10,11 @@ import type { PlanValue } from '../compile/types.ts';
 import type { GraphData } from '../graph/index.ts';
 import { bytesOf, decode } from './numbers.ts';
 
+export interface PlacedValue {
+  readonly value: PlanValue;
+  readonly place: MemoryRange;
+}
+
 export class Readback {
   private readonly idle: GPUBuffer[] = [];
   private readonly all = new Set<GPUBuffer>();
@@ -21,8 +26,16 @@ export class Readback {
    * Values as they are once everything submitted so far is done; later work does not change what is read.
    * The copies are submitted before this returns.
    */
-  read(values: readonly { readonly value: PlanValue; readonly place: MemoryRange }[]): Promise<GraphData[]> {
-    const { device, failures } = this.gpu;
+  read(values: readonly PlacedValue[]): Promise<GraphData[]> {
+    const { device } = this.gpu;
+    const encoder = device.createCommandEncoder({ label: 'read outputs' });
+    const finish = this.encode(encoder, values);
+    device.queue.submit([encoder.finish()]);
+    return finish();
+  }
+
+  /** As `read`, in an encoder that the caller submits; then the function that is returned gives the numbers. */
+  encode(encoder: GPUCommandEncoder, values: readonly PlacedValue[]): () => Promise<GraphData[]> {
     const offsets: number[] = [];
     let total = 0;
     for (const { value } of values) {
@@ -31,12 +44,10 @@ export class Readback {
       total += Math.ceil(bytesOf(value) / 8) * 8;
     }
     const staging = this.stagingOf(total);
-    const encoder = device.createCommandEncoder({ label: 'read outputs' });
     values.forEach(({ value, place }, i) => {
       encoder.copyBufferToBuffer(place.buffer, place.offset, staging, offsets[i]!, bytesOf(value));
     });
-    device.queue.submit([encoder.finish()]);
-    return failures.guard(this.finish(staging, total, values, offsets));
+    return () => this.gpu.failures.guard(this.finish(staging, total, values, offsets));
   }
 
   dispose(): void {

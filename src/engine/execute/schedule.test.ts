@@ -38,4 +38,16 @@ describe('SubmitSchedule', () => {
     for (let i = 0; i < 20; i++) run(schedule, costs);
     expect(schedule.end(0, 3)).toBeLessThan(3);
   });
+
+  it('shares time among submissions whose ends were told together', () => {
+    const schedule = new SubmitSchedule(40, true);
+    const ends = [8, 16, 24, 32, 40];
+    // The host was busy: it learnt of the first four at once.
+    const told = [104, 104.1, 104.2, 104.3, 130];
+    const submissions = ends.map((to, i) => ({ from: to - 8, to, submitted: i, done: told[i]! }));
+    schedule.observeRun(submissions, 4);
+    // 100 ms among 32 dispatches, 25.7 among the other 8: all about 3 ms each.
+    expect(schedule.end(0, 40)).toBeGreaterThan(30);
+    expect(schedule.end(8, 40)).toBeGreaterThan(37);
+  });
 });

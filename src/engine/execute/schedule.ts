@@ -8,6 +8,17 @@ const targetMilliseconds = 100;
 /** Before anything was measured: eight dispatches a submission on a software adapter, a hundred on a GPU. */
 const firstGuess = { software: targetMilliseconds / 8, hardware: targetMilliseconds / 100 };
 
+/** Submissions that end within so many milliseconds were told together: which of them took the time is unknown. */
+const together = 1;
+
+/** One submission of a run: its dispatches, when it was submitted and when its end was told (`performance.now()`). */
+export interface TimedSubmission {
+  readonly from: number;
+  readonly to: number;
+  readonly submitted: number;
+  readonly done: number;
+}
+
 export class SubmitSchedule {
   /** Milliseconds of each dispatch, as far as known. */
   private readonly costs: Float64Array;
@@ -28,7 +39,26 @@ export class SubmitSchedule {
     return end;
   }
 
-  /** The dispatches of a submission took so long together. */
+  /** The submissions of a run, in order; `idleSince`: when the device was done with what came before. */
+  observeRun(submissions: readonly TimedSubmission[], idleSince: number): void {
+    let free = idleSince;
+    for (let first = 0; first < submissions.length; ) {
+      let last = first;
+      while (
+        last + 1 < submissions.length &&
+        submissions[last + 1]!.from === submissions[last]!.to &&
+        submissions[last + 1]!.done - submissions[last]!.done < together
+      )
+        last++;
+      const { from, submitted } = submissions[first]!;
+      const { to, done } = submissions[last]!;
+      this.observe(from, to, done - Math.max(submitted, free));
+      free = done;
+      first = last + 1;
+    }
+  }
+
+  /** Dispatches took so long together. */
   observe(from: number, to: number, milliseconds: number): void {
     let expected = 0;
     for (let i = from; i < to; i++) expected += this.costs[i]!;

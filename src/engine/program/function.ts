@@ -58,9 +58,10 @@ export class CompiledFunction {
         return { shape, data: data as Float32Array };
       });
     const dataOf = (tensors: HostTensors): HostData => mapped(tensors, ({ data }) => data);
-    await program.run(dataOf(inputs), (outputs) => dataOf(host!(shaped(outputs))));
     const all = Object.keys(graph.outputs);
-    return shaped(await program.read(names ? names(all) : all));
+    const reads = names ? names(all) : all;
+    await program.run(dataOf(inputs), (outputs) => dataOf(host!(shaped(outputs))), reads);
+    return shaped(await program.read(reads));
   }
 
   dispose(): void {

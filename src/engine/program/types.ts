@@ -12,8 +12,11 @@ export type HostData = Readonly<Record<string, GraphData>>;
 export type AtHalt = (outputs: HostData, halt: number) => HostData;
 
 export interface Program {
-  /** Resolves when everything is submitted, which is before it is computed. */
-  run(inputs: HostData, atHalt?: AtHalt): Promise<void>;
+  /**
+   * Resolves when everything is submitted, which is before it is computed. `reads`: outputs that will be read, which is
+   * cheaper when it is known now.
+   */
+  run(inputs: HostData, atHalt?: AtHalt, reads?: readonly string[]): Promise<void>;
   /** Outputs as the latest run leaves them; further runs may begin before they are there. */
   read(names: readonly string[]): Promise<HostData>;
   /** Ends it; variables stay. */

@@ -13,11 +13,11 @@ export function webgpuPrograms(gpu: Gpu): PrepareProgram {
     const used = [...variables].filter(([name]) => name in plan.parameters || name in plan.updates);
     const execution = await Execution.prepare(plan, gpu, { parameters: Object.fromEntries(used) });
     return {
-      async run(inputs, atHalt) {
+      async run(inputs, atHalt, reads) {
         for (const [name, numbers] of Object.entries(inputs)) {
           if (name in plan.inputs) execution.write(name, numbers);
         }
-        await execution.run(atHalt);
+        await execution.run(atHalt, reads);
       },
       read: (names) => execution.readAll(names),
       dispose: () => execution.dispose(),

@@ -92,7 +92,7 @@ export class CompiledStep implements StepEngine {
   ): Promise<StepNames & { readonly program: Program }> {
     const plans = await this.plansFor(prepared);
     const plan = await plans.wholeStep(prepared.batch, prepared.targets);
-    await run(plan, prepared, this.numbers(rates, step, plans.names.present));
+    await run(plan, prepared, this.numbers(rates, step, plans.names.present), ['report']);
     return { program: plan.program, ...plans.names };
   }
 
@@ -104,7 +104,7 @@ export class CompiledStep implements StepEngine {
     const sums = this.sums!;
     const { graph, program } = await this.planApply(sums);
     const numbers = { ...this.numbers(rates, step, sums.names), image_share: 1 / images };
-    await program.run({ scalars: graph.layout.pack(numbers) });
+    await program.run({ scalars: graph.layout.pack(numbers) }, undefined, ['report']);
     return { program, losses: sums.losses, present: sums.names };
   }
 
@@ -201,8 +201,9 @@ async function run(
   { graph, program }: Plan,
   { inputs, targetsAt }: Prepared,
   numbers: Record<string, number>,
+  reads: readonly string[] = [],
 ): Promise<void> {
-  await program.run({ ...inputs, scalars: graph.layout.pack(numbers) }, (outputs) =>
-    inputsOf(targetsAt(shapedOutputs(graph.trace.graph, outputs))),
-  );
+  const decide = (outputs: HostData): HostData =>
+    inputsOf(targetsAt(shapedOutputs(graph.trace.graph, outputs)));
+  await program.run({ ...inputs, scalars: graph.layout.pack(numbers) }, decide, reads);
 }
