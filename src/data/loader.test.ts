@@ -130,7 +130,7 @@ test('reads ahead, but only so far', async () => {
     reads++;
     return undefined;
   });
-  const loader = new Loader(await options({ dataset, prefetch: 2 }));
+  const loader = new Loader(await options({ dataset, prefetch: 2, readAheadBytes: 0 }));
   const epoch = loader.epoch(0);
   await epoch.next();
   await new Promise((done) => setTimeout(done, 300));

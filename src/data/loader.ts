@@ -6,7 +6,7 @@
  * limit the epoch ends with a DataError. A training batch takes another image in their place (drawn by seed,
  * epoch and place, so again the same each time); an evaluation batch has fewer rows that count.
  */
-import { DataError, derive, type Size, type TaskName } from '../core/index.ts';
+import { DataError, derive, RemoteError, type Size, type TaskName } from '../core/index.ts';
 import {
   createProcessor,
   type ImageProcessor,
@@ -20,6 +20,10 @@ import { batchShapes, type Draw, planBatches, shapeNumbers, smallestShape } from
 import { SamplePool } from './pool.ts';
 import type { PrepareResult } from './prepare.ts';
 import { createSampler, type EpochOrder, type SamplerKind } from './sampler.ts';
+import { Concurrency } from './streaming/concurrency.ts';
+import { localShuffle } from './streaming/local-shuffle.ts';
+import { planReads } from './streaming/plan-reads.ts';
+import { ReadAhead } from './streaming/read-ahead.ts';
 import type { Batch, Dataset, PreparedSample, SetAside } from './types.ts';
 
 export interface LoaderOptions {
@@ -36,6 +40,8 @@ export interface LoaderOptions {
   readonly threads?: number;
   /** Batches that are prepared ahead, at least 1; left out: 2, more for small batches. */
   readonly prefetch?: number;
+  /** Bytes of far pictures that are fetched ahead at most, on their way or waiting (160 MB). */
+  readonly readAheadBytes?: number;
   /** Share of the data set's images that may be set aside. */
   readonly maxBadFraction?: number;
   readonly signal?: AbortSignal;
@@ -50,6 +56,11 @@ export interface LoaderStatistics {
   /** Batches that were not ready when they were asked for, without the first of an epoch. */
   waits: number;
   waitMs: number;
+  /** Reads of far pictures, or of several at once (shards), their bytes, and the most of both at a time. */
+  reads: number;
+  readBytes: number;
+  mostReads: number;
+  mostReadBytes: number;
 }
 
 /** What became of one place in the epoch: a sample, and the images that were met on the way and can't be used. */
@@ -58,6 +69,8 @@ interface Slot {
   readonly bad: readonly (readonly [index: number, image: SetAside])[];
 }
 
+/** So many far pictures may fail one after the other before the place counts as out of reach. */
+const failuresInARow = 8;
 /** So many other images are tried in place of one that can't be used. */
 const substitutes = 20;
 
@@ -65,7 +78,16 @@ export class Loader {
   readonly batchesPerEpoch: number;
   /** The shapes that batches may have. */
   readonly shapes: readonly Size[];
-  readonly statistics: LoaderStatistics = { batches: 0, images: 0, waits: 0, waitMs: 0 };
+  readonly statistics: LoaderStatistics = {
+    batches: 0,
+    images: 0,
+    waits: 0,
+    waitMs: 0,
+    reads: 0,
+    readBytes: 0,
+    mostReads: 0,
+    mostReadBytes: 0,
+  };
   private readonly options: LoaderOptions;
   private readonly processor: ImageProcessor;
   private readonly order: EpochOrder;
@@ -73,6 +95,11 @@ export class Loader {
   private readonly pool: SamplePool;
   private readonly bad = new Map<number, SetAside>();
   private fullMask = new Uint8Array();
+  /** What was learned of the network. */
+  private readonly concurrency = new Concurrency();
+  /** Far pictures that failed since the last one that came, and how. */
+  private failed = 0;
+  private failure: RemoteError | undefined;
 
   constructor(options: LoaderOptions) {
     const { dataset, task, batchSize, sampler = 'sequential', seed = 0, threads = 0 } = options;
@@ -123,11 +150,12 @@ export class Loader {
     signal?.throwIfAborted();
     signal?.addEventListener('abort', forward);
     const plan = planBatches(this.order(epoch), this.shapeNumber, this.options.batchSize);
+    const reads = this.readAhead(plan.slice(cursor).flat(), epoch, stop.signal);
     const ahead: Promise<Slot[]>[] = [];
     let next = cursor;
     const fill = (): void => {
       while (next < plan.length && ahead.length < this.prefetch) {
-        const work = this.prepareBatch(plan[next++]!, epoch, stop.signal);
+        const work = this.prepareBatch(plan[next++]!, epoch, stop.signal, reads);
         // It is awaited in its turn; until then a failure must not count as unhandled.
         work.catch(() => {});
         ahead.push(work);
@@ -150,6 +178,7 @@ export class Loader {
       stop.abort();
       if (ahead.length > 0) this.pool.drop();
       await Promise.allSettled(ahead);
+      this.count(reads);
     }
   }
 
@@ -168,9 +197,38 @@ export class Loader {
     return Math.max(1, prefetch ?? Math.max(2, Math.ceil((2 * this.pool.threads) / batchSize)));
   }
 
-  private prepareBatch(draws: readonly Draw[], epoch: number, signal: AbortSignal): Promise<Slot[]> {
+  /** Pictures that threads can't read by themselves are fetched ahead of the batches. */
+  private readAhead(draws: readonly Draw[], epoch: number, signal: AbortSignal): ReadAhead | undefined {
+    const { dataset, sampler, seed = 0, readAheadBytes } = this.options;
+    const [first] = draws;
+    if (!first || dataset.open(dataset.records[first.index]!).elsewhere) return undefined;
+    const ends = sampler === 'shuffle' ? localShuffle(dataset, seed)?.epoch(epoch).ends : undefined;
+    return new ReadAhead({
+      dataset,
+      reads: planReads(draws, dataset, ends && ((place) => ends.findIndex((end) => place < end))),
+      signal,
+      concurrency: this.concurrency,
+      ...(readAheadBytes !== undefined && { memory: readAheadBytes }),
+    });
+  }
+
+  private count(reads: ReadAhead | undefined): void {
+    if (!reads) return;
+    const { statistics } = this;
+    statistics.reads += reads.statistics.reads;
+    statistics.readBytes += reads.statistics.bytes;
+    statistics.mostReads = Math.max(statistics.mostReads, reads.statistics.mostReads);
+    statistics.mostReadBytes = Math.max(statistics.mostReadBytes, reads.statistics.mostBytes);
+  }
+
+  private prepareBatch(
+    draws: readonly Draw[],
+    epoch: number,
+    signal: AbortSignal,
+    reads: ReadAhead | undefined,
+  ): Promise<Slot[]> {
     const rows = this.batchRows();
-    return Promise.all(draws.map((draw, row) => this.prepareDraw(draw, epoch, signal, rows?.[row])));
+    return Promise.all(draws.map((draw, row) => this.prepareDraw(draw, epoch, signal, reads, rows?.[row])));
   }
 
   /** Where there is one shape and no thread in between, samples are written where the batch will have them. */
@@ -188,6 +246,7 @@ export class Loader {
     draw: Draw,
     epoch: number,
     signal: AbortSignal,
+    reads: ReadAhead | undefined,
     memory?: Float32Array,
   ): Promise<Slot> {
     const { dataset, sampler = 'sequential', seed = 0 } = this.options;
@@ -196,8 +255,11 @@ export class Loader {
     const bad: [number, SetAside][] = [];
     let { index } = draw;
     for (let attempt = 0; attempt <= tries; attempt++) {
-      if (!this.bad.has(index)) {
-        const result = await this.prepareOne(index, epoch, draw.place, signal, memory);
+      if (this.bad.has(index)) {
+        if (attempt === 0) reads?.skip(draw.place);
+      } else {
+        const fetched = attempt === 0 ? reads : undefined;
+        const result = await this.prepareOne(index, epoch, draw.place, signal, fetched, memory);
         if ('sample' in result) return { sample: result.sample, bad };
         const { id, fileName } = dataset.records[index]!;
         bad.push([index, { imageId: id, fileName, ...result.bad }]);
@@ -212,16 +274,30 @@ export class Loader {
     epoch: number,
     place: number,
     signal: AbortSignal,
+    reads: ReadAhead | undefined,
     memory?: Float32Array,
   ): Promise<PrepareResult> {
     const { dataset } = this.options;
     const record = dataset.records[index]!;
+    const source = dataset.open(record);
+    const from = reads
+      ? { path: source.path, size: () => source.size(), read: () => reads.take(place) }
+      : source;
     try {
-      return await this.pool.prepare(dataset.open(record), { record, index, epoch, place, memory }, signal);
+      const result = await this.pool.prepare(from, { record, index, epoch, place, memory }, signal);
+      this.failed = 0;
+      return result;
     } catch (error) {
-      if (!(error instanceof DataError)) throw error;
+      if (error instanceof RemoteError) this.noteFailure(error);
+      else if (!(error instanceof DataError)) throw error;
       return { bad: { code: error.code, reason: error.received } };
     }
+  }
+
+  /** One picture that can't be had is set aside; when nothing comes any more, it is not the pictures. */
+  private noteFailure(error: RemoteError): void {
+    this.failure = error;
+    if (++this.failed >= failuresInARow) throw error;
   }
 
   /** One batch of a fixed shape; undefined when no image of it can be used. */
@@ -275,6 +351,7 @@ export class Loader {
     const all = [...dataset.setAside, ...this.bad.values()];
     const total = dataset.records.length + dataset.setAside.length;
     if (this.bad.size > 0 && all.length > maxBadFraction * total) {
+      if (this.failure && this.failed > 0) throw this.failure;
       throw tooManyBad(dataset.source, all, total, maxBadFraction);
     }
   }

@@ -7,6 +7,7 @@
  * repeat-factor sampling of LVIS (Gupta et al. 2019), because common classes come along in the same picture.
  */
 import { derive, permutation, type Random } from '../core/index.ts';
+import { localShuffle } from './streaming/local-shuffle.ts';
 import type { Dataset, ImageRecord } from './types.ts';
 
 /** `sequential` is the order of the file, for evaluation. */
@@ -17,11 +18,13 @@ export type EpochOrder = (epoch: number) => Uint32Array;
 /** Record numbers in the order of an epoch; always as many as there are records. */
 export function createSampler(
   kind: SamplerKind,
-  dataset: Pick<Dataset, 'records' | 'classes'>,
+  dataset: Pick<Dataset, 'records' | 'classes' | 'locate'>,
   seed: number,
 ): EpochOrder {
   const { length } = dataset.records;
   if (kind === 'sequential') return () => Uint32Array.from({ length }, (_, i) => i);
+  const local = kind === 'shuffle' ? localShuffle(dataset, seed) : undefined;
+  if (local) return (epoch) => local.epoch(epoch).order;
   if (kind === 'shuffle') return (epoch) => permutation(length, derive(seed, 'order', epoch));
   const sums = cumulative(imageWeights(dataset));
   return (epoch) => {
