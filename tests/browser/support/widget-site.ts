@@ -1,0 +1,117 @@
+/**
+ * A static host for pages with the widget: its built files, models, pictures, and pages of a few lines with the headers
+ * that a test wants. A second address (another port) stands for another origin, such as a CDN.
+ */
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { extname, join, resolve } from 'node:path';
+import { build } from 'vite';
+
+export interface Answer {
+  readonly status?: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string | Uint8Array;
+}
+
+export interface WidgetSite {
+  readonly url: string;
+  /** Another origin with the same files, which lets every page read them. */
+  readonly cdn: string;
+  /** A page or a file at an address (`/page.html`); a page's HTML is its `<body>`, or all of it from `<!doctype` on. */
+  put(path: string, answer: Answer): string;
+  /** Paths that were asked for, in order. */
+  readonly requests: string[];
+  close(): Promise<void>;
+}
+
+const types: Readonly<Record<string, string>> = {
+  '.js': 'text/javascript',
+  '.wasm': 'application/wasm',
+  '.json': 'application/json',
+  '.html': 'text/html; charset=utf-8',
+  '.png': 'image/png',
+  '.jpg': 'image/jpeg',
+  '.webp': 'image/webp',
+};
+
+/** Builds the widget into a folder of its own, once for a test file. */
+export async function buildWidget(): Promise<string> {
+  const outDir = resolve('.cache/browser/widget');
+  const before = process.env.NODE_ENV;
+  // Vitest says "test"; what ships is built for production.
+  process.env.NODE_ENV = 'production';
+  try {
+    const configFile = resolve('vite.config.ts');
+    await build({ configFile, mode: 'widget', logLevel: 'error', build: { outDir, emptyOutDir: true } });
+  } finally {
+    process.env.NODE_ENV = before;
+  }
+  return outDir;
+}
+
+export async function openWidgetSite(folders: Readonly<Record<string, string>>): Promise<WidgetSite> {
+  const answers = new Map<string, Answer>();
+  const requests: string[] = [];
+  const answer = (request: IncomingMessage, response: ServerResponse, shared: boolean): void => {
+    const path = decodeURIComponent(new URL(request.url!, 'http://host').pathname);
+    requests.push(`${request.method} ${path}`);
+    const given = answers.get(path) ?? fileOf(path, folders);
+    const { status = given ? 200 : 404, headers = {}, body = 'not found' } = given ?? {};
+    const bytes = Buffer.from(body as string);
+    const etag = { ETag: `"${bytes.length}-${path}"` };
+    const cors = shared
+      ? {
+          'Access-Control-Allow-Origin': '*',
+          'Access-Control-Expose-Headers': 'ETag',
+          'Cross-Origin-Resource-Policy': 'cross-origin',
+        }
+      : {};
+    response.writeHead(status, {
+      'Content-Type': types[extname(path)] ?? 'application/octet-stream',
+      'Content-Length': String(bytes.length),
+      ...(status === 200 ? etag : {}),
+      ...cors,
+      ...headers,
+    });
+    response.end(request.method === 'HEAD' ? undefined : bytes);
+  };
+  const own = await listen(createServer((request, response) => answer(request, response, false)));
+  const cdn = await listen(createServer((request, response) => answer(request, response, true)));
+  return {
+    url: addressOf(own),
+    cdn: addressOf(cdn),
+    requests,
+    put(path, given) {
+      const { body } = given;
+      const isPage = typeof body === 'string' && path.endsWith('.html') && !body.startsWith('<!doctype');
+      const whole = isPage
+        ? `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Test</title><link rel="icon" href="data:,"></head><body>${body}</body></html>`
+        : body;
+      answers.set(path, whole === undefined ? given : { ...given, body: whole });
+      return `${addressOf(own)}${path}`;
+    },
+    async close() {
+      for (const server of [own, cdn]) {
+        server.closeAllConnections();
+        await new Promise((done) => server.close(done));
+      }
+    },
+  };
+}
+
+/** `/models/vit/config.json` is `config.json` below `folders.models/vit`. */
+function fileOf(path: string, folders: Readonly<Record<string, string>>): Answer | undefined {
+  const [, name = '', ...rest] = path.split('/');
+  const root = folders[name];
+  if (root === undefined || rest.includes('..')) return undefined;
+  const file = join(root, ...rest);
+  return existsSync(file) && statSync(file).isFile() ? { body: readFileSync(file) } : undefined;
+}
+
+async function listen(server: Server): Promise<Server> {
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  return server;
+}
+
+const addressOf = (server: Server): string => `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
