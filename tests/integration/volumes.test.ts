@@ -2,14 +2,16 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { files } from '#platform';
 import { openAzurePlace } from '../../src/storage/azure/index.ts';
-import { LocalVolume } from '../../src/storage/index.ts';
+import { openHttpsPlace } from '../../src/storage/https/index.ts';
+import { LocalVolume, openPlace } from '../../src/storage/index.ts';
 import { openS3Place } from '../../src/storage/s3/index.ts';
 import { AzuriteServer } from '../support/azurite.ts';
+import { FileServer } from '../support/file-server.ts';
 import { S3Server } from '../support/seaweed.ts';
-import { type VolumeUnderTest, volumeContract } from '../support/volume-contract.ts';
+import { listAll, type VolumeUnderTest, volumeContract } from '../support/volume-contract.ts';
 
 describe('a local folder', () => {
   let root: string;
@@ -64,4 +66,75 @@ describe('Azure', () => {
   }, 180_000);
   afterAll(() => server?.dispose());
   volumeContract(() => under);
+});
+
+describe('HTTPS', () => {
+  let server: FileServer;
+  let under: VolumeUnderTest;
+  beforeAll(async () => {
+    server = await FileServer.start();
+    under = {
+      volume: openHttpsPlace(`${server.url}/pictures/`).volume,
+      stored: async (path) => server.files.get(`pictures/${path}`),
+      place: async (path, bytes) => void server.files.set(`pictures/${path}`, bytes),
+    };
+  });
+  afterAll(() => server?.dispose());
+  volumeContract(() => under, { readOnly: true });
+
+  test('the nearest index counts; without one, nothing can be listed', async () => {
+    const own = await FileServer.start();
+    try {
+      own.files.set('data/train/a.jpg', new Uint8Array(3));
+      own.files.set('data/train.json', new Uint8Array(2));
+      const { volume, path } = await openPlace(`${own.url}/data/train`);
+      expect(path).toBe('train');
+      const entries = await listAll(volume, 'train/');
+      expect(entries.map((entry) => entry.path)).toEqual(['train/a.jpg']);
+      own.faults = [
+        { kind: 'answer', status: 404 },
+        { kind: 'answer', status: 404 },
+      ];
+      await expect(listAll(volume, 'train/')).rejects.toMatchObject({
+        code: 'folder_missing',
+        exitCode: 3,
+      });
+      for (const text of ['{', '{}', '[{"path":"x"}]', '[{"path":"x","size":-1}]', '[1]']) {
+        own.faults = [{ kind: 'answer', status: 200, body: text }];
+        await expect(listAll(volume, 'train/')).rejects.toMatchObject({ code: 'index_invalid' });
+      }
+      own.faults = [{ kind: 'answer', status: 200, body: '[{"path":"../x","size":1}]' }];
+      await expect(listAll(volume, 'train/')).rejects.toMatchObject({
+        code: 'path_outside_root',
+      });
+    } finally {
+      await own.dispose();
+    }
+  });
+});
+
+test.each([
+  'https://host/x?sig=s3cret',
+  'https://user:s3cret@host/x',
+  'https://host/x#s3cret',
+  'http://example.org/x',
+  's3://',
+  's3://s3cret@bucket/x',
+  'abfss://container/x',
+  'abfss://c@evil.example.org/x',
+  'uc://catalog/schema',
+])('%s is refused, and nothing secret is repeated', async (place) => {
+  process.env.AZURE_STORAGE_SAS_TOKEN = 'sig=s3cret';
+  const error = await openPlace(place).catch((caught: unknown) => caught);
+  delete process.env.AZURE_STORAGE_SAS_TOKEN;
+  expect(error).toMatchObject({ code: 'place_invalid', exitCode: 2 });
+  if (!place.startsWith('s3:')) expect(String(error)).not.toContain('s3cret');
+});
+
+test.each([
+  ['s3://bucket/x', 'credentials_missing'],
+  ['abfss://c@account.dfs.core.windows.net/x', 'credentials_missing'],
+  ['uc://a/b/c/x', 'endpoint_invalid'],
+])('%s without its variables says which are missing', async (place, code) => {
+  await expect(openPlace(place)).rejects.toMatchObject({ code, exitCode: 2 });
 });

@@ -161,7 +161,7 @@ test('patience ends: with trouble, with silence, with a file that is never whole
   server.faults = Array.from({ length: 20 }, () => answer(503, 'Authorization: Bearer abcdefgh1234'));
   const busy = await failing();
   expect(busy).toMatchObject({ code: 'remote_unavailable', exitCode: 5 });
-  expect(busy.message).toContain('6 times in a row');
+  expect(busy.message).toContain('8 times in a row');
   expect(busy.message).not.toContain('abcdefgh1234');
   server.faults = Array.from({ length: 20 }, () => cut(0));
   expect(await failing()).toMatchObject({ exitCode: 5, code: 'remote_unreachable' });

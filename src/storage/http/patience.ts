@@ -16,7 +16,7 @@ export class TransportError extends Error {
 export class TruncatedError extends TransportError {}
 
 export const defaults = {
-  attempts: 6,
+  attempts: 8,
   firstWait: 250,
   longestWait: 20_000,
   inactivity: 30_000,
@@ -26,6 +26,8 @@ export const defaults = {
 
 /** Tries at an address that never answered. */
 const attemptsAtStranger = 3;
+/** Tries at a body that ends early each time: the server is well, the file is not. */
+const attemptsAtTruncated = 4;
 
 export class Patience {
   private failures = 0;
@@ -45,7 +47,9 @@ export class Patience {
   /** Waits before the next try, or throws a RemoteError that says why there is none. */
   async afterFailure(url: string, error: TransportError): Promise<void> {
     const known = this.hosts.hasAnswered(url);
-    await this.next(error.message, undefined, known ? undefined : attemptsAtStranger, (reason) =>
+    const attempts = known ? undefined : attemptsAtStranger;
+    const allowed = error instanceof TruncatedError ? attemptsAtTruncated : attempts;
+    await this.next(error.message, undefined, allowed, (reason) =>
       unreachable(this.label, new URL(url).host, reason, known, error),
     );
   }

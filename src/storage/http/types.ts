@@ -28,7 +28,7 @@ export interface HttpAnswer {
 
 export interface HttpOptions {
   readonly fetcher?: typeof fetch;
-  /** Tries in a row without any progress before giving up (6). */
+  /** Tries in a row without any progress before giving up (8). */
   readonly attempts?: number;
   /** Milliseconds before the first repetition; doubled each time, with jitter (250), up to `longestWait` (20,000). */
   readonly firstWait?: number;
