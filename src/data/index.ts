@@ -24,6 +24,7 @@ export { createAnnotationsService } from './readers/annotation-file.ts';
 export { type GeneratedDataset, type GenerateOptions, generateSampleDataset } from './sample/generate.ts';
 export { createSampler, imageWeights, type SamplerKind } from './sampler.ts';
 export type { DataSettings, DatasetOptions } from './settings.ts';
+export { type ShardedSplit, type ShardOptions, shardDataset } from './shards/shard-dataset.ts';
 export {
   type ClassStatistics,
   type DatasetStatistics,

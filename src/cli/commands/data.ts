@@ -1,4 +1,4 @@
-/** `ocelli data`: check, describe, generate and convert data sets. */
+/** `ocelli data`: check, describe, generate, pack and convert data sets. */
 import { join } from 'node:path';
 import { Argument, type Command, Option } from 'commander';
 import { files } from '#platform';
@@ -12,10 +12,11 @@ import { packageInfo } from '../package-info.ts';
 import { loadRecipe } from '../recipe-file.ts';
 
 export function addData(program: Command): void {
-  const data = program.command('data').description('check, describe, generate and convert data sets');
+  const data = program.command('data').description('check, describe, generate, pack and convert data sets');
   addCheck(data);
   addStats(data);
   addSample(data);
+  addShard(data);
   addConvert(data);
 }
 
@@ -225,6 +226,55 @@ async function runSample(context: Context, options: SampleOptions, ...args: neve
   );
   context.output.say('For a recipe:');
   for (const [key, path] of Object.entries(made.paths)) context.output.say(`  ${key}: ${path}`);
+  return;
+}
+
+interface ShardOptions extends CommonOptions {
+  readonly out: string;
+  readonly shardMb: number;
+}
+
+function addShard(data: Command): void {
+  const command = data
+    .command('shard')
+    .description(
+      'pack the splits of a recipe as tar archives, to be read by ranges: for far and for many pictures',
+    )
+    .argument('<recipe>', 'the recipe whose splits are packed')
+    .argument('[overrides...]', 'key=value pairs that win over the recipe')
+    .requiredOption('--out <place>', 'the folder, or place in a volume, that gets a folder per split')
+    .option('--shard-mb <n>', 'size from which an archive is full', wholeNumber(1), 100);
+  finish(
+    command,
+    [
+      { line: 'ocelli data shard recipe.yaml --out shards', does: 'shards/train, shards/val' },
+      { line: 'ocelli data shard recipe.yaml --out s3://bucket/coco-shards', does: 'straight to a volume' },
+    ],
+    runShard,
+  );
+}
+
+async function runShard(context: Context, options: ShardOptions, ...args: never[]): Promise<undefined> {
+  const [name, overrides] = args as unknown as [string, string[]];
+  const { output, signal } = context;
+  const { recipe } = loadRecipe(name, overrides);
+  const { shardDataset } = await import('../../data/index.ts');
+  const splits = await shardDataset(usableData(recipe), {
+    out: options.out,
+    needsBoxes: recipe.model.task_type !== 'classification',
+    shardBytes: options.shardMb * 1e6,
+    signal,
+    onProgress: (split, done, total) => output.progress(`${split}  ${done}/${total}`),
+  });
+  for (const { split, path, images, shards, bytes, setAside } of splits) {
+    output.json({ type: 'sharded', split, path, images, shards, bytes, setAside });
+    for (const { fileName, reason } of setAside) output.warn(`${fileName} is in no shard: ${reason}`);
+    output.result(
+      `${split}: ${counted(images, 'picture')} in ${counted(shards, 'shard')}, ${compact(bytes / 1e6)} MB`,
+    );
+  }
+  output.say('For a recipe, without annotation files:');
+  for (const { split, path } of splits) output.say(`  ${split}_data_path: ${path}`);
   return;
 }
 
