@@ -17,7 +17,7 @@ const floors = [
   ['models', 'data'],
   ['tasks'],
   ['training', 'inference', 'tracking', 'serving', 'tuning', 'export', 'reports'],
-  ['runs'],
+  ['runs', 'gateway'],
   ['client'],
   ['cli', 'app', 'widget'],
 ];
@@ -90,7 +90,8 @@ export default {
     {
       name: 'no-tensors-in-the-widget',
       severity: 'error',
-      comment: 'a page that runs a model loads no TensorFlow.js; tasks/decoding is what it needs of the tasks',
+      comment:
+        'a page that runs a model loads no TensorFlow.js; tasks/decoding is what it needs of the tasks',
       from: { path: '^src/widget/|^workers/widget\\.' },
       to: {
         path: '@tensorflow/|^src/(engine|nn|models|data|training|inference|export|runs|client)/|^src/tasks/',

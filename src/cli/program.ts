@@ -8,6 +8,7 @@ import { addData } from './commands/data.ts';
 import { addDoctor } from './commands/doctor.ts';
 import { addEval } from './commands/eval.ts';
 import { addExport } from './commands/export.ts';
+import { addGateway } from './commands/gateway.ts';
 import { addInit } from './commands/init.ts';
 import { addPredict } from './commands/predict.ts';
 import { addPush } from './commands/push.ts';
@@ -24,6 +25,7 @@ const verbs: readonly ((program: Command) => void)[] = [
   addPredict,
   addExport,
   addPush,
+  addGateway,
   addBench,
 ];
 

@@ -11,7 +11,7 @@ const folder = mkdtempSync(join(tmpdir(), 'ocelli-usage-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const ocelli = (...args: string[]): Promise<Ended> => run(args, { cwd: folder });
 
-const verbs = ['init', 'doctor', 'data', 'train', 'eval', 'predict', 'export', 'push', 'bench'];
+const verbs = ['init', 'doctor', 'data', 'train', 'eval', 'predict', 'export', 'push', 'gateway', 'bench'];
 
 describe('help', () => {
   it('lists the verbs', async () => {
@@ -42,6 +42,9 @@ describe('wrong use ends with 2', () => {
     [['init', 'poetry'], /Allowed choices are classification, detection/],
     [['init', '--divice', 'cpu'], /unknown option '--divice'/],
     [['doctor', '--device', 'abacus'], /Allowed choices are auto, webgpu, wasm, cpu/],
+    [['gateway'], /Expected something to offer.*--volume/s],
+    [['gateway', '--origin', 'example'], /Expected an origin/],
+    [['gateway', '--volume', '.', '--listen', '0.0.0.0'], /behind-proxy/],
     [['push'], /missing required argument 'run'/],
     [['train'], /Expected a recipe/],
     [['train', 'nothing.yaml'], /check the path.*quickstart/],

@@ -1,6 +1,7 @@
 export { AzureVolume, type AzureVolumeOptions } from './azure/index.ts';
 export * from './cache/index.ts';
 export * from './databricks/index.ts';
+export { GatewayClient, type GatewayInfo, GatewayVolume } from './gateway/index.ts';
 export * from './http/index.ts';
 export { HttpsVolume } from './https/index.ts';
 export * from './hub/index.ts';

@@ -7,6 +7,7 @@ import { files, localPath } from '#platform';
 import { ConfigError } from '../core/index.ts';
 import { openAzurePlace } from './azure/index.ts';
 import { openDatabricks } from './databricks/index.ts';
+import { isGatewayPlace, openGatewayPlace } from './gateway/index.ts';
 import { openHttpsPlace } from './https/index.ts';
 import { openHub } from './hub/index.ts';
 import type { Place, VolumeKind } from './kind.ts';
@@ -19,6 +20,12 @@ const kinds: VolumeKind[] = [
     name: 'hub:',
     matches: (place) => place.startsWith('hub:'),
     open: async (place) => ({ volume: await openHub(place.slice('hub:'.length)), path: '' }),
+  },
+  // Before those that need keys, which it has.
+  {
+    name: 'gateway:',
+    matches: async (place) => isGatewayPlace(place) && (!place.startsWith('/') || isUnmountedVolume(place)),
+    open: openGatewayPlace,
   },
   { name: '/Volumes', matches: isUnmountedVolume, open: openDatabricks },
   {

@@ -1,0 +1,471 @@
+/**
+ * The gateway over real HTTP on loopback, with local folders as volumes: what it offers, and what it refuses. Attacks
+ * are written as an attacker would send them, past everything that `fetch` and URLs would tidy up.
+ */
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { createServer, request, type Server } from 'node:http';
+import { type AddressInfo, connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { GatewayClient, GatewayVolume } from '../storage/index.ts';
+import { resolveEndpoint } from '../tracking/index.ts';
+import { Budget } from './guard.ts';
+import { type Gateway, type GatewayOptions, type LogEntry, startGateway } from './index.ts';
+
+let root: string;
+let data: string;
+let results: string;
+let log: LogEntry[] = [];
+const running: Gateway[] = [];
+const secret = 'token-that-nobody-may-see';
+
+beforeAll(async () => {
+  root = await mkdtemp(join(tmpdir(), 'ocelli-gateway-'));
+  data = join(root, 'data');
+  results = join(root, 'results');
+  await mkdir(join(data, 'images'), { recursive: true });
+  await mkdir(results);
+  await mkdir(join(root, 'page/assets'), { recursive: true });
+  await writeFile(join(root, 'secret.txt'), secret);
+  await writeFile(join(data, 'images/a b+c.txt'), '0123456789');
+  await writeFile(join(data, 'empty'), '');
+  await symlink(join(root, 'secret.txt'), join(data, 'link'));
+  await writeFile(join(root, 'page/index.html'), '<p>page</p>');
+  await writeFile(join(root, 'page/assets/x-1.js'), 'x');
+});
+afterAll(() => rm(root, { recursive: true, force: true }));
+afterEach(async () => {
+  for (const gateway of running.splice(0)) await gateway.close();
+  log = [];
+});
+
+async function start(options: Partial<GatewayOptions> = {}): Promise<string> {
+  const gateway = await startGateway({
+    volumes: [
+      { place: data, write: false },
+      { place: results, write: true },
+    ],
+    page: join(root, 'page'),
+    port: 0,
+    log: (entry) => log.push(entry),
+    ...options,
+  });
+  running.push(gateway);
+  return gateway.url;
+}
+
+const query = (parts: Record<string, string>): string => new URLSearchParams(parts).toString();
+const codeOf = async (response: Response): Promise<string> =>
+  ((await response.json()) as { error: { code: string } }).error.code;
+
+/** A request whose path and headers go out exactly as they are written. */
+function raw(
+  url: string,
+  path: string,
+  options: { method?: string; headers?: Record<string, string>; body?: string } = {},
+): Promise<{ status: number; body: string; headers: Record<string, unknown> }> {
+  const { hostname, port } = new URL(url);
+  return new Promise((resolve, reject) => {
+    const sent = request(
+      { hostname, port, path, method: options.method ?? 'GET', headers: options.headers ?? {} },
+      (answer) => {
+        let body = '';
+        answer.on('data', (chunk) => (body += chunk));
+        answer.on('end', () => resolve({ status: answer.statusCode!, body, headers: answer.headers }));
+      },
+    );
+    sent.on('error', reject);
+    sent.end(options.body);
+  });
+}
+
+describe('volumes', () => {
+  test('what is offered, listed, read and written, by the volume that pages use', async () => {
+    const url = await start();
+    const client = new GatewayClient(url);
+    expect((await client.info()).volumes).toEqual([
+      { place: data, write: false },
+      { place: results, write: true },
+    ]);
+    const volume = new GatewayVolume(data, client);
+    const listed: unknown[] = [];
+    for await (const { path, size } of volume.list('')) listed.push([path, size]);
+    expect(listed).toContainEqual(['images/a b+c.txt', 10]);
+    const source = volume.open('images/a b+c.txt');
+    expect(await source.size()).toBe(10);
+    expect(new TextDecoder().decode(await source.read())).toBe('0123456789');
+    expect(new TextDecoder().decode(await source.read({ start: 2, end: 5 }))).toBe('234');
+    expect(await volume.open('empty').size()).toBe(0);
+    await expect(volume.open('none').read()).rejects.toMatchObject({ code: 'file_missing', exitCode: 3 });
+    await expect(source.read({ start: 5, end: 11 })).rejects.toMatchObject({ code: 'range_outside_file' });
+
+    const writable = new GatewayVolume(results, client);
+    await writable.write('run/model.bin', new Uint8Array([1, 2, 3]));
+    expect([...(await readFile(join(results, 'run/model.bin')))]).toEqual([1, 2, 3]);
+    await writable.remove('run/model.bin');
+    await expect(writable.open('run/model.bin').read()).rejects.toMatchObject({ code: 'file_missing' });
+    await expect(volume.write('new.txt', 'x')).rejects.toMatchObject({
+      code: 'volume_read_only',
+      exitCode: 5,
+    });
+    await expect(volume.remove('images/a b+c.txt')).rejects.toMatchObject({ code: 'volume_read_only' });
+  });
+
+  test('ranges as stores answer them', async () => {
+    const url = await start();
+    const at = `${url}/gw/bytes?${query({ volume: data, path: 'images/a b+c.txt' })}`;
+    const get = async (range: string): Promise<unknown[]> => {
+      const answer = await fetch(at, { headers: { Range: range } });
+      return [answer.status, answer.headers.get('content-range'), answer.ok ? await answer.text() : ''];
+    };
+    expect(await get('bytes=2-4')).toEqual([206, 'bytes 2-4/10', '234']);
+    expect(await get('bytes=-3')).toEqual([206, 'bytes 7-9/10', '789']);
+    expect(await get('bytes=8-99')).toEqual([206, 'bytes 8-9/10', '89']);
+    expect(await get('bytes=10-12')).toEqual([416, 'bytes */10', '']);
+    expect(await get('bytes=0-1,4-5')).toEqual([400, null, '']);
+    const head = await fetch(at, { method: 'HEAD' });
+    expect(head.headers.get('content-length')).toBe('10');
+  });
+
+  test('the page, and nothing beside it', async () => {
+    const url = await start();
+    expect(await (await fetch(url)).text()).toBe('<p>page</p>');
+    const asset = await fetch(`${url}/assets/x-1.js`);
+    expect(asset.headers.get('cache-control')).toMatch(/immutable/);
+    for (const path of [
+      '/../secret.txt',
+      '/%2e%2e/secret.txt',
+      '/assets/..%2f..%2fsecret.txt',
+      '/assets\\..\\..\\secret.txt',
+      '//secret.txt',
+    ]) {
+      const { status, body } = await raw(url, path);
+      expect([400, 404]).toContain(status);
+      expect(body).not.toContain(secret);
+    }
+  });
+
+  test('its log has a line per request, and no query', async () => {
+    const url = await start();
+    await fetch(`${url}/gw/bytes?${query({ volume: data, path: 'none', 'X-Amz-Signature': secret })}`, {
+      headers: { Authorization: `Bearer ${secret}`, Cookie: secret },
+    });
+    expect(log.filter(({ type }) => type === 'request')).toMatchObject([
+      {
+        method: 'GET',
+        route: '/gw/bytes',
+        status: 404,
+        code: 'file_missing',
+        volume: data,
+        path: 'none',
+        ms: expect.any(Number),
+      },
+    ]);
+    expect(JSON.stringify(log)).not.toContain(secret);
+  });
+});
+
+describe('attacks', () => {
+  const ways = [
+    '../secret.txt',
+    'images/../../secret.txt',
+    '..\\secret.txt',
+    '%2e%2e/secret.txt',
+    '%252e%252e%252fsecret.txt',
+    '..%2fsecret.txt',
+    '..%c0%afsecret.txt',
+    '/etc/passwd',
+    '//etc/passwd',
+    'C:/secret.txt',
+    'file:///etc/passwd',
+    'link',
+    'images/./../../secret.txt',
+    '..\0/secret.txt',
+    'a\r\nb',
+  ];
+
+  test.each(ways)('a path that leads out: %j', async (path) => {
+    const url = await start();
+    const answers = [
+      await fetch(`${url}/gw/bytes?${query({ volume: data, path })}`),
+      await fetch(`${url}/gw/list?${query({ volume: data, prefix: `${path}/` })}`),
+      await fetch(`${url}/gw/bytes?${query({ volume: results, path })}`, { method: 'PUT', body: 'x' }),
+      await fetch(`${url}/gw/sign`, {
+        method: 'POST',
+        headers: { 'Content-Type': 'application/json' },
+        body: JSON.stringify({ volume: data, paths: [path] }),
+      }),
+    ];
+    for (const answer of answers) {
+      const text = await answer.text();
+      expect(text).not.toContain(secret);
+      expect(text).not.toContain('root:');
+      expect(text).not.toMatch(/"url"/);
+    }
+    expect(answers[0]!.status).toBeGreaterThanOrEqual(400);
+    expect(await readFile(join(root, 'secret.txt'), 'utf8')).toBe(secret);
+  });
+
+  test.each([
+    '',
+    '/',
+    'secret',
+    's3://other/bucket',
+    'http://169.254.169.254/latest/meta-data',
+    'file:///etc',
+    'toString',
+    '__proto__',
+  ])('a volume outside of the list: %j', async (volume) => {
+    const url = await start();
+    const inside = `${volume}`;
+    for (const answer of [
+      await fetch(`${url}/gw/bytes?${query({ volume: inside, path: 'secret.txt' })}`),
+      await fetch(`${url}/gw/list?${query({ volume: inside })}`),
+      await fetch(`${url}/gw/bytes?${query({ volume: inside, path: 'x' })}`, { method: 'PUT', body: 'x' }),
+      await fetch(`${url}/gw/sign`, {
+        method: 'POST',
+        headers: { 'Content-Type': 'application/json' },
+        body: JSON.stringify({ volume: inside, paths: ['x'] }),
+      }),
+    ]) {
+      expect(answer.status).toBe(403);
+      expect(await codeOf(answer)).toBe('volume_not_offered');
+    }
+  });
+
+  test('spellings of an offered volume are other volumes', async () => {
+    const url = await start();
+    for (const volume of [`${data}/`, `${data}/../results`, `${data}/.`, data.toUpperCase(), ` ${data}`]) {
+      const answer = await fetch(`${url}/gw/bytes?${query({ volume, path: 'empty' })}`);
+      expect(answer.status).toBe(403);
+    }
+  });
+
+  test('a foreign origin, a foreign site, a foreign name', async () => {
+    const url = await start({ origins: ['https://app.example.com'] });
+    const { host } = new URL(url);
+    const ask = (headers: Record<string, string>, method = 'GET', path = '/gw/info') =>
+      raw(url, path, { method, headers: { Host: host, ...headers } });
+    for (const headers of [
+      { Origin: 'https://evil.example' },
+      { Origin: 'null' },
+      { Origin: `https://${host}` },
+      { Origin: 'https://app.example.com.evil.example' },
+      { Origin: 'http://app.example.com' },
+      { 'Sec-Fetch-Site': 'cross-site' },
+      { 'Sec-Fetch-Site': 'same-site' },
+      { Host: 'evil.example' },
+      { Host: 'evil.example', Origin: 'http://evil.example' },
+      { Host: 'localhost.evil.example' },
+    ] as Record<string, string>[]) {
+      const { status, headers: answered } = await ask(headers);
+      expect([headers, status]).toEqual([headers, 403]);
+      expect(answered['access-control-allow-origin']).toBeUndefined();
+      expect(
+        (await ask({ 'Access-Control-Request-Method': 'PUT', ...headers }, 'OPTIONS', '/gw/bytes')).status,
+      ).toBe(403);
+    }
+    expect((await ask({})).status).toBe(200);
+    expect((await ask({ Origin: `http://${host}` })).status).toBe(200);
+    expect((await ask({ 'Sec-Fetch-Site': 'same-origin' })).status).toBe(200);
+    const allowed = await ask({ Origin: 'https://app.example.com' });
+    expect(allowed.headers['access-control-allow-origin']).toBe('https://app.example.com');
+    expect(allowed.headers.vary).toMatch(/Origin/);
+    expect(allowed.headers['access-control-allow-credentials']).toBeUndefined();
+  });
+
+  test('a form of another page changes nothing: JSON is asked for by its type', async () => {
+    const url = await start();
+    const answer = await fetch(`${url}/gw/sign`, {
+      method: 'POST',
+      headers: { 'Content-Type': 'text/plain' },
+      body: JSON.stringify({ volume: data, paths: ['empty'] }),
+    });
+    expect(answer.status).toBe(400);
+  });
+
+  test('headers are not taken over, and none can be put in', async () => {
+    const url = await start();
+    const answer = await raw(url, `/gw/bytes?${query({ volume: data, path: 'empty\r\nX-Evil: 1' })}`);
+    expect(answer.status).toBe(400);
+    expect(answer.headers['x-evil']).toBeUndefined();
+    const { port, hostname } = new URL(url);
+    // Past every client library: a second request behind the first, and a lying length.
+    const smuggled = await new Promise<string>((resolve) => {
+      const socket = connect(Number(port), hostname, () =>
+        socket.write(
+          `POST /gw/sign HTTP/1.1\r\nHost: ${hostname}:${port}\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /gw/info HTTP/1.1\r\nHost: x\r\n\r\n`,
+        ),
+      );
+      let text = '';
+      socket.on('data', (chunk) => (text += chunk));
+      socket.on('close', () => resolve(text));
+      setTimeout(() => socket.destroy(), 1000);
+    });
+    expect(smuggled).toMatch(/^HTTP\/1.1 400/);
+    expect(smuggled).not.toContain('"gateway"');
+  });
+
+  test('requests that are too large or too many', async () => {
+    const url = await start({ limits: { upload: 1000, paths: 3, rate: 1, burst: 8 } });
+    const sign = (paths: string[]) =>
+      fetch(`${url}/gw/sign`, {
+        method: 'POST',
+        headers: { 'Content-Type': 'application/json' },
+        body: JSON.stringify({ volume: data, paths }),
+      });
+    expect((await sign(['a', 'b', 'c', 'd'])).status).toBe(413);
+    expect((await sign(['a'.repeat(100_000)])).status).toBe(413);
+    const put = await fetch(`${url}/gw/bytes?${query({ volume: results, path: 'big' })}`, {
+      method: 'PUT',
+      body: new Uint8Array(1001),
+    });
+    expect(put.status).toBe(413);
+    const chunked = await raw(url, `/gw/bytes?${query({ volume: results, path: 'big' })}`, {
+      method: 'PUT',
+      headers: { 'Transfer-Encoding': 'chunked' },
+      body: 'x',
+    });
+    expect(chunked.status).toBe(411);
+    // A header that is too large ends in the server itself.
+    expect((await raw(url, '/gw/info', { headers: { 'X-Long': 'x'.repeat(20_000) } })).status).toBe(431);
+    const statuses: number[] = [];
+    for (let i = 0; i < 8; i++) statuses.push((await fetch(`${url}/gw/info`)).status);
+    expect(statuses[0]).toBe(200);
+    expect(statuses.at(-1)).toBe(429);
+    const last = await fetch(`${url}/gw/info`);
+    expect(Number(last.headers.get('retry-after'))).toBeGreaterThanOrEqual(1);
+  });
+
+  test('a budget comes back with time, and one client does not take that of another', () => {
+    let now = 0;
+    const budget = new Budget(2, 3, () => now);
+    expect([1, 2, 3, 4].map(() => budget.take('a'))).toEqual([0, 0, 0, 1]);
+    expect(budget.take('b')).toBe(0);
+    now += 1000;
+    expect([1, 2].map(() => budget.take('a'))).toEqual([0, expect.any(Number)]);
+  });
+
+  test('it does not listen to the world by itself', async () => {
+    await expect(start({ listen: '0.0.0.0' })).rejects.toMatchObject({
+      code: 'gateway_open_to_all',
+      exitCode: 2,
+    });
+    await expect(start({ page: join(root, 'none') })).rejects.toMatchObject({ code: 'page_not_built' });
+  });
+
+  test('volumes of users need their tokens', async () => {
+    const volumes = [{ place: '/Volumes/main/default/images', write: false }];
+    const url = await start({ volumes, userTokensFor: 'http://127.0.0.1:9' });
+    const answer = await fetch(`${url}/gw/list?${query({ volume: volumes[0]!.place })}`);
+    expect([answer.status, await codeOf(answer)]).toEqual([401, 'user_token_missing']);
+    await expect(start({ userTokensFor: 'https://w.example' })).rejects.toMatchObject({
+      code: 'volume_without_user',
+    });
+  });
+});
+
+describe('MLflow', () => {
+  let mlflow: Server;
+  let host: string;
+  let asked: string[];
+  let answer: { status: number; body: string; headers?: Record<string, string> };
+  beforeAll(async () => {
+    mlflow = createServer((incoming, response) => {
+      let body = '';
+      incoming.on('data', (chunk) => (body += chunk));
+      incoming.on('end', () => {
+        asked.push(
+          `${incoming.method} ${incoming.url} ${incoming.headers.authorization} ${incoming.headers.cookie ?? ''}${body}`,
+        );
+        response.writeHead(answer.status, answer.headers);
+        response.end(answer.body);
+      });
+    });
+    await new Promise<void>((resolve) => mlflow.listen(0, '127.0.0.1', resolve));
+    host = `http://127.0.0.1:${(mlflow.address() as AddressInfo).port}`;
+  });
+  afterAll(() => new Promise((resolve) => mlflow.close(resolve)));
+
+  async function withMlflow(): Promise<string> {
+    asked = [];
+    answer = { status: 200, body: '{"ok":true}' };
+    const endpoint = await resolveEndpoint(host, (name) =>
+      name === 'MLFLOW_TRACKING_TOKEN' ? secret : undefined,
+    );
+    return `${await start({ mlflow: endpoint })}/gw/mlflow`;
+  }
+
+  test('calls that a run needs go on, with the rights of the gateway and nothing of the page', async () => {
+    const url = await withMlflow();
+    const response = await fetch(`${url}/api/2.0/mlflow/runs/create?x=1`, {
+      method: 'POST',
+      headers: { Authorization: 'Bearer of-the-page', Cookie: 'c=1' },
+      body: '{"experiment_id":"0"}',
+    });
+    expect(await response.json()).toEqual({ ok: true });
+    expect(asked).toEqual([`POST /api/2.0/mlflow/runs/create?x=1 Bearer ${secret} {"experiment_id":"0"}`]);
+    await fetch(`${url}/api/2.0/mlflow-artifacts/artifacts/0/r/artifacts/a%20b.txt`, {
+      method: 'PUT',
+      body: 'bytes',
+    });
+    expect(asked.at(-1)).toBe(
+      `PUT /api/2.0/mlflow-artifacts/artifacts/0/r/artifacts/a%20b.txt Bearer ${secret} bytes`,
+    );
+  });
+
+  test('others are refused', async () => {
+    const url = await withMlflow();
+    for (const [method, path] of [
+      ['POST', '/api/2.0/mlflow/runs/delete'],
+      ['GET', '/api/2.0/mlflow/users/get'],
+      ['POST', '/api/2.0/mlflow/runs/get'],
+      ['DELETE', '/api/2.0/mlflow/logged-models/m-1'],
+      ['GET', '/api/2.0/mlflow-artifacts/artifacts/0/x'],
+      ['DELETE', '/api/2.0/mlflow-artifacts/artifacts/0/x'],
+      ['GET', '/'],
+      ['GET', '/api/2.0/mlflow/runs/get/../../users/get'],
+      ['GET', '/api/2.0/mlflow/runs%2fget'],
+      ['GET', '/api/2.0/mlflow/%2e%2e/users/get'],
+      ['PATCH', '/api/2.0/mlflow/logged-models/..%2fusers'],
+      ['PUT', '/api/2.0/mlflow-artifacts/artifacts/../../../etc'],
+      ['PUT', '/api/2.0/mlflow-artifacts/artifacts/%2e%2e/%2e%2e/etc'],
+      ['PUT', '/api/2.0/mlflow-artifacts/artifacts/a%252e%252e%252fb/%252e%252e/x'],
+      ['PUT', '/api/2.0/mlflow-artifacts/artifacts/a%5c..%5cb'],
+      ['PUT', '/api/2.0/mlflow-artifacts/artifacts//x'],
+      ['PUT', '/api/2.0/mlflow-artifacts/artifacts/http://169.254.169.254/'],
+    ] as const) {
+      const { status } = await raw(url, `/gw/mlflow${path}`, {
+        method,
+        ...(method === 'GET' ? {} : { body: '{}', headers: { 'Content-Length': '2' } }),
+      });
+      expect([path, status]).toEqual([
+        path,
+        expect.toSatisfy((value: number) => value >= 400 && value < 500),
+      ]);
+    }
+    expect(asked).toEqual([]);
+  });
+
+  test('no redirect is followed, no sign-in page passed, no secret repeated', async () => {
+    const url = await withMlflow();
+    answer = { status: 302, body: '', headers: { Location: 'http://169.254.169.254/' } };
+    expect((await fetch(`${url}/api/2.0/mlflow/runs/get?run_id=1`)).status).toBe(502);
+    answer = {
+      status: 401,
+      body: `<html><script>x</script>Bearer ${secret}</html>`,
+      headers: { 'Content-Type': 'text/html' },
+    };
+    const html = await fetch(`${url}/api/2.0/mlflow/runs/get?run_id=1`);
+    expect(html.headers.get('content-type')).toMatch(/json/);
+    answer = {
+      status: 400,
+      body: JSON.stringify({ error_code: 'X', message: `got Bearer ${secret}` }),
+      headers: { 'Set-Cookie': 'a=1' },
+    };
+    const echo = await fetch(`${url}/api/2.0/mlflow/runs/get?run_id=1`);
+    expect(echo.headers.get('set-cookie')).toBeNull();
+    expect(`${await html.text()}${await echo.text()}${JSON.stringify(log)}`).not.toContain(secret);
+  });
+});

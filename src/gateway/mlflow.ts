@@ -1,0 +1,164 @@
+/**
+ * MLflow for pages: calls that a run needs (tracking/ makes exactly these), passed on with the gateway's own rights.
+ * What is not in the list is refused, deletions and the permissions interface among it. Nothing of a request but
+ * its method, path, query, JSON and bytes goes on; nothing but status, JSON and Retry-After comes back.
+ */
+import { Hono } from 'hono';
+import { withoutSecrets } from '../storage/index.ts';
+import type { Endpoint } from '../tracking/index.ts';
+import type { Limits } from './options.ts';
+import { Refusal } from './refusals.ts';
+import { type GatewayContext, type GatewayVariables, invalid, limitedBytes } from './volumes.ts';
+
+const id = '[A-Za-z0-9_-]{1,64}';
+/** Method and path below `/api/2.0/mlflow/`. */
+const calls: readonly RegExp[] = [
+  /^GET experiments\/get-by-name$/,
+  /^GET experiments\/search$/,
+  /^POST experiments\/(create|restore)$/,
+  /^GET runs\/get$/,
+  /^POST runs\/(create|update|log-batch|log-inputs|log-model|outputs)$/,
+  /^POST logged-models$/,
+  new RegExp(`^PATCH logged-models/${id}$`),
+  new RegExp(`^POST logged-models/${id}/artifacts/credentials-for-upload$`),
+  /^POST artifacts\/credentials-for-write$/,
+  /^POST registered-models\/create$/,
+  /^POST model-versions\/create$/,
+];
+
+export function mlflowRoutes(
+  endpointOf: (context: GatewayContext) => Promise<Endpoint>,
+  limits: Limits,
+): Hono<{ Variables: GatewayVariables }> {
+  const routes = new Hono<{ Variables: GatewayVariables }>();
+
+  routes.all('/api/2.0/mlflow/*', async (context) => {
+    const { method } = context.req;
+    const path = rawPath(context).slice('/api/2.0/mlflow/'.length);
+    context.get('details').call = path.slice(0, 100);
+    if (!calls.some((call) => call.test(`${method} ${path}`))) throw notAllowed(`${method} ${path}`);
+    const { search } = new URL(context.req.url);
+    const body = method === 'GET' ? undefined : await limitedBytes(context, limits.call);
+    if (body && !isJson(body)) throw invalid('a JSON object');
+    return pass(context, await endpointOf(context), `/api/2.0/mlflow/${path}${search}`, {
+      method,
+      ...(body
+        ? { body: body as Uint8Array<ArrayBuffer>, headers: { 'Content-Type': 'application/json' } }
+        : {}),
+    });
+  });
+
+  routes.put('/api/2.0/mlflow-artifacts/artifacts/*', async (context) => {
+    const path = rawPath(context).slice('/api/2.0/mlflow-artifacts/artifacts/'.length);
+    context.get('details').path = path.slice(0, 300);
+    if (!isPlainPath(path)) throw invalid('a path that stays among the artifacts');
+    const body = await limitedBytes(context, limits.upload);
+    return pass(context, await endpointOf(context), `/api/2.0/mlflow-artifacts/artifacts/${path}`, {
+      method: 'PUT',
+      body: body as Uint8Array<ArrayBuffer>,
+      headers: { 'Content-Type': 'application/octet-stream' },
+    });
+  });
+
+  routes.all('*', (context) => {
+    throw notAllowed(`${context.req.method} of that path`);
+  });
+
+  const pass = async (
+    context: GatewayContext,
+    endpoint: Endpoint,
+    path: string,
+    init: RequestInit & { headers?: Record<string, string> },
+  ): Promise<Response> => {
+    const signal = AbortSignal.any([
+      context.req.raw.signal,
+      AbortSignal.timeout(init.method === 'PUT' ? 10 * limits.patience : limits.patience),
+    ]);
+    for (let renewed = false; ; renewed = true) {
+      const rights = await endpoint.headers();
+      let response: Response;
+      try {
+        // A redirect could carry the rights away.
+        response = await fetch(`${endpoint.host}${path}`, {
+          ...init,
+          headers: { Accept: 'application/json', ...init.headers, ...rights },
+          redirect: 'error',
+          signal,
+        });
+      } catch {
+        throw unreachable(endpoint);
+      }
+      if (response.status === 401 && !renewed && (await endpoint.renew(rights))) {
+        await response.body?.cancel();
+        continue;
+      }
+      return answer(context, endpoint, response);
+    }
+  };
+  return routes;
+}
+
+/** The answer as far as pages may see it. A sign-in page in HTML would be a page of ours. */
+async function answer(context: GatewayContext, endpoint: Endpoint, response: Response): Promise<Response> {
+  const text = await response.text();
+  const after = response.headers.get('retry-after');
+  if (after !== null && /^[\w ,:]{1,40}$/.test(after)) context.header('Retry-After', after);
+  context.status(response.status as 200);
+  if (text === '') return context.body(null);
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    const message = withoutSecrets(endpoint.redact(text.replaceAll(/<[^>]*>/g, ' '))).slice(0, 300);
+    return context.json({ error_code: 'NOT_JSON', message });
+  }
+  // Signed addresses for artifacts are what was asked for; the gateway's own rights never are.
+  return context.json(JSON.parse(endpoint.redact(JSON.stringify(value))));
+}
+
+/** The path as it came: a decoded one may hold other slashes and dots. */
+function rawPath(context: GatewayContext): string {
+  const { pathname } = new URL(context.req.raw.url);
+  return pathname.slice(pathname.indexOf('/gw/mlflow') + '/gw/mlflow'.length);
+}
+
+/** Neither dots that lead up, in any spelling, nor backslashes or control characters. */
+function isPlainPath(path: string): boolean {
+  let decoded = path;
+  for (let round = 0; round < 3; round++) {
+    try {
+      decoded = decodeURIComponent(decoded);
+    } catch {
+      break;
+    }
+  }
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused
+  return path !== '' && !/[\\\u0000-\u001f\u007f]/.test(decoded) && !/(^|\/)\.{0,2}(\/|$)/.test(decoded);
+}
+
+function isJson(body: Uint8Array): boolean {
+  try {
+    const value: unknown = JSON.parse(new TextDecoder().decode(body));
+    return typeof value === 'object' && value !== null;
+  } catch {
+    return false;
+  }
+}
+
+function notAllowed(what: string): Refusal {
+  return new Refusal(403, {
+    code: 'mlflow_call_not_allowed',
+    expected: 'a call to MLflow that a run needs',
+    received: what.slice(0, 100).replaceAll(/[^\w /.-]/g, '?'),
+    fix: 'ask the MLflow server itself',
+  });
+}
+
+function unreachable(endpoint: Endpoint): Refusal {
+  return new Refusal(502, {
+    code: 'mlflow_unavailable',
+    expected: `the MLflow server at ${endpoint.host} to answer`,
+    received: 'no answer',
+    fix: 'try again later: what is missing is sent then',
+  });
+}

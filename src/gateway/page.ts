@@ -1,0 +1,65 @@
+/**
+ * The built page. Its files are looked up in a list that is made when the gateway starts, so a path can name nothing
+ * else, whatever it is made of.
+ */
+import { readFileSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { extname, join, sep } from 'node:path';
+import { Hono } from 'hono';
+import { ConfigError } from '../core/index.ts';
+
+const types: Readonly<Record<string, string>> = {
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+  '.mjs': 'text/javascript; charset=utf-8',
+  '.css': 'text/css; charset=utf-8',
+  '.json': 'application/json',
+  '.wasm': 'application/wasm',
+  '.svg': 'image/svg+xml',
+  '.png': 'image/png',
+  '.jpg': 'image/jpeg',
+  '.ico': 'image/x-icon',
+  '.woff2': 'font/woff2',
+  '.yaml': 'text/yaml; charset=utf-8',
+};
+
+export async function pageRoutes(folder: string): Promise<Hono> {
+  const names = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);
+  const files = new Map<string, string>();
+  for (const entry of names) {
+    if (!entry.isFile() || entry.name.endsWith('.map')) continue;
+    const path = join(entry.parentPath, entry.name);
+    files.set(path.slice(folder.length).split(sep).join('/').replace(/^\/*/, '/'), path);
+  }
+  const index = files.get('/index.html');
+  if (index === undefined) throw notBuilt(folder);
+  files.set('/', index);
+  const routes = new Hono();
+  routes.get('*', (context) => {
+    const path = files.get(decoded(new URL(context.req.url).pathname));
+    if (path === undefined) return context.text('There is no such file.', 404);
+    context.header('Content-Type', types[extname(path)] ?? 'application/octet-stream');
+    // Names under /assets carry a hash of what they hold.
+    const kept = path.includes(`${sep}assets${sep}`) ? 'public, max-age=31536000, immutable' : 'no-cache';
+    context.header('Cache-Control', kept);
+    return context.body(readFileSync(path));
+  });
+  return routes;
+}
+
+function decoded(path: string): string {
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    return path;
+  }
+}
+
+function notBuilt(folder: string): ConfigError {
+  return new ConfigError({
+    code: 'page_not_built',
+    expected: `the built page in ${folder}`,
+    received: 'no index.html there',
+    fix: 'run `npx vite build --mode browser`, or start the gateway with --no-page',
+  });
+}

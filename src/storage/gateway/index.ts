@@ -1,0 +1,3 @@
+export { GatewayClient, type GatewayInfo } from './client.ts';
+export { isGatewayPlace, openGatewayPlace } from './place.ts';
+export { GatewayVolume } from './volume.ts';
