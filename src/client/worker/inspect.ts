@@ -43,10 +43,11 @@ export class OpenInspection {
       task: recipe.model.task_type,
       seed: recipe.training.seed,
     });
-    const entries = byImage(JSON.parse(await textOf(path)) as readonly ResultEntry[], dataset);
+    const task = recipe.model.task_type;
+    const entries = byImage(JSON.parse(await textOf(path)) as readonly ResultEntry[], dataset, task);
     const multiLabel = recipe.data.multi_label;
     const common = { run, split, classes: dataset.classes.names };
-    if (recipe.model.task_type === 'detection') {
+    if (task === 'detection') {
       const predictions = mapValues(entries, (rows) => detectionOf(rows, dataset));
       const result = { ...common, ...inspectDetection(dataset, predictions) };
       return new OpenInspection(
@@ -175,7 +176,11 @@ function inspectDetection(
 }
 
 /** Rows of one image each, by its position in the split; images of a split that has changed since are left out. */
-function byImage(entries: readonly ResultEntry[], { records }: Dataset): ReadonlyMap<number, ResultEntry[]> {
+function byImage(
+  entries: readonly ResultEntry[],
+  { records }: Dataset,
+  task: string,
+): ReadonlyMap<number, ResultEntry[]> {
   const positions = new Map(records.map(({ id }: ImageRecord, index) => [id, index]));
   const rows = new Map<number, ResultEntry[]>();
   for (const entry of entries) {
@@ -194,7 +199,7 @@ function byImage(entries: readonly ResultEntry[], { records }: Dataset): Readonl
     });
   }
   // An image without any detection has no row, and has been looked at all the same.
-  if (entries.some(({ bbox }) => bbox !== undefined)) {
+  if (task === 'detection') {
     for (const index of records.keys()) if (!rows.has(index)) rows.set(index, []);
   }
   return new Map([...rows].sort(([a], [b]) => a - b));

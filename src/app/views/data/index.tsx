@@ -11,7 +11,7 @@ import { Progress } from '../../design/progress.tsx';
 import { type Notice, wordsOf } from '../../notices.ts';
 import { useApp } from '../../state.ts';
 import { DataContents } from './contents.tsx';
-import { fetchData, useData } from './sources.ts';
+import { fetchData, useData, useSamples } from './sources.ts';
 import './data.css';
 
 export function View() {
@@ -142,32 +142,13 @@ function Sources() {
 
 /** Generated shapes, whose options stand in their address. */
 function SampleSet() {
-  const { setup } = useApp();
+  const app = useApp();
+  const { setup } = app;
   const reading = setup.reading.value;
   const task = reading?.recipe?.model.task_type;
   const used = String(reading?.get(['data', 'train_data_path']) ?? '').startsWith('sample:');
   const use = (wanted: 'classification' | 'detection'): void => {
-    const objects = wanted === 'detection' ? '&objects=3' : '';
-    void setup.edit([
-      { path: ['data', 'train_data_path'], value: `sample:shapes?images=960&classes=5&seed=1${objects}` },
-      { path: ['data', 'val_data_path'], value: `sample:shapes?images=200&classes=5&seed=2${objects}` },
-      ...[
-        'train_annotation_file',
-        'val_annotation_file',
-        'test_data_path',
-        'test_annotation_file',
-        'format',
-      ].map((key) => ({
-        path: ['data', key],
-        value: undefined,
-      })),
-      ...(wanted === task
-        ? []
-        : [
-            { path: ['model', 'task_type'], value: wanted },
-            { path: ['training', 'monitor_metric'], value: undefined },
-          ]),
-    ]);
+    void useSamples(app, wanted).catch((error: unknown) => app.notices.report(error));
   };
   return (
     <Card

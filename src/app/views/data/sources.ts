@@ -1,6 +1,7 @@
 /** From what a user picked, dropped or named to data of the recipe. */
 import { httpFolder, type Picked, pickedFiles } from '../../../client/index.ts';
 import { ConfigError, RemoteError } from '../../../core/index.ts';
+import { shippedModels } from '../../shipped.ts';
 import type { App } from '../../state.ts';
 
 /** Reads what was picked and writes it into the recipe; returns what to tell the user. */
@@ -36,6 +37,47 @@ export async function useData(app: App, picked: Picked): Promise<string> {
   return split
     ? `${picked.name}: one in five pictures is kept for validation`
     : `${picked.name}: training and validation pictures were found`;
+}
+
+const annotationKeys = [
+  'train_annotation_file',
+  'val_annotation_file',
+  'test_data_path',
+  'test_annotation_file',
+  'format',
+];
+
+/** A detector that is small enough for a tab; the model that comes with the page names classes. */
+const smallDetector = { name: 'hustvl/yolos-tiny', title: 'YOLOS tiny (26 MB, from the Hugging Face hub)' };
+
+/** Generated shapes, to name or to find, with a model that can do it. */
+export async function useSamples(
+  { setup, notices }: App,
+  task: 'classification' | 'detection',
+): Promise<void> {
+  const before = setup.reading.peek()?.recipe?.model.task_type;
+  const [shipped] = shippedModels.filter((model) => model.task === task);
+  if (before !== task && shipped) return setup.useShipped(shipped);
+  const options = task === 'detection' ? 'images=480&classes=5&size=128&objects=3' : 'images=960&classes=5';
+  const validation = options.replace(/images=\d+/, 'images=100');
+  await setup.edit([
+    { path: ['data', 'train_data_path'], value: `sample:shapes?${options}&seed=1` },
+    { path: ['data', 'val_data_path'], value: `sample:shapes?${validation}&seed=2` },
+    ...annotationKeys.map((key) => ({ path: ['data', key], value: undefined })),
+  ]);
+  if (before === task) return;
+  await setup.edit([
+    { path: ['model', 'task_type'], value: task },
+    { path: ['model', 'model_name'], value: smallDetector.name },
+    { path: ['model', 'pretrained'], value: undefined },
+    { path: ['model', 'config'], value: undefined },
+    { path: ['model', 'image_size'], value: 128 },
+    { path: ['data', 'batch_size'], value: 4 },
+    { path: ['training', 'learning_rate'], value: 1e-4 },
+    { path: ['training', 'gradient_clip_val'], value: 0.1 },
+    { path: ['training', 'monitor_metric'], value: undefined },
+  ]);
+  notices.toast(`To find shapes the model is now ${smallDetector.title}`);
 }
 
 /** Larger archives don't fit into a page's memory. */

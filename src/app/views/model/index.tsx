@@ -5,7 +5,7 @@ import { Button, ButtonLink } from '../../design/button.tsx';
 import { Card, Facts, ViewHead } from '../../design/card.tsx';
 import { DropZone, FileButton } from '../../design/drop-zone.tsx';
 import { Field } from '../../design/field.tsx';
-import { bytesOf, metricName, numberOf } from '../../format.ts';
+import { bytesOf, metricName, metricOf } from '../../format.ts';
 import { linkTo } from '../../route.ts';
 import { shippedModels } from '../../shipped.ts';
 import { useApp } from '../../state.ts';
@@ -22,10 +22,14 @@ export function View() {
       <div class="stack">
         <Chosen />
         <div class="grid model-sources">
-          <Shipped />
-          <EarlierRuns />
-          <Hub />
-          <Folder />
+          <div class="stack">
+            <Shipped />
+            <Hub />
+          </div>
+          <div class="stack">
+            <Folder />
+            <EarlierRuns />
+          </div>
         </div>
       </div>
     </>
@@ -145,7 +149,7 @@ function EarlierRuns() {
               <Option
                 key={run}
                 title={runName}
-                text={`${task}${metric ? `, ${metricName(metric)} ${numberOf(metrics[metric]!)}` : ''}, ${new Date(startedAt).toLocaleString()}`}
+                text={`${task}${metric ? `, ${metricName(metric)} ${metricOf(metric, metrics[metric]!)}` : ''}, ${new Date(startedAt).toLocaleString()}`}
                 chosen={name === run}
                 onChoose={() => void chooseModel(app, run, task)}
               />

@@ -134,7 +134,17 @@ function NumbersTable({
         ...histories.map(({ parameters }) => (parameters === undefined ? '–' : countOf(parameters))),
       ],
     },
-    { key: '#device', cells: ['device', ...histories.map(({ record }) => record.device)] },
+    {
+      key: '#device',
+      cells: [
+        'device',
+        ...histories.map(({ record }) => (
+          <span key={record.run} class="run-device">
+            {record.device}
+          </span>
+        )),
+      ],
+    },
   ];
   const shown = histories.map(({ record }) => names[records.findIndex(({ run }) => run === record.run)]!);
   return (

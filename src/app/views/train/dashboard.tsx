@@ -1,9 +1,10 @@
 /** A run, live: how far it is, its curves, what the model says about validation images now, and what came out. */
+import { useComputed } from '@preact/signals';
 import { Button } from '../../design/button.tsx';
 import { Card, Facts, Tiles, ViewHead } from '../../design/card.tsx';
 import { Icon } from '../../design/icon.tsx';
 import { Progress } from '../../design/progress.tsx';
-import { bytesOf, countOf, durationOf, numberOf, percentOf } from '../../format.ts';
+import { bytesOf, countOf, durationOf, metricOf, numberOf, percentOf } from '../../format.ts';
 import { useApp } from '../../state.ts';
 import { RunCharts } from './charts.tsx';
 import { Outcome } from './outcome.tsx';
@@ -11,13 +12,9 @@ import { LivePredictions } from './predictions.tsx';
 import './dashboard.css';
 
 export function Dashboard() {
-  const { live } = useApp();
-  const { started } = live.facts.value;
   return (
     <>
-      <ViewHead title={started?.runName ?? 'A new run'} lead={<RunStage />}>
-        <RunButtons />
-      </ViewHead>
+      <RunHead />
       <div class="stack">
         <RunProgress />
         <Outcome />
@@ -32,10 +29,21 @@ export function Dashboard() {
   );
 }
 
+/** Each part reads what it shows: a step redraws numbers and curves alone. */
+function RunHead() {
+  const { live } = useApp();
+  return (
+    <ViewHead title={live.facts.value.started?.runName ?? 'A new run'} lead={<RunStage />}>
+      <RunButtons />
+    </ViewHead>
+  );
+}
+
 /** In a few words what happens now; read out when it changes. */
 function RunStage() {
   const { live } = useApp();
-  const { started, data, model, lastStep, compiled } = live.facts.value;
+  const { started, data, model, compiled } = live.facts.value;
+  const epoch = useComputed(() => (live.lastStep.value?.epoch ?? 0) + 1);
   const status = live.status.value;
   const stage = {
     idle: '',
@@ -48,7 +56,7 @@ function RunStage() {
           : compiled
             ? 'The first step…'
             : 'Preparing the device…',
-    running: `Epoch ${(lastStep?.epoch ?? 0) + 1}, on ${started?.device ?? 'the device'}`,
+    running: `Epoch ${epoch.value}, on ${started?.device ?? 'the device'}`,
     pausing: 'Pausing after this step, with a checkpoint…',
     paused: 'Paused. A checkpoint is saved: you may close the tab and resume later',
     stopping: 'Stopping, with a checkpoint…',
@@ -98,7 +106,8 @@ function RunButtons() {
 
 function RunProgress() {
   const { live } = useApp();
-  const { lastStep, evaluation } = live.facts.value;
+  const { evaluation } = live.facts.value;
+  const lastStep = live.lastStep.value;
   const status = live.status.value;
   const left = live.remainingMs.value;
   const done = status === 'finished' ? 1 : lastStep ? lastStep.step / lastStep.total_steps : undefined;
@@ -125,7 +134,7 @@ function RunProgress() {
           },
           {
             name: metric ? metric.name : 'Validation',
-            value: metric ? numberOf(metric.value) : undefined,
+            value: metric?.value,
             note: evaluation?.step === undefined ? '' : `at step ${countOf(evaluation.step)}`,
           },
           {
@@ -147,9 +156,9 @@ const mainMetrics: readonly (readonly [key: string, name: string])[] = [
 
 function mainMetric(
   metrics: Readonly<Record<string, number>> = {},
-): { name: string; value: number } | undefined {
+): { name: string; value: string } | undefined {
   const row = mainMetrics.find(([key]) => metrics[key] !== undefined);
-  return row && { name: row[1], value: metrics[row[0]]! };
+  return row && { name: row[1], value: metricOf(row[0], metrics[row[0]]!) };
 }
 
 function Warnings() {

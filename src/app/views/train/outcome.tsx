@@ -3,7 +3,7 @@ import { useState } from 'preact/hooks';
 import { Button, ButtonLink } from '../../design/button.tsx';
 import { Card } from '../../design/card.tsx';
 import { download } from '../../download.ts';
-import { durationOf, metricName, numberOf } from '../../format.ts';
+import { durationOf, metricName, metricOf } from '../../format.ts';
 import { linkTo } from '../../route.ts';
 import { useApp } from '../../state.ts';
 
@@ -35,7 +35,7 @@ export function Outcome() {
         <p>
           {best === undefined
             ? ''
-            : `${metricName(best)} ${numberOf(metrics[best]!)} on pictures that it was not trained on. `}
+            : `${capital(metricName(best))} ${metricOf(best, metrics[best]!)} on pictures that it was not trained on. `}
           {finished ? `Trained in ${durationOf(finished.ms)}.` : ''}
         </p>
       </div>
@@ -53,3 +53,5 @@ export function Outcome() {
     </Card>
   );
 }
+
+const capital = (text: string): string => text[0]!.toUpperCase() + text.slice(1);

@@ -2,7 +2,7 @@
 import { Button } from '../../design/button.tsx';
 import { Card } from '../../design/card.tsx';
 import { Table } from '../../design/table.tsx';
-import { metricName, numberOf } from '../../format.ts';
+import { metricName, metricOf } from '../../format.ts';
 import { linkTo } from '../../route.ts';
 import { useApp } from '../../state.ts';
 
@@ -51,5 +51,5 @@ export function RecentRuns() {
 /** The metric that says most about a run. */
 function bestMetric(metrics: Readonly<Record<string, number>>): string {
   const name = ['val_map', 'val_accuracy', 'val_loss'].find((candidate) => metrics[candidate] !== undefined);
-  return name === undefined ? '' : `${metricName(name)} ${numberOf(metrics[name]!)}`;
+  return name === undefined ? '' : `${metricName(name)} ${metricOf(name, metrics[name]!)}`;
 }

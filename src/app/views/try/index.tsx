@@ -263,5 +263,8 @@ async function fetchPicture(address: string): Promise<Blob> {
   }
   if (!response.ok)
     throw new Error(`${url.host} answered with status ${response.status}: check the address.`);
+  if (response.headers.get('content-type')?.startsWith('text/html')) {
+    throw new Error(`${url.host} sent a page, not a picture: use the address of the picture itself.`);
+  }
   return response.blob();
 }
