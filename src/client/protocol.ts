@@ -237,6 +237,27 @@ export interface FileListing {
   readonly size: number;
 }
 
+/** A run as MLflow has it. */
+export interface PushedRun {
+  readonly url: string;
+  readonly runId: string;
+  readonly experimentId: string;
+  readonly registeredVersion?: string;
+}
+
+/** What was copied to a place. */
+export interface SavedFiles {
+  readonly files: number;
+  readonly bytes: number;
+}
+
+export interface PlaceListing {
+  /** Ascending, relative to the place. */
+  readonly entries: readonly FileListing[];
+  /** Whether there are more than were asked for. */
+  readonly more: boolean;
+}
+
 export type EventListener = (event: RunEvent) => void;
 
 /** The worker's side, as the page sees it through Comlink. */
@@ -284,6 +305,13 @@ export interface TrainingService {
   zipFolder(folder: string): Promise<Blob>;
   /** Removes a run with all its files. */
   removeRun(run: string): Promise<void>;
+
+  /** Sends a run to MLflow (`MLFLOW_TRACKING_URI`, else the recipe's); sending twice adds nothing. */
+  push(run: string): Promise<PushedRun>;
+  /** Copies a folder (a run, its `model`) to a place that can be written: `/Volumes/…` through a gateway. */
+  saveTo(folder: string, place: string): Promise<SavedFiles>;
+  /** The first files below a place, `limit` at most (1000). */
+  listPlace(place: string, limit?: number): Promise<PlaceListing>;
 
   storage(): Promise<StorageReport>;
   /** Throws away caches until that many bytes are free; returns what was gained. */

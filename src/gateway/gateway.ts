@@ -112,7 +112,7 @@ async function buildGateway(
     context.json({
       gateway: 'ocelli',
       volumes: offers.list,
-      mlflow: options.mlflow ? { databricks: options.mlflow.databricks } : null,
+      mlflow: options.mlflow ? { pages: options.mlflow.pages } : null,
       limits: { paths: limits.paths, upload: limits.upload },
     }),
   );

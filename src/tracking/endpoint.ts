@@ -10,6 +10,8 @@ export interface Endpoint {
   /** Without a trailing slash and without user or password. */
   readonly host: string;
   readonly databricks: boolean;
+  /** What addresses of MLflow's own pages begin with; a gateway passes none of them on. */
+  readonly pages: string;
   /** For the next request: a token may be replaced between two of them. */
   headers(): Promise<Readonly<Record<string, string>>>;
   /** After a 401 to a request with these headers: true when the next ones carry another token. */
@@ -25,11 +27,14 @@ export interface Endpoint {
  */
 export async function resolveEndpoint(trackingUri: string, environment: Environment): Promise<Endpoint> {
   const profile = /^databricks(?::\/\/([^/]*))?$/.exec(trackingUri);
-  if (profile)
+  const gateway = environment('OCELLI_GATEWAY')?.replace(/\/+$/, '');
+  if (profile && gateway === undefined) {
     return databricksEndpoint(await databricksAccess({ environment, profile: profile[1] || undefined }));
+  }
   let url: URL;
   try {
-    url = new URL(trackingUri);
+    // Where a gateway holds the tokens it passes on what would need them.
+    url = new URL(profile ? `${gateway}/gw/mlflow` : trackingUri);
   } catch {
     throw unusable(trackingUri);
   }
@@ -48,10 +53,12 @@ export async function resolveEndpoint(trackingUri: string, environment: Environm
   const headers: Record<string, string> = {};
   if (token) headers.Authorization = `Bearer ${token}`;
   else if (username) headers.Authorization = `Basic ${base64(`${username}:${password ?? ''}`)}`;
+  const host = `${url.origin}${url.pathname.replace(/\/+$/, '')}`;
   const secrets = Object.values(headers).map((value) => value.replace(/^\S+ /, ''));
   return {
-    host: `${url.origin}${url.pathname.replace(/\/+$/, '')}`,
+    host,
     databricks: false,
+    pages: (gateway !== undefined && environment('OCELLI_MLFLOW_PAGES')) || `${host}/#`,
     headers: async () => headers,
     renew: async () => false,
     redact: (text) => secrets.reduce((shown, secret) => shown.replaceAll(secret, '…'), text),
@@ -63,6 +70,7 @@ export function databricksEndpoint(access: DatabricksAccess): Endpoint {
   return {
     host: access.host,
     databricks: true,
+    pages: `${access.host}/ml`,
     headers: async () => ({ Authorization: await access.authorization() }),
     renew: ({ Authorization: refused = '' }) => access.renew(refused),
     redact: (text) => access.redact(text),

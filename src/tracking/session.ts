@@ -82,10 +82,8 @@ export class Session {
 
   /** The page of the run in MLflow's interface. */
   get url(): string {
-    const path = `experiments/${this.state.experimentId}/runs/${this.state.runId}`;
-    return this.client.endpoint.databricks
-      ? `${this.client.host}/ml/${path}`
-      : `${this.client.host}/#/${path}`;
+    const { experimentId, runId } = this.state;
+    return `${this.client.endpoint.pages}/experiments/${experimentId}/runs/${runId}`;
   }
 
   /** Sends params, dataset inputs and metrics of these events, except what was sent before. */

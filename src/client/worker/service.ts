@@ -51,6 +51,7 @@ import { OpenInspection } from './inspect.ts';
 import { KeptPredictor } from './predict.ts';
 import { previewOf } from './preview.ts';
 import { RunRecorder } from './recorder.ts';
+import { listPlace, pushRun, saveFolder } from './remote.ts';
 
 export class TrainingWorker implements TrainingService {
   /** What owns the device now, in words. */
@@ -183,6 +184,18 @@ export class TrainingWorker implements TrainingService {
 
   zipFolder(folder: string): Promise<Blob> {
     return zipFolder(folder);
+  }
+
+  push(run: string): ReturnType<typeof pushRun> {
+    return pushRun(run);
+  }
+
+  saveTo(folder: string, place: string): ReturnType<typeof saveFolder> {
+    return saveFolder(folder, place);
+  }
+
+  listPlace(place: string, limit?: number): ReturnType<typeof listPlace> {
+    return listPlace(place, limit);
   }
 
   async removeRun(run: string): Promise<void> {

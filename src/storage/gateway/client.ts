@@ -16,8 +16,8 @@ import type { Entry, SignedUrl } from '../volume.ts';
 
 export interface GatewayInfo {
   readonly volumes: readonly { readonly place: string; readonly write: boolean }[];
-  /** Whether calls to MLflow are passed on. */
-  readonly mlflow: { readonly databricks: boolean } | null;
+  /** Where calls to MLflow are passed on: what addresses of its own pages begin with. */
+  readonly mlflow: { readonly pages: string } | null;
   readonly limits: { readonly paths: number; readonly upload: number };
 }
 

@@ -1,0 +1,37 @@
+/**
+ * The gateway that a page may come from: it offers volumes as data and takes runs to MLflow. The page learns of it by
+ * asking its own server; one that is a plain file server answers nothing that fits. Types alone are imported: the
+ * page itself reads no volume.
+ */
+import type { GatewayInfo } from '../storage/index.ts';
+
+export interface ConnectedGateway {
+  readonly info: GatewayInfo;
+  /** For `client.configure`: recipes then name `/Volumes/…`, `s3://…`, `uc://…` as on a server. */
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+/** Undefined where there is none. @param address of a gateway elsewhere, which allows this page's origin */
+export async function connectGateway(
+  address: string = new URL('.', document.baseURI).href,
+): Promise<ConnectedGateway | undefined> {
+  const base = address.replace(/[?#].*$/, '').replace(/\/+$/, '');
+  try {
+    // One quick look: most pages come from somewhere else.
+    const response = await fetch(`${base}/gw/info`, { signal: AbortSignal.timeout(5000) });
+    if (!response.ok) return undefined;
+    const info = (await response.json()) as GatewayInfo & { readonly gateway?: unknown };
+    if (info.gateway !== 'ocelli') return undefined;
+    return {
+      info,
+      environment: {
+        OCELLI_GATEWAY: base,
+        ...(info.mlflow
+          ? { MLFLOW_TRACKING_URI: `${base}/gw/mlflow`, OCELLI_MLFLOW_PAGES: info.mlflow.pages }
+          : {}),
+      },
+    };
+  } catch {
+    return undefined;
+  }
+}
