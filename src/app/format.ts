@@ -35,6 +35,11 @@ export function numberOf(value: number): string {
 
 export const countOf = (count: number): string => count.toLocaleString('en');
 
+/** Scores as percent, losses as they are. */
+export function metricOf(name: string, value: number): string {
+  return /loss|error/.test(name) ? numberOf(value) : `${(100 * value).toFixed(1)} %`;
+}
+
 /** `val_map_50` → `map 50`: metrics as headings. */
 export const metricName = (name: string): string =>
   name.replace(/^(val|test|train)_/, '').replaceAll('_', ' ');
