@@ -1,12 +1,15 @@
 /**
- * Other formats to COCO: VOC, YOLO and class folders become one annotation file, which stays true where the
- * source is. Class folders give an annotation per picture that covers it whole.
+ * Other formats to COCO: VOC, YOLO and class folders become one annotation file, JSON or a table (`.parquet`),
+ * which stays true where the source is; and the one becomes the other. Class folders give an annotation per picture
+ * that covers it whole.
  */
 import { DataError } from '../core/index.ts';
+import { areNumbers, TableWriter } from '../formats/coco/index.ts';
 import { openPlace } from '../storage/index.ts';
 import { mapLimited, orSetAside, readPictureSize } from './picture-sizes.ts';
 import type { RawDataset, RawImage } from './raw.ts';
 import { type FileFormat, readRawDataset } from './read.ts';
+import { isTable } from './readers/annotation-file.ts';
 import type { SetAside } from './types.ts';
 
 export interface ConvertOptions {
@@ -43,7 +46,9 @@ export async function convertDataset(options: ConvertOptions): Promise<Converted
   }
   const coco = toCoco({ categories: raw.categories, images });
   const { volume, path } = await openPlace(options.out);
-  await volume.write(path, JSON.stringify(coco), { contentType: 'application/json' });
+  if (isTable(options.out)) {
+    await volume.write(path, toTable(coco), { contentType: 'application/vnd.apache.parquet' });
+  } else await volume.write(path, JSON.stringify(coco), { contentType: 'application/json' });
   return {
     format: raw.format,
     images: images.length,
@@ -90,6 +95,19 @@ export function toCoco({ categories, images }: Pick<RawDataset, 'categories' | '
       ...(supercategory !== undefined && { supercategory }),
     })),
   };
+}
+
+/** COCO's objects as a table (Parquet), a row each; an image without objects is a row of its own. */
+export function toTable({ images, annotations, categories }: ReturnType<typeof toCoco>): Uint8Array {
+  const writer = new TableWriter(categories, areNumbers(images.map(({ id }) => id)));
+  const ofImage = new Map(images.map(({ id }) => [id, [] as (typeof annotations)[number][]]));
+  for (const annotation of annotations) ofImage.get(annotation.image_id)!.push(annotation);
+  for (const { id, ...image } of images) {
+    const objects = ofImage.get(id)!;
+    if (objects.length === 0) writer.add({ image_id: id, ...image });
+    for (const { iscrowd, ...object } of objects) writer.add({ ...image, ...object, iscrowd: iscrowd === 1 });
+  }
+  return writer.finish();
 }
 
 async function withSizes(

@@ -401,3 +401,20 @@ test("a model's classes map a data set by name", async () => {
   const { records } = await openDataset(settings(), 'train', { ...detection, classes });
   expect(records[0]!.annotations[0]!.categoryId).toBe(0);
 });
+
+test('COCO as a table: the same records, there and back', async () => {
+  const out = join(root, 'table.parquet');
+  const from = '../shared/data/coco_permissive53/val2017';
+  const made = await convertDataset({ from, format: 'coco', out });
+  const json = { train_data_path: from, val_data_path: '' };
+  const files = await openDataset(json, 'train', { task: 'detection' });
+  const table = await openDataset({ ...json, train_annotation_file: out }, 'train', { task: 'detection' });
+  expect(made.images).toBe(files.records.length);
+  expect(table.records).toEqual(files.records);
+  expect(table.digest).toBe(files.digest);
+  expect(table.classes.categories).toEqual(files.classes.categories);
+  const back = join(root, 'back.json');
+  await convertDataset({ from, format: 'coco', annotationFile: out, out: back });
+  const again = await openDataset({ ...json, train_annotation_file: back }, 'train', { task: 'detection' });
+  expect(again.digest).toBe(table.digest);
+});

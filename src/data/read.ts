@@ -26,7 +26,7 @@ export type FileFormat = 'coco' | 'folder' | 'voc' | 'yolo' | 'shards';
 
 export interface ReadRequest extends Reading {
   readonly place: string;
-  /** COCO JSON; for VOC a list of image ids, for YOLO the file with the class names. */
+  /** COCO JSON or its table (`.parquet`); for VOC a list of image ids, for YOLO the file with the class names. */
   readonly annotationFile?: string | undefined;
   readonly format?: FileFormat | 'auto' | undefined;
   /** Whether objects must have boxes. */
@@ -104,9 +104,11 @@ async function findCocoFile({ place }: Folder): Promise<string | undefined> {
   const aboveSplit = nameOf(above);
   const candidates = [
     `${place}/annotations.json`,
+    `${place}/annotations.parquet`,
     `${place}/_annotations.coco.json`,
     `${place}/instances.json`,
     `${above}/annotations.json`,
+    `${above}/annotations.parquet`,
     `${above}/instances.json`,
     `${above}/${split}.json`,
     `${above}/annotations/instances_${split}.json`,

@@ -287,15 +287,21 @@ interface ConvertOptions extends CommonOptions {
 function addConvert(data: Command): void {
   const command = data
     .command('convert')
-    .description('VOC, YOLO or class folders to one COCO file')
+    .description('VOC, YOLO or class folders to one COCO file, as JSON or as a table (Parquet)')
     .addArgument(new Argument('<folder>', 'the data set'))
-    .requiredOption('--out <file>', 'the COCO file to write; file names in it are relative to <folder>')
+    .requiredOption(
+      '--out <file>',
+      'the COCO file to write, .json or .parquet; file names in it are relative to <folder>',
+    )
     .addOption(
       new Option('--format <format>', 'what it is; auto looks at what is there')
         .choices(['auto', 'folder', 'voc', 'yolo', 'coco'])
         .default('auto'),
     )
-    .option('--annotations <file>', 'VOC: the list of image ids; YOLO: the file with the class names');
+    .option(
+      '--annotations <file>',
+      'VOC: the list of image ids; YOLO: the file with the class names; COCO: the annotation file',
+    );
   finish(
     command,
     [
@@ -303,6 +309,10 @@ function addConvert(data: Command): void {
       {
         line: 'ocelli data convert cells --format yolo --annotations cells/data.yaml --out cells.json',
         does: 'YOLO',
+      },
+      {
+        line: 'ocelli data convert train2017 --annotations instances_train2017.json --out train2017.parquet',
+        does: 'a table for Spark',
       },
       {
         line: 'ocelli data convert photos/train --format folder --out train.json',

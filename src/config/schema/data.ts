@@ -23,7 +23,7 @@ export const dataSchema = z.strictObject({
     .nullable()
     .default(null)
     .describe(
-      'COCO JSON of the training split. Left out: `annotations.json` beside or below the images, or class folders',
+      'COCO JSON of the training split, or the same as a table (`.parquet`). Left out: `annotations.json` beside or below the images, or class folders',
     ),
   val_annotation_file: path.nullable().default(null).describe('COCO JSON of the validation split'),
   test_annotation_file: path.nullable().default(null).describe('COCO JSON of the test split'),

@@ -9,10 +9,13 @@ import {
   type CocoCategory,
   CocoColumns,
   type CocoColumnsData,
+  type CocoColumnsFile,
   type CocoImage,
   CocoPieces,
   type CocoProblem,
+  type CocoReading,
   findReadingProblems,
+  readCocoTable,
 } from '../../formats/coco/index.ts';
 import type { ByteSource } from '../../storage/index.ts';
 
@@ -73,6 +76,7 @@ export async function readAnnotationFile(
   signal?: AbortSignal,
 ): Promise<AnnotationFile> {
   const size = await source.size();
+  if (isTable(name)) return readTable(source, size, name, signal);
   if (size >= large && canOpenThread('annotations')) return readInThread(source, size, name, signal);
   const pieces = new CocoPieces(name);
   for await (const piece of piecesOf(source, size, signal)) {
@@ -81,6 +85,21 @@ export async function readAnnotationFile(
     if (size > pieceLength) await new Promise((resolve) => setTimeout(resolve));
   }
   return finished(pieces);
+}
+
+/** Parquet instead of JSON, by the ending of the name. */
+export function isTable(name: string): boolean {
+  return /\.parquet$/i.test(name);
+}
+
+async function readTable(
+  source: ByteSource,
+  size: number,
+  name: string,
+  signal?: AbortSignal,
+): Promise<AnnotationFile> {
+  const read = (start: number, end: number): Promise<Uint8Array> => source.read({ start, end }, signal);
+  return summary(await readCocoTable({ size, read }, name));
 }
 
 async function readInThread(
@@ -124,8 +143,9 @@ async function* piecesOf(source: ByteSource, size: number, signal?: AbortSignal)
   }
 }
 
-function finished(pieces: CocoPieces): AnnotationFile {
-  const reading = pieces.finish();
+const finished = (pieces: CocoPieces): AnnotationFile => summary(pieces.finish());
+
+function summary(reading: CocoReading<CocoColumnsFile>): AnnotationFile {
   const { images, categories, annotations } = reading.file;
   const problems = [...findReadingProblems(reading)];
   return { images, categories, objects: annotations, complaints: reading.complaints, problems };

@@ -1,5 +1,5 @@
 /** A folder at a place, wherever the place is: its files by relative path. */
-import { files, localPath } from '#platform';
+import { files } from '#platform';
 import { DataError } from '../../core/index.ts';
 import {
   type ByteSource,
@@ -30,9 +30,10 @@ export interface Reading {
 /** Throws a DataError when a local folder is missing. */
 export async function openFolder(place: string, reading: Reading = {}): Promise<Folder> {
   const { volume: opened, path } = await openPlace(place);
-  if (opened instanceof LocalVolume && path !== '') {
+  const local = opened instanceof LocalVolume && path !== '' ? `${opened.location}/${path}` : undefined;
+  if (local !== undefined && !(await files.stat(local))?.isDirectory) {
     // Listing tells what is missing, with the nearest folder that exists.
-    await files.list(localPath(place));
+    await files.list(local);
     throw new DataError({
       code: 'not_a_folder',
       expected: `a folder with images at ${place}`,
@@ -77,13 +78,18 @@ export async function readPlace(
 /** Whether a file can be opened there. */
 export async function placeExists(place: string): Promise<boolean> {
   const { volume, path } = await openPlace(place);
-  if (volume instanceof LocalVolume) return (await files.stat(localPath(place)))?.isDirectory === false;
+  if (volume instanceof LocalVolume)
+    return (await files.stat(`${volume.location}/${path}`))?.isDirectory === false;
   return volume
     .open(path)
     .size()
     .then(
       () => true,
-      () => false,
+      (error: unknown) => {
+        // Only what is not there is not there: a missing right or a dead server is told.
+        if (error instanceof DataError) return false;
+        throw error;
+      },
     );
 }
 
