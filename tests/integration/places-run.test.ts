@@ -1,0 +1,150 @@
+/** One recipe trains from every kind of place, with the same seed and the same losses. */
+import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
+import { parseRecipe } from '../../src/config/index.ts';
+import type { RunEvent } from '../../src/core/index.ts';
+import { generateSampleDataset } from '../../src/data/index.ts';
+import { train } from '../../src/runs/index.ts';
+import { openPlace } from '../../src/storage/index.ts';
+import { AzuriteServer } from '../support/azurite.ts';
+import { FileServer } from '../support/file-server.ts';
+import { tinyRecipe } from '../support/recipes.ts';
+import { S3Server } from '../support/seaweed.ts';
+import { serverProgram } from '../support/servers.ts';
+import { Catalog, UnityServer } from '../support/unity.ts';
+import { UnityDouble } from '../support/unity-double.ts';
+import { listAll } from '../support/volume-contract.ts';
+
+let folder: string;
+let s3: S3Server;
+let azurite: AzuriteServer;
+let web: FileServer;
+let double: UnityDouble;
+let catalog: Catalog;
+let expected: number[];
+/** Paths of the COCO splits, relative to the data set. */
+const below: Record<string, string> = {};
+let files: [path: string, bytes: Uint8Array][];
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'ocelli-places-'));
+  [s3, azurite, web] = await Promise.all([S3Server.start(), AzuriteServer.start(), FileServer.start()]);
+  await s3.bucket('data');
+  await azurite.container('data');
+  double = await UnityDouble.start({ s3 });
+  catalog = await Catalog.create(double.url, { root: folder });
+  // Class folders have to be listed, COCO files name their pictures.
+  const settings = { size: 32, classes: 2, images: { train: 16, val: 8 } };
+  await generateSampleDataset({ ...settings, out: join(folder, 'local/folders'), layout: 'folder' });
+  const coco = await generateSampleDataset({ ...settings, out: join(folder, 'local/coco') });
+  for (const [key, path] of Object.entries(coco.paths)) below[key] = path.slice(`${folder}/local/`.length);
+  files = await filesBelow(join(folder, 'local'));
+  expected = await losses(join(folder, 'local'));
+  expect(expected).toHaveLength(4);
+  expect(new Set(expected).size).toBe(4);
+}, 300_000);
+afterEach(() => vi.unstubAllEnvs());
+afterAll(async () => {
+  await Promise.all([s3?.dispose(), azurite?.dispose(), web?.dispose(), double?.dispose()]);
+  await rm(folder, { recursive: true, force: true });
+});
+
+async function filesBelow(root: string): Promise<[string, Uint8Array][]> {
+  const names = await readdir(root, { recursive: true, withFileTypes: true });
+  return Promise.all(
+    names
+      .filter((entry) => entry.isFile())
+      .map(async (entry): Promise<[string, Uint8Array]> => {
+        const full = join(entry.parentPath, entry.name);
+        return [full.slice(root.length + 1), new Uint8Array(await readFile(full))];
+      }),
+  );
+}
+
+/** Copies the data set to a place that can be written. */
+async function copyTo(place: string): Promise<void> {
+  const { volume, path } = await openPlace(place, { as: 'folder' });
+  for (const [name, bytes] of files) await volume.write([path, name].filter(Boolean).join('/'), bytes);
+}
+
+async function events(place: string, training: Record<string, unknown> = {}): Promise<RunEvent[]> {
+  const text = tinyRecipe({
+    data: {
+      train_data_path: `${place}/folders/train`,
+      val_data_path: `${place}/${below.val_data_path}`,
+      val_annotation_file: `${place}/${below.val_annotation_file}`,
+    },
+    training: { seed: 5, ...training },
+  });
+  const { recipe } = parseRecipe(text, { source: 'recipe.yaml' });
+  const out = await mkdtemp(join(folder, 'run-'));
+  const seen: RunEvent[] = [];
+  for await (const event of train({ recipe, out, device: 'wasm' })) seen.push(event);
+  expect(seen.at(-1)).toMatchObject({ type: 'finished' });
+  return seen;
+}
+
+/** Of each step. */
+async function losses(place: string): Promise<number[]> {
+  return (await events(place)).flatMap((event) => (event.type === 'step' ? [event.loss] : []));
+}
+
+function environment(values: Record<string, string>): void {
+  for (const [name, value] of Object.entries(values)) vi.stubEnv(name, value);
+}
+
+test('S3, which also takes the checkpoints', async () => {
+  environment(s3.environment);
+  await copyTo('s3://data/set');
+  const seen = await events('s3://data/set', { checkpoint_dir: 's3://data/checkpoints/tiny' });
+  expect(seen.flatMap((event) => (event.type === 'step' ? [event.loss] : []))).toEqual(expected);
+  const { volume, path } = await openPlace('s3://data/checkpoints/tiny');
+  const names = (await listAll(volume, `${path}/`)).map((entry) => entry.path.slice(path.length + 1));
+  expect(names).toContain('last/state.json');
+  expect(names).toContain('last/model.safetensors');
+});
+
+test('Azure', async () => {
+  environment({ AZURE_STORAGE_SAS_TOKEN: azurite.sas(), AZURE_STORAGE_ENDPOINT: azurite.endpoint });
+  const place = `abfss://data@${azurite.account}.dfs.core.windows.net/set`;
+  await copyTo(place);
+  expect(await losses(place)).toEqual(expected);
+});
+
+test('Unity Catalog on S3', async () => {
+  environment({ UC_URL: double.url, AWS_ENDPOINT_URL_S3: s3.endpoint });
+  const place = `${await catalog.volume('on_s3', 's3://data/unity')}/set`;
+  await copyTo(place);
+  expect(await losses(place)).toEqual(expected);
+});
+
+test('Unity Catalog on files', async () => {
+  environment({ UC_URL: double.url });
+  await mkdir(join(folder, 'volume'));
+  const place = `${await catalog.volume('on_files', `file://${folder}/volume`)}/set`;
+  await copyTo(place);
+  expect(await losses(place)).toEqual(expected);
+});
+
+// Twelve minutes to build: without it, tests/integration/unity-catalog.test.ts says so.
+const program = await serverProgram('uc-server', '--no-build');
+test.skipIf(program === '')('Unity Catalog on Azure (uc-server)', async () => {
+  const server = await UnityServer.start(program);
+  try {
+    const own = await Catalog.create(server.url, { root: server.data });
+    await own.allowAzurite(azurite, 'data');
+    environment({ UC_URL: server.url, AZURE_STORAGE_ENDPOINT: azurite.endpoint });
+    const place = `${await own.volume('on_azure', 'azurite://data/unity')}/set`;
+    await copyTo(place);
+    expect(await losses(place)).toEqual(expected);
+  } finally {
+    await server.dispose();
+  }
+});
+
+test('HTTPS', async () => {
+  for (const [name, bytes] of files) web.files.set(`set/${name}`, bytes);
+  expect(await losses(`${web.url}/set`)).toEqual(expected);
+});
