@@ -29,6 +29,8 @@ export class FilesEndpoints {
   cloud: Cloud = 'aws';
   /** Entries in one page of a listing at most. */
   pageLimit = 1000;
+  /** Seconds that a URL lasts at most, whatever was asked for. */
+  longestUrl = 604_800;
   /** Whether writing a file makes the folders above it. */
   makesFolders = true;
   private readonly sessions = new Map<string, Session>();
@@ -160,7 +162,10 @@ export class FilesEndpoints {
     const seconds = secondsUntil(query.get('expire_time') ?? inBody.expire_time);
     if (seconds === undefined) return answers.invalid('expire_time');
     if (!(await this.store.exists(key))) return answers.fileMissing;
-    const url = this.addresses.address('GET', await this.store.sign('GET', key, seconds));
+    const url = this.addresses.address(
+      'GET',
+      await this.store.sign('GET', key, Math.min(seconds, this.longestUrl)),
+    );
     return { status: 200, body: { url, headers: this.headers() } };
   }
 

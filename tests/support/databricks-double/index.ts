@@ -83,6 +83,10 @@ export class DatabricksDouble {
     this.files.cloud = cloud;
   }
 
+  set longestUrl(seconds: number) {
+    this.files.longestUrl = seconds;
+  }
+
   set pageLimit(value: number) {
     this.files.pageLimit = value;
   }
@@ -107,6 +111,7 @@ export class DatabricksDouble {
     this.files.cloud = 'aws';
     this.files.makesFolders = true;
     this.files.pageLimit = 1000;
+    this.files.longestUrl = 604_800;
   }
 
   async dispose(): Promise<void> {
