@@ -1,11 +1,13 @@
 /**
  * Predictions of an evaluated split as a COCO results file: one entry per detection, or per class of an image,
  * by the data set's own image and category ids, without a threshold, one entry a line. They are written in
- * pieces, because the results of a large split don't fit into one string.
+ * pieces, because the results of a large split don't fit into one string. Beside it lie the same rows as a table
+ * (`.parquet`) with the pictures' names and sizes, which Spark reads.
  */
 import { files } from '#platform';
 import type { ClassMap } from '../core/index.ts';
-import type { Dataset } from '../data/index.ts';
+import type { Dataset, ImageRecord } from '../data/index.ts';
+import { areNumbers, type TableRow, TableWriter } from '../formats/coco/index.ts';
 import { type ClassificationPrediction, cocoResults, type DetectionPrediction } from '../tasks/index.ts';
 
 /** Of a detection, with `bbox`; of a class of an image, without. */
@@ -22,6 +24,7 @@ export class PredictionFile {
   private piece = '[';
   private entries = 0;
   private readonly unfinished: string;
+  private readonly table: TableWriter;
 
   constructor(
     private readonly path: string,
@@ -30,11 +33,14 @@ export class PredictionFile {
     private readonly modelClasses: ClassMap,
   ) {
     this.unfinished = `${path}.unfinished`;
+    const ids = dataset.records.map(({ id }) => id);
+    this.table = new TableWriter(dataset.classes.categories, areNumbers(ids));
   }
 
   async add(index: number, prediction: unknown): Promise<void> {
-    const { id } = this.dataset.records[index]!;
-    for (const entry of entriesOf(id, prediction, this.dataset.classes, this.modelClasses)) {
+    const record = this.dataset.records[index]!;
+    for (const entry of entriesOf(record.id, prediction, this.dataset.classes, this.modelClasses)) {
+      this.table.add(tableRow(record, entry));
       this.piece += `${this.entries++ === 0 ? '\n' : ',\n'}${JSON.stringify(entry)}`;
     }
     if (this.piece.length > pieceLength) await this.flush();
@@ -45,6 +51,7 @@ export class PredictionFile {
     this.piece += '\n]\n';
     await this.flush();
     await files.rename(this.unfinished, this.path);
+    await files.write(this.path.replace(/\.json$/, '.parquet'), this.table.finish());
   }
 
   private async flush(): Promise<void> {
@@ -55,6 +62,10 @@ export class PredictionFile {
     this.piece = '';
   }
   private begun = false;
+}
+
+function tableRow({ fileName, width, height }: ImageRecord, entry: ResultEntry): TableRow {
+  return { ...entry, file_name: fileName, width, height };
 }
 
 function entriesOf(

@@ -1,6 +1,7 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { parquetReadObjects } from 'hyparquet';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { smallDataset } from '../../tests/support/small-run.ts';
 import { ClassMap, type RunEvent } from '../core/index.ts';
@@ -95,6 +96,22 @@ describe('predictions', () => {
       { image_id: 0, category_id: 1, score: 0.125 },
       { image_id: 1, category_id: 1, score: 0.75, bbox: [1, 2, 3, 4] },
     ]);
+    const table = await readFile(path.replace('.json', '.parquet'));
+    const { buffer, byteOffset, byteLength } = table;
+    const rows = await parquetReadObjects({
+      file: {
+        byteLength,
+        slice: (start, end = byteLength) => buffer.slice(byteOffset + start, byteOffset + end) as ArrayBuffer,
+      },
+    });
+    expect(
+      rows.map(({ image_id, category_id, score, bbox }) => [image_id, category_id, score, bbox]),
+    ).toEqual([
+      [0n, 3n, 0.5, undefined],
+      [0n, 1n, 0.125, undefined],
+      [1n, 1n, 0.75, [1, 2, 3, 4]],
+    ]);
+    expect(rows[0]).toMatchObject({ file_name: dataset.records[0]!.fileName });
   });
 });
 

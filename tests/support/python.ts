@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 const run = promisify(execFile);
 const prepared = new Map<string, Promise<readonly string[]>>();
 
-export type Purpose = 'tools' | 'mlflow' | 'databricks' | 'servers' | 'torch';
+export type Purpose = 'tools' | 'mlflow' | 'databricks' | 'servers' | 'tables' | 'torch';
 
 /** The command of the interpreter for a purpose, as words: `env PYTHONPATH=… python3` or a path. */
 export function python(purpose: Purpose): Promise<readonly string[]> {

@@ -4,6 +4,7 @@ import { basename, join } from 'node:path';
 import { type Command, Option } from 'commander';
 import { encodeImage, files } from '#platform';
 import { counted, DataError } from '../../core/index.ts';
+import { TableWriter } from '../../formats/coco/index.ts';
 import type { Predictor, ResultRow } from '../../inference/index.ts';
 import { type CommonOptions, type Context, finish, share, wholeNumber } from '../command.ts';
 import { overlayNames } from '../overlay-names.ts';
@@ -25,7 +26,11 @@ export function addPredict(program: Command): void {
     .description('what a model sees in pictures: COCO-style JSON and overlays')
     .argument('<model>', 'a run folder, a Hugging Face folder or a hub id')
     .argument('<pictures...>', 'files, folders and globs')
-    .option('--out <dir>', 'where predictions.json, images.json and the overlays go', 'predictions')
+    .option(
+      '--out <dir>',
+      'where predictions.json (also as .parquet), images.json and the overlays go',
+      'predictions',
+    )
     .option('--threshold <score>', "lowest score of a detection (default: the run's, or 0.5)", share)
     .option('--batch-size <n>', 'pictures at once', wholeNumber(1), 8)
     .option('--no-overlays', 'draw no pictures')
@@ -99,6 +104,7 @@ async function runPredict(context: Context, options: PredictOptions, ...args: ne
   try {
     output.say(`${predictor.task} of ${counted(total, 'picture')}, ${predictor.runtime}`);
     const rows: PredictionRow[] = [];
+    const table = new TableWriter(predictor.classes.categories, true);
     const images: PredictedImage[] = [];
     const bad: string[] = [];
     let done = 0;
@@ -114,6 +120,8 @@ async function runPredict(context: Context, options: PredictOptions, ...args: ne
       const drawing = overlay === undefined ? {} : { overlay };
       const found = mostLikely(resultRows(file, predictor.classes), defaults.maxDetections);
       rows.push(...found.map((row) => ({ ...row, ...drawing })));
+      const { width, height } = file.image;
+      for (const row of found) table.add({ ...row, width, height });
       images.push({ id: file.imageId, file_name: file.path, ...drawing });
       output.json({
         type: 'prediction',
@@ -131,6 +139,7 @@ async function runPredict(context: Context, options: PredictOptions, ...args: ne
     }
     const path = join(options.out, 'predictions.json');
     await files.write(path, `${JSON.stringify(rows, null, 1)}\n`);
+    await files.write(join(options.out, 'predictions.parquet'), table.finish());
     await files.write(join(options.out, 'images.json'), `${JSON.stringify(images, null, 1)}\n`);
     output.json({
       type: 'predicted',
