@@ -1,6 +1,6 @@
 /**
  * The run that this page has started or resumed: its state, its curves, its predictions. Events come up to hundreds of times a
- * second; what views read changes a few times a second (`flushMs`), so that the page has time for its user.
+ * second; what views read changes twice a second (`flushMs`), so that the page has time for its user.
  */
 import { batch, type ReadonlySignal, type Signal, signal } from '@preact/signals';
 import type { PreviewResult, RunResult, TrainingClient } from '../client/index.ts';
@@ -25,7 +25,6 @@ export interface Facts {
   readonly data?: RunEventOf<'data_ready'> | undefined;
   readonly model?: RunEventOf<'model_ready'> | undefined;
   readonly compiled?: RunEventOf<'step_compiled'> | undefined;
-  readonly lastStep?: RunEventOf<'step'> | undefined;
   readonly evaluation?: RunEventOf<'evaluation'> | undefined;
   readonly checkpoint?: RunEventOf<'checkpoint'> | undefined;
   readonly finished?: RunEventOf<'finished'> | undefined;
@@ -34,19 +33,22 @@ export interface Facts {
 }
 
 const nothing: Facts = { exported: [], warnings: [] };
-const flushMs = 250;
+const flushMs = 500;
 
 export class Live {
   readonly status: Signal<LiveStatus> = signal('idle');
   /** The run folder; undefined before the run has begun. */
   readonly run: Signal<string | undefined> = signal(undefined);
   readonly facts: Signal<Facts> = signal(nothing);
+  /** The newest step; apart from the facts, which change rarely. */
+  readonly lastStep: Signal<RunEventOf<'step'> | undefined> = signal(undefined);
   /** Milliseconds that are left, estimated from the last steps. */
   readonly remainingMs: Signal<number | undefined> = signal(undefined);
   readonly error: Signal<unknown> = signal(undefined);
   private readonly changed = signal(0);
   private store: Curves = emptyCurves();
   private pending: Facts = nothing;
+  private step: RunEventOf<'step'> | undefined;
   private timer: ReturnType<typeof setTimeout> | undefined;
   private readonly images: Previews;
 
@@ -128,11 +130,13 @@ export class Live {
   private begin(): void {
     this.store = emptyCurves();
     this.pending = nothing;
+    this.step = undefined;
     this.images.clear();
     batch(() => {
       this.status.value = 'starting';
       this.run.value = undefined;
       this.facts.value = nothing;
+      this.lastStep.value = undefined;
       this.remainingMs.value = undefined;
       this.error.value = undefined;
       this.changed.value++;
@@ -179,6 +183,8 @@ export class Live {
     } else if (event.type === 'step' && status === 'starting') {
       this.status.value = 'running';
       this.images.start();
+    } else if (event.type === 'step' && event.step >= event.total_steps - 1) {
+      this.images.hurry();
     } else if (event.type === 'paused') {
       this.flush();
       this.status.value = 'paused';
@@ -191,7 +197,8 @@ export class Live {
 
   private note(event: RunEvent): void {
     takeEvent(this.store, event);
-    this.pending = withEvent(this.pending, event);
+    if (event.type === 'step') this.step = event;
+    else this.pending = withEvent(this.pending, event);
   }
 
   private flush(): void {
@@ -200,7 +207,8 @@ export class Live {
     batch(() => {
       this.facts.value = this.pending;
       this.changed.value++;
-      const step = this.pending.lastStep;
+      const { step } = this;
+      this.lastStep.value = step;
       this.remainingMs.value = step ? this.store.recentMs() * (step.total_steps - step.step) : undefined;
     });
   }
@@ -216,8 +224,6 @@ function withEvent(facts: Facts, event: RunEvent): Facts {
       return { ...facts, model: event };
     case 'step_compiled':
       return { ...facts, compiled: event };
-    case 'step':
-      return { ...facts, lastStep: event };
     case 'evaluation':
       return { ...facts, evaluation: event };
     case 'checkpoint':

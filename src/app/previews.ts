@@ -15,6 +15,7 @@ export class Previews {
   private readonly blobs = signal<ReadonlyMap<number, Blob>>(new Map());
   private timer: ReturnType<typeof setTimeout> | undefined;
   private going = false;
+  private asking = false;
 
   constructor(
     private readonly client: TrainingClient,
@@ -35,6 +36,13 @@ export class Previews {
     void this.turn();
   }
 
+  /** Once more, soon: the run is about to end. */
+  hurry(): void {
+    if (!this.going || this.asking) return;
+    clearTimeout(this.timer);
+    void this.turn();
+  }
+
   stop(): void {
     this.going = false;
     clearTimeout(this.timer);
@@ -50,6 +58,7 @@ export class Previews {
     let wait = soonestMs;
     if (document.visibilityState === 'visible' && this.isRunning()) {
       const begin = performance.now();
+      this.asking = true;
       try {
         const result = await this.client.worker.preview({ images: shownImages });
         if (!this.going) return;
@@ -58,6 +67,8 @@ export class Previews {
       } catch {
         // The run ended meanwhile; its end says how.
         if (!this.going) return;
+      } finally {
+        this.asking = false;
       }
       wait = Math.max(soonestMs, (performance.now() - begin) / share);
     }

@@ -8,7 +8,7 @@ export function RunStatusLink() {
   const { live } = useApp();
   const status = live.status.value;
   if (status === 'idle') return null;
-  const step = live.facts.value.lastStep;
+  const step = live.lastStep.value;
   const share = step && live.isActive ? ` ${percentOf(step.step / step.total_steps)}` : '';
   return (
     <a class={`run-status ${status}`} href={linkTo('train')}>

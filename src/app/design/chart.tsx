@@ -52,6 +52,7 @@ export function LineChart({
       summary={summary}
       height={height}
       empty={series.length === 0 ? empty : undefined}
+      stamp={`${stampOf(series)} ${min} ${max}`}
       option={() => {
         const { ink, line, palette, paper } = colours();
         const named = series.filter(({ faint }) => !faint);
@@ -138,6 +139,7 @@ export function BarChart({ title, summary, labels, series, format = String }: Ba
       title={title}
       summary={summary}
       height={labels.length * (12 + 12 * series.length) + (legend ? 62 : 34)}
+      stamp={JSON.stringify([labels, series])}
       option={() => {
         const { ink, line, palette, paper } = colours();
         return {
@@ -197,12 +199,13 @@ export function BarChart({ title, summary, labels, series, format = String }: Ba
   );
 }
 
-/** Any chart of ECharts; `option` is asked again when the colours change. */
+/** Any chart of ECharts; `option` is asked again when `stamp` or the colours change, and drawn when it can be seen. */
 export function EChart({
   title,
   summary,
   height,
   empty,
+  stamp,
   option,
 }: {
   readonly title: string;
@@ -210,47 +213,20 @@ export function EChart({
   readonly height: number;
   /** Words in place of the chart. */
   readonly empty?: string | undefined;
+  /** Says which numbers are drawn: the same stamp, the same chart. Left out: they may be others with every render. */
+  readonly stamp?: string | undefined;
   option(): EChartsCoreOption;
 }) {
   const frame = useRef<HTMLDivElement>(null);
-  const chart = useRef<EChartsType | undefined>(undefined);
   const latest = useRef(option);
   latest.current = option;
-  const draw = useRef(() => {
-    chart.current?.setOption(latest.current(), {
-      notMerge: false,
-      replaceMerge: ['series'],
-      lazyUpdate: false,
-    });
-  });
+  const drawing = useRef<Drawing | undefined>(undefined);
   useEffect(() => {
-    let over = false;
-    let resizes: ResizeObserver | undefined;
-    const forget = onColourChange(() => enqueue(draw.current));
-    void import('./echarts.ts').then(({ openChart }) => {
-      enqueue(() => {
-        if (over || !frame.current) return;
-        chart.current = openChart(frame.current);
-        resizes = new ResizeObserver(() => enqueue(resize));
-        resizes.observe(frame.current);
-      });
-      enqueue(draw.current);
-    });
-    const resize = (): void => {
-      if (!over) chart.current?.resize();
-    };
-    return () => {
-      over = true;
-      forget();
-      resizes?.disconnect();
-      dequeue(draw.current);
-      dequeue(resize);
-      chart.current?.dispose();
-      chart.current = undefined;
-    };
+    const opened = new Drawing(frame.current!, () => latest.current());
+    drawing.current = opened;
+    return () => opened.close();
   }, []);
-  // Every time that the view is drawn, the numbers may be others.
-  useEffect(() => enqueue(draw.current));
+  useEffect(() => drawing.current?.change(), stamp === undefined ? undefined : [stamp]);
   return (
     <div class="chart" role="img" aria-label={`${title}. ${summary}`}>
       <div
@@ -260,6 +236,78 @@ export function EChart({
       {empty === undefined ? undefined : <p class="chart-empty soft small">{empty}</p>}
     </div>
   );
+}
+
+/** One chart on the page: draws when something has changed and somebody can see it. */
+class Drawing {
+  private chart: EChartsType | undefined;
+  private changed = true;
+  private seen = false;
+  private over = false;
+  private series = '';
+  private readonly sight: IntersectionObserver;
+  private readonly size: ResizeObserver;
+  private readonly forgetColours: () => void;
+  private readonly turn = (): void => this.draw();
+
+  constructor(
+    private readonly frame: HTMLElement,
+    private readonly option: () => EChartsCoreOption,
+  ) {
+    this.forgetColours = onColourChange(() => this.change());
+    this.size = new ResizeObserver(() => this.change());
+    this.size.observe(frame);
+    this.sight = new IntersectionObserver(([entry]) => {
+      this.seen = entry?.isIntersecting ?? true;
+      if (this.seen && this.changed) enqueue(this.turn);
+    });
+    this.sight.observe(frame);
+  }
+
+  change(): void {
+    this.changed = true;
+    if (this.seen) enqueue(this.turn);
+  }
+
+  close(): void {
+    this.over = true;
+    this.forgetColours();
+    this.size.disconnect();
+    this.sight.disconnect();
+    dequeue(this.turn);
+    this.chart?.dispose();
+  }
+
+  private draw(): void {
+    if (this.over) return;
+    if (!this.chart) {
+      void import('./echarts.ts').then(({ openChart }) => {
+        if (this.over || this.chart) return;
+        this.chart = openChart(this.frame);
+        enqueue(this.turn);
+      });
+      return;
+    }
+    this.changed = false;
+    const { chart, frame } = this;
+    if (chart.getWidth() !== frame.clientWidth || chart.getHeight() !== frame.clientHeight) chart.resize();
+    const option = this.option();
+    const names = seriesNames(option);
+    // Series that went away have to be taken out; making all of them anew takes longer.
+    chart.setOption(option, names === this.series ? {} : { replaceMerge: ['series'] });
+    this.series = names;
+  }
+}
+
+function seriesNames({ series }: EChartsCoreOption): string {
+  return Array.isArray(series) ? series.map(({ name }: { name?: unknown }) => String(name)).join('\n') : '';
+}
+
+/** Which numbers a chart shows: only the newest of a curve are looked at. */
+function stampOf(series: readonly ChartSeries[]): string {
+  return series
+    .map(({ name, points, colour }) => `${name} ${colour} ${points.length} ${points.at(0)} ${points.at(-1)}`)
+    .join('\n');
 }
 
 /** What is to be drawn, each once; one per frame. */
