@@ -2,7 +2,7 @@
  * The tables of one machine: runs the bench case by case, each in a process of its own, and writes
  * `bench/results/<device>.md` with the driver, Dawn's version and the method. `scripts/bench-gpu.sh` calls it.
  *
- *   node scripts/run.mjs bench/gpu.ts [case …] [--torch <command>] [--rounds n] [--peers …] [--out file] [--keep]
+ *   node scripts/run.mjs bench/gpu.ts [case …] [--torch <command>] [--rounds n] [--peers …] [--out file] [--keep] [--quick]
  *
  * The file is written anew after every case. With --keep, cases that an earlier call measured on this device stay in
  * it (their rows lie in .cache/bench); with --keep and the word `none` the page is only written again.
@@ -12,27 +12,54 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { arch, cpus, loadavg, platform, release } from 'node:os';
 import { dirname, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
-import { parseArgs } from 'node:util';
+import { readArguments, wrongUse } from '../scripts/arguments.ts';
 import { lookForGpu, openDevice } from '../src/engine/index.ts';
 import { measurePeak } from '../src/engine/profile/index.ts';
 import type { BenchRow } from './case.ts';
 import { resultsPage } from './markdown.ts';
 import { networkNames } from './networks/ocelli.ts';
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
+const tool = 'bash scripts/bench-gpu.sh';
+const everything = [...networkNames.map((net) => `step/${net}`), 'kernels'];
+const help = `Usage: ${tool} [case …] [--rounds n] [--peers list] [--out file] [--keep]
+
+Measures training steps and kernels of Ocelli beside their peers on this machine's WebGPU adapter, and writes
+bench/results/<device>.md. Without a case, all of them.
+
+Cases:
+${everything.map((name) => `  ${name}`).join('\n')}
+  none   measure nothing: with --keep the page is only written again
+
+Options:
+  --quick            two rounds of step/small and step/cnn: whether everything works, in some minutes
+  --rounds <n>       rounds in which the contenders of step/… take turns (by case, 4 to 12)
+  --peers <list>     of step/…: eager, fp16, tfjs, jax; all where left out
+  --torch <command>  a Python interpreter that has torch (scripts/bench-gpu.sh finds one; TORCH_PYTHON=none: none)
+  --out <file>       another page than bench/results/<device>.md
+  --keep             cases that an earlier call measured on this device stay in the page
+  --help             this page`;
+
+const { values, positionals } = readArguments(
+  tool,
+  {
     torch: { type: 'string' },
     rounds: { type: 'string' },
     peers: { type: 'string' },
     out: { type: 'string' },
     keep: { type: 'boolean', default: false },
+    quick: { type: 'boolean', default: false },
   },
-});
+  help,
+);
+const unknown = positionals.filter((word) => word !== 'none' && !everything.includes(word));
+if (unknown.length > 0) wrongUse(tool, `cases of ${everything.join(', ')}, none`, unknown.join(', '));
+const wanted = positionals.length > 0 ? positionals : values.quick ? ['step/small', 'step/cnn'] : everything;
+const cases = wanted.filter((word) => word !== 'none');
 
 /** What is passed on to every case. */
-const passed = (['torch', 'rounds', 'peers'] as const).flatMap((name) =>
-  values[name] === undefined ? [] : [`--${name}`, values[name]],
+const rounds = values.rounds ?? (values.quick ? '2' : undefined);
+const passed = Object.entries({ torch: values.torch, rounds, peers: values.peers }).flatMap(
+  ([name, value]) => (value === undefined ? [] : [`--${name}`, value]),
 );
 
 async function runCase(name: string): Promise<{ rows: BenchRow[]; notes: string[] }> {
@@ -86,9 +113,6 @@ const { name, software, features, device: gpu } = device.gpu!;
 const { vendor, architecture, description } = gpu.adapterInfo;
 const peak = await measurePeak(gpu);
 await device.dispose();
-
-const everything = [...networkNames.map((net) => `step/${net}`), 'kernels'];
-const cases = positionals.length > 0 ? positionals.filter((word) => word !== 'none') : everything;
 
 interface Measured {
   readonly rows: readonly BenchRow[];

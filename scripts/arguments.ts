@@ -34,6 +34,7 @@ export function readArguments<Known extends Options>(
 }
 
 export function wrongUse(tool: string, expected: string, received: string, exitCode = 2): never {
-  console.error(`Expected ${expected}. Received: ${received}. Fix: ${tool} -- --help`);
+  const help = tool.startsWith('npm run') ? `${tool} -- --help` : `${tool} --help`;
+  console.error(`Expected ${expected}. Received: ${received}. Fix: ${help}`);
   process.exit(exitCode);
 }

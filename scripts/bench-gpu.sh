@@ -2,7 +2,7 @@
 # Measures this machine and writes bench/results/<device>.md: training steps of Ocelli beside eager TensorFlow.js,
 # jax-js and PyTorch (CUDA where there is a device, else the processor), and each of Ocelli's kernels.
 #
-#   bash scripts/bench-gpu.sh [case …] [--rounds n] [--peers list] [--out file]
+#   bash scripts/bench-gpu.sh [case …] [--quick] [--rounds n] [--peers list] [--out file]   (--help says more)
 #
 # Cases: step/small step/vit step/cnn step/resnet50 step/detr kernels (all of them without a word).
 # PyTorch: TORCH_PYTHON names an interpreter that has torch, safetensors and transformers; else the one of
@@ -11,6 +11,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 torch=${TORCH_PYTHON:-}
+case " $* " in *" --help "* | *" -h "*) torch=none ;; esac
 if [ -z "$torch" ]; then
   torch=$(bash scripts/python.sh torch) || torch=none
 fi
