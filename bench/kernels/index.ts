@@ -14,11 +14,12 @@ import { type AdapterPeak, measurePeak } from '../../src/engine/profile/index.ts
 import type { BenchCase, BenchReport } from '../case.ts';
 import type { KernelCase } from './case.ts';
 import { composed } from './composed.ts';
+import { elementwise } from './elementwise.ts';
 import { products } from './products.ts';
 import { type KernelResult, runKernelCase } from './run.ts';
 import { templates } from './templates.ts';
 
-const all: readonly KernelCase[] = [...products, ...templates, ...composed];
+const all: readonly KernelCase[] = [...products, ...templates, ...composed, ...elementwise];
 const plainName = 'TensorFlow.js';
 /** Matrix products and convolutions of f32 are to reach this share of the peak. */
 const productGoal = 0.7;

@@ -1,6 +1,6 @@
 /** Matrix products and convolutions beside TensorFlow.js' kernels: sizes of ViT-B and ResNet-50, cut to be quick. */
 import { ops, tf } from '../../src/engine/index.ts';
-import { type KernelCase, kernelCase } from './case.ts';
+import { type KernelCase, kernelCase, withGradients } from './case.ts';
 
 interface Convolution {
   readonly name: string;
@@ -175,6 +175,22 @@ export const products: readonly KernelCase[] = [
     ours: ({ x, weight, bias }) => ops.linear(x, weight, bias),
     plain: ({ x, matrix, bias }) => tf.add(tf.matMul(x, matrix), bias),
     flops: 2 * tokens * width * hidden,
+  }),
+  kernelCase({
+    name: `linear_without_bias_and_gradients/${tokens}x${width}x${width}`,
+    inputs: {
+      x: { shape: [tokens, width] },
+      weight: { shape: [width, width] },
+      matrix: { shape: [width, width], from: ['weight', [1, 0]] },
+      dy: { shape: [tokens, width] },
+    },
+    // Back into the layout of the matrix: a view, which costs nothing where it is compiled.
+    ours({ x, weight, dy }) {
+      const [y, dx, dw] = withGradients((a, w) => ops.linear(a!, w!), [x, weight], dy);
+      return [y!, dx!, tf.transpose(dw!)];
+    },
+    plain: ({ x, matrix, dy }) => withGradients((a, w) => tf.matMul(a!, w!), [x, matrix], dy),
+    flops: 6 * tokens * width * width,
   }),
   kernelCase({
     name: `linear_weight_gradient/${tokens}x${width}x${hidden}`,

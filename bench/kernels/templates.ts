@@ -95,9 +95,32 @@ const plainMaxPool = (x: tf.Tensor): tf.Tensor =>
 const plainBilinear = (x: tf.Tensor): tf.Tensor =>
   tf.image.resizeBilinear(x as tf.Tensor4D, double, false, true);
 
+const masked = { heads: 4, tokens: 65, width: 32 };
+const maskedTokens = { shape: [8, masked.tokens, masked.heads * masked.width] };
+/** What padding adds to scores: the last keys of each picture count little. */
+const mask = { shape: [8, 1, 1, masked.tokens] };
+
+const ourMaskedAttention = (added: tf.Tensor): Attention =>
+  onTokens((q, k, v) => ops.attention(q, k, v, { mask: added }), masked.heads);
+
+const plainMaskedAttention = (added: tf.Tensor): Attention =>
+  onTokens((q, k, v) => {
+    const scores = tf.mul(tf.matMul(q, k, false, true), 1 / Math.sqrt(q.shape[3]!));
+    return tf.matMul(tf.softmax(tf.add(scores, added)), v);
+  }, masked.heads);
+
 export const templates: readonly KernelCase[] = [
   ...attentionCases({ name: '8x4x65x32', batch: 8, heads: 4, tokens: 65, width: 32 }),
   ...attentionCases({ name: '1x12x197x64', batch: 1, heads: 12, tokens: 197, width: 64 }),
+  kernelCase({
+    name: 'masked_attention_gradient/8x4x65x32',
+    inputs: { q: maskedTokens, k: maskedTokens, v: maskedTokens, added: mask, dy: maskedTokens },
+    ours: ({ q, k, v, added, dy }) =>
+      gradients((a, b, c) => ourMaskedAttention(added)(a!, b!, c!), [q, k, v], dy),
+    plain: ({ q, k, v, added, dy }) =>
+      gradients((a, b, c) => plainMaskedAttention(added)(a!, b!, c!), [q, k, v], dy),
+    flops: 14 * 8 * masked.heads * masked.tokens ** 2 * masked.width,
+  }),
   kernelCase({
     name: 'max_pool/3x3_2_56x56x64',
     inputs: { x: { shape: [...image], positive: true } },
@@ -127,6 +150,15 @@ export const templates: readonly KernelCase[] = [
     flops: 8 * 4 * pixels,
   }),
   kernelCase({
+    name: 'resize_bilinear_gradient/56_112',
+    inputs: { x: { shape: [...image] }, dy: { shape: [image[0], ...double, image[3]] } },
+    // The gradient of TensorFlow.js' knows no half pixels, whatever its forward pass did.
+    ours: ({ x, dy }) =>
+      gradients((a) => ops.interpolate(a!, { size: double, mode: 'bilinear', alignCorners: true }), [x], dy),
+    plain: ({ x, dy }) => gradients((a) => tf.image.resizeBilinear(a as tf.Tensor4D, double, true), [x], dy),
+    flops: 8 * 4 * pixels,
+  }),
+  kernelCase({
     name: 'gather_gradient/169x12_2401',
     inputs: {
       table: { shape: [169, 12] },
@@ -136,6 +168,37 @@ export const templates: readonly KernelCase[] = [
     ours: ({ table, index, dy }) => gradients((t) => tf.gather(t!, index as tf.Tensor1D), [table], dy),
     plain: ({ table, index, dy }) => gradients((t) => tf.gather(t!, index as tf.Tensor1D), [table], dy),
     flops: 2401 * 12,
+  }),
+  kernelCase({
+    name: 'scatter_nd/100x64_900',
+    inputs: {
+      indices: { shape: [900, 1], dtype: 'int32', below: 100 },
+      updates: { shape: [900, 64] },
+    },
+    ours: ({ indices, updates }) => tf.scatterND(indices, updates, [100, 64]),
+    plain: ({ indices, updates }) => tf.scatterND(indices, updates, [100, 64]),
+    flops: 900 * 64,
+  }),
+  kernelCase({
+    name: 'argmax/512x1000',
+    inputs: { x: { shape: [512, 1000] } },
+    ours: ({ x }) => tf.argMax(x, -1),
+    plain: ({ x }) => tf.argMax(x, -1),
+    flops: 512 * 1000,
+  }),
+  kernelCase({
+    name: 'top_k/8x2000_100',
+    inputs: { x: { shape: [8, 2000] } },
+    ours({ x }) {
+      const { values, indices } = tf.topk(x, 100);
+      return [values, indices];
+    },
+    plain({ x }) {
+      const { values, indices } = tf.topk(x, 100);
+      return [values, indices];
+    },
+    // Comparisons of a sort by heap.
+    flops: 8 * 2000 * 7,
   }),
   kernelCase({
     name: 'cumsum/8x64x64',

@@ -1,60 +1,148 @@
 /**
- * Sums by index without atomics: every output element looks through the indices for those that are its own. That
- * reads all indices once per element, which for the tables of this field (a few thousand positions) is cheap, and
+ * Sums by index without atomics: every output element adds the rows that belong to it, from the first to the last, so
  * the order of addition never changes.
+ *
+ * Where outputs are few, each looks through all indices. Where they are many, that costs more than putting the rows
+ * in order once (each row counts how many come before it, which is its place); outputs then find theirs by halving.
  */
 import type { KernelBuilder } from '../kernel-builder.ts';
-import { type LoweringNode, registerLowering, type Scope, type TemplateLowering } from '../lowering.ts';
+import {
+  type LoweringNode,
+  registerLowering,
+  type Scope,
+  type TemplateLowering,
+  type TemplateWriter,
+} from '../lowering.ts';
 import { Position, sizeOf } from '../position.ts';
-import { lanesReader, loopEnd, perElement, perLanes, reader } from './per-element.ts';
+import { lanesOf, lanesReader, loopEnd, perElement, perInvocation, perLanes, reader } from './per-element.ts';
+
+/** Rows that are added up by an index each. */
+interface RowSums {
+  readonly label: string;
+  /** Rows of what is added, and the shape of one. */
+  readonly rows: number;
+  readonly inner: readonly number[];
+  readonly added: number;
+  readonly addedShape: readonly number[];
+  readonly integer: boolean;
+  /** Sums of integers that are told as floats, as some of TensorFlow.js' are. */
+  readonly toFloat: boolean;
+  /** Outputs: segments times `inner`; the leading axes of its shape number the segments. */
+  readonly output: number;
+  readonly shape: readonly number[];
+  /** The segment of row `i`; any number that is no segment's: the row counts nowhere. */
+  segmentOf(kernel: KernelBuilder, scope: Scope, i: string): string;
+}
+
+/** Rows in the order of their segments. */
+interface Sorted {
+  /** [rows]: the row at each place, and its segment. */
+  readonly order: number;
+  readonly segments: number;
+}
+
+function writeSums(writer: TemplateWriter, sums: RowSums): void {
+  const { label, rows, inner, added, addedShape, integer, output, shape } = sums;
+  const leading = shape.slice(0, shape.length - inner.length);
+  const type = integer ? 'i32' : 'f32';
+  const flat = (position: Position): Position => position.reshaped(addedShape);
+  const byLanes = !integer && inner.length > 0;
+  const searches = sizeOf(shape) / (byLanes ? lanesOf(inner).count : 1);
+  const sorted = searches > rows ? sortRows(writer, sums) : undefined;
+  const options = {
+    label,
+    value: output,
+    shape,
+    flops: sizeOf(addedShape),
+    bytes: 4 * (sizeOf(addedShape) + sizeOf(shape) + rows),
+  };
+  const sum = (
+    kernel: KernelBuilder,
+    scope: Scope,
+    axes: readonly string[],
+    of: string,
+    read: string,
+  ): string => {
+    const segment = scope.let(Position.on(leading, axes.slice(0, leading.length)).offset);
+    const rest = axes.slice(leading.length);
+    scope.line(`var result = ${of}(0);`);
+    const term = (row: string): string => `result += ${read}(${[row, ...rest].join(', ')});`;
+    if (sorted) {
+      const segmentAt = reader(kernel, sorted.segments, [rows], 'i32');
+      const rowAt = reader(kernel, sorted.order, [rows], 'i32');
+      scope.line(`var place = 0; var beyond = ${rows};
+while (place < beyond) {
+let middle = (place + beyond) / 2;
+if (${segmentAt}(middle) < ${segment}) { place = middle + 1; } else { beyond = middle; }
+}
+for (; place < ${rows}; place++) {
+if (${segmentAt}(place) != ${segment}) { break; }
+${term(`${rowAt}(place)`)}
+}`);
+    } else {
+      const segmentOf = kernel.fn(['i'], 'i32', (inside) => sums.segmentOf(kernel, inside, 'i'));
+      scope.line(
+        `for (var i = 0; i < ${loopEnd(writer, rows)}; i++) { if (${segmentOf}(i) == ${segment}) { ${term('i')} } }`,
+      );
+    }
+    return sums.toFloat ? 'f32(result)' : 'result';
+  };
+  // Neighbours share the search, unless neighbours are segments.
+  if (!byLanes) {
+    perElement(writer, options, (kernel, scope, { axes }) =>
+      sum(kernel, scope, axes, type, reader(kernel, added, [rows, ...inner], type, flat)),
+    );
+    return;
+  }
+  perLanes(writer, options, (kernel, scope, axes, lanes) =>
+    sum(kernel, scope, axes, lanes.type, lanesReader(kernel, added, [rows, ...inner], lanes, flat)),
+  );
+}
+
+function sortRows(writer: TemplateWriter, { label, rows, segmentOf }: RowSums): Sorted {
+  const [order, segments] = [writer.temporary([rows], 'int32'), writer.temporary([rows], 'int32')];
+  const options = { label: `${label} order`, count: rows, flops: 2 * rows * rows, bytes: 16 * rows };
+  perInvocation(writer, options, (kernel, index) => {
+    const { main } = kernel;
+    const its = kernel.fn(['i'], 'i32', (inside) => segmentOf(kernel, inside, 'i'));
+    main.line(`let own = ${its}(${index});`);
+    main.line('var place = 0;');
+    main.line(`for (var i = 0; i < ${loopEnd(writer, rows)}; i++) {
+let other = ${its}(i);
+if (other < own || (other == own && i < ${index})) { place++; }
+}`);
+    const at = Position.on([rows], ['place']);
+    kernel.write(main, order, at, index);
+    kernel.write(main, segments, at, 'own');
+  });
+  return { order, segments };
+}
+
+function numbersOf(node: LoweringNode, added: number): Pick<RowSums, 'integer' | 'toFloat'> {
+  const integer = node.dtypeOf(added) === 'int32';
+  return { integer, toFloat: integer && node.dtypeOf(node.output()) === 'float32' };
+}
 
 /** result[s, …] = Σ over i with segmentIds[i] = s of x[i, …]. Ids outside of the segments count nowhere. */
 function segmentSum(node: LoweringNode): TemplateLowering {
   const [x, ids] = [node.input('x'), node.input('segmentIds')];
   const idShape = node.shapeOf(ids);
-  const inputShape = node.shapeOf(x);
-  const rows = sizeOf(idShape);
-  const inner = inputShape.slice(idShape.length);
-  const shape = node.shapeOf(node.output());
-  const integer = node.dtypeOf(x) === 'int32';
-  const options = {
-    label: node.node.kernel,
-    value: node.output(),
-    shape,
-    flops: rows * sizeOf(shape),
-    bytes: 4 * (sizeOf(inputShape) + sizeOf(shape) + rows),
-  };
-  const flat = (position: Position): Position => position.reshaped(inputShape);
+  const addedShape = node.shapeOf(x);
   return {
     kind: 'template',
     epilogue: true,
-    build(writer) {
-      const sum = (
-        kernel: KernelBuilder,
-        scope: Scope,
-        [segment, ...rest]: readonly string[],
-        type: string,
-        read: string,
-      ): string => {
-        const id = kernel.fn(['i'], 'i32', (inside) => inside.element(ids, Position.at(idShape, 'i')));
-        scope.line(`var result = ${type}(0);`);
-        scope.line(
-          `for (var i = 0; i < ${loopEnd(writer, rows)}; i++) { if (${id}(i) == ${segment}) { result += ${read}(${['i', ...rest].join(', ')}); } }`,
-        );
-        return 'result';
-      };
-      // Neighbours share the search, unless neighbours are segments.
-      if (integer || inner.length === 0) {
-        const type = integer ? 'i32' : 'f32';
-        perElement(writer, options, (kernel, scope, { axes }) =>
-          sum(kernel, scope, axes, type, reader(kernel, x, [rows, ...inner], type, flat)),
-        );
-        return;
-      }
-      perLanes(writer, options, (kernel, scope, axes, lanes) =>
-        sum(kernel, scope, axes, lanes.type, lanesReader(kernel, x, [rows, ...inner], lanes, flat)),
-      );
-    },
+    build: (writer) =>
+      writeSums(writer, {
+        label: node.node.kernel,
+        rows: sizeOf(idShape),
+        inner: addedShape.slice(idShape.length),
+        added: x,
+        addedShape,
+        ...numbersOf(node, x),
+        output: node.output(),
+        shape: node.shapeOf(node.output()),
+        segmentOf: (_, scope, i) => scope.element(ids, Position.at(idShape, i)),
+      }),
   };
 }
 
@@ -63,40 +151,34 @@ function scatter(node: LoweringNode): TemplateLowering {
   const [indices, updates] = [node.input('indices'), node.input('updates')];
   const indexShape = node.shapeOf(indices);
   const depth = indexShape.at(-1)!;
-  const rows = sizeOf(indexShape) / depth;
   const shape = node.shapeOf(node.output());
-  const inner = shape.slice(depth);
-  const updateShape = node.shapeOf(updates);
-  const type = node.dtypeOf(updates) === 'int32' ? 'i32' : 'f32';
+  const leading = shape.slice(0, depth);
   return {
     kind: 'template',
     epilogue: true,
     build: (writer) =>
-      perElement(
-        writer,
-        {
-          label: node.node.kernel,
-          value: node.output(),
-          shape,
-          flops: rows * sizeOf(shape),
-          bytes: 4 * (sizeOf(shape) + sizeOf(updateShape) + sizeOf(indexShape)),
+      writeSums(writer, {
+        label: node.node.kernel,
+        rows: sizeOf(indexShape) / depth,
+        inner: shape.slice(depth),
+        added: updates,
+        addedShape: node.shapeOf(updates),
+        ...numbersOf(node, updates),
+        output: node.output(),
+        shape,
+        segmentOf(_, scope, i) {
+          const own = leading.map((__, d) =>
+            scope.let(
+              scope.element(
+                indices,
+                Position.at(indexShape, scope.let(depth === 1 ? `${i} + 0` : `${i} * ${depth} + ${d}`)),
+              ),
+            ),
+          );
+          const inside = own.map((axis, d) => `u32(${axis}) < ${leading[d]}u`).join(' && ');
+          return scope.let(`select(-1, ${Position.on(leading, own).offset}, ${inside})`);
         },
-        (kernel, scope, at) => {
-          const index = kernel.fn(['i'], 'i32', (inside) =>
-            inside.element(indices, Position.at(indexShape, 'i')),
-          );
-          const read = reader(kernel, updates, [rows, ...inner], type, (position) =>
-            position.reshaped(updateShape),
-          );
-          const own = at.axes.slice(0, depth);
-          const hits = own.map((axis, d) => `${index}(i * ${depth} + ${d}) == ${axis}`).join(' && ');
-          scope.line(`var result = ${type}(0);`);
-          scope.line(
-            `for (var i = 0; i < ${loopEnd(writer, rows)}; i++) { if (${hits}) { result += ${read}(${['i', ...at.axes.slice(depth)].join(', ')}); } }`,
-          );
-          return 'result';
-        },
-      ),
+      }),
   };
 }
 

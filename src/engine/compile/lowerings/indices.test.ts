@@ -64,6 +64,24 @@ describe.skipIf(!gpu)('indices', () => {
     );
   });
 
+  it('finds many segments by halving; ids outside of them count nowhere', async () => {
+    const plan = await expectSameAsCpu(
+      gpu!,
+      ({ x, ids, at }) => ({
+        sums: tf.unsortedSegmentSum(x!, ids as tf.Tensor1D, 40),
+        odd: tf.unsortedSegmentSum(tf.slice(x!, [0, 1], [9, 3]), ids as tf.Tensor1D, 40),
+        whole: tf.unsortedSegmentSum(tf.cast(tf.mul(x!, 10), 'int32'), ids as tf.Tensor1D, 40),
+        spread: tf.scatterND(at!, x!, [7, 8, 8]),
+      }),
+      {
+        x: normal([9, 8]),
+        ids: tf.tensor1d([39, 0, 7, 7, 38, 0, 40, 7, -1], 'int32'),
+        at: tf.tensor2d([6, 7, 0, 0, 3, 3, 6, 7, 1, 2, 0, 7, 6, 0, 3, 3, 3, 3], [9, 2], 'int32'),
+      },
+    );
+    expect(plan.kernels.filter(({ label }) => label.endsWith(' order'))).toHaveLength(4);
+  });
+
   it('runs sums in every direction', async () => {
     await expectSameAsCpu(
       gpu!,
@@ -90,6 +108,14 @@ describe.skipIf(!gpu)('indices', () => {
         };
       },
       { x: tf.round(normal([3, 5, 11])) },
+    );
+    await expectSameAsCpu(
+      gpu!,
+      ({ x }) => {
+        const top = tf.topk(x!, 70);
+        return { values: top.values, places: top.indices };
+      },
+      { x: tf.round(normal([3, 72]).mul(3)) },
     );
   });
 
