@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RunEvent, RunEventBody } from '../../src/core/index.ts';
+import { type LogEntry, startGateway } from '../../src/gateway/index.ts';
 import { push, resolveEndpoint, Tracker } from '../../src/tracking/index.ts';
 import { MlflowServer } from '../support/mlflow.ts';
 import { freePort } from '../support/ports.ts';
@@ -107,6 +108,39 @@ async function history(runId: string, key: string): Promise<{ step: number; valu
 }
 
 const noCredentials = (): undefined => undefined;
+
+describe('through a gateway', () => {
+  it('a page pushes a run: the same calls, by the rights of the gateway', async () => {
+    const { folder, write } = await runFolder({ tracking_uri: 'databricks', experiment_name: 'gateway' });
+    await write(started, data, ...Array.from({ length: 20 }, (_, i) => stepAt(i + 1)), evaluation, finished);
+    await mkdir(join(folder, 'model/onnx'), { recursive: true });
+    await writeFile(join(folder, 'model/MLmodel'), 'flavors: {}\n');
+    await writeFile(join(folder, 'model/onnx/a b+c.onnx'), 'onnx');
+    const log: LogEntry[] = [];
+    const mlflow = await resolveEndpoint(server.uri, noCredentials);
+    const gateway = await startGateway({ volumes: [], mlflow, port: 0, log: (entry) => log.push(entry) });
+    try {
+      const settings: Record<string, string> = {
+        OCELLI_GATEWAY: gateway.url,
+        OCELLI_MLFLOW_PAGES: mlflow.pages,
+      };
+      const environment = (name: string): string | undefined => settings[name];
+      const first = await push(folder, { environment });
+      expect((await push(folder, { environment })).runId).toBe(first.runId);
+      expect(first.url).toBe(`${server.uri}/#/experiments/${first.experimentId}/runs/${first.runId}`);
+      const { run } = await server.get<{ run: Run }>(`runs/get?run_id=${first.runId}`);
+      expect(run.info.status).toBe('FINISHED');
+      expect(await history(first.runId, 'train_loss')).toHaveLength(20);
+      expect(first.modelId).toMatch(/^m-/);
+      expect(log.filter(({ status }) => Number(status) >= 400).map(({ call }) => call)).toEqual([
+        // No such experiment yet.
+        'experiments/get-by-name',
+      ]);
+    } finally {
+      await gateway.close();
+    }
+  });
+});
 
 describe('push', () => {
   it('sends params, tags, inputs, metrics and files, and nothing twice', async () => {
