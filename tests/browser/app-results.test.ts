@@ -1,0 +1,347 @@
+/**
+ * The app after training: two runs side by side, what they get wrong, the model on new pictures, and what is downloaded.
+ * The runs are real and short: the shipped model on a few generated pictures. A downloaded model is held against the
+ * same recipe trained headless, and loaded with transformers.
+ */
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { BlobReader, Uint8ArrayWriter, ZipReader } from '@zip.js/zip.js';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import { parseRecipe } from '../../src/config/index.ts';
+import { drawShapes } from '../../src/data/sample/shapes.ts';
+import { openDevice } from '../../src/engine/index.ts';
+import { exportRun } from '../../src/export/index.ts';
+import { memorySource, openSafetensors } from '../../src/formats/safetensors/index.ts';
+import { encodeImage } from '../../src/platform/node/index.ts';
+import { train } from '../../src/runs/index.ts';
+import { pythonScript } from '../support/python-script.ts';
+import { openChromium } from './support/chromium.ts';
+import type { OpenedPage } from './support/page.ts';
+import { accessibilityProblems, openAppPage, photograph } from './support/views.ts';
+
+const model = 'figures-resnet';
+const valImages = 40;
+
+/** Few steps, so that the model is still wrong sometimes. */
+const recipe = (place: string): string => `
+model:
+  model_name: ${place}
+  task_type: classification
+data:
+  train_data_path: sample:shapes?images=96&classes=4&seed=1
+  val_data_path: sample:shapes?images=${valImages}&classes=4&seed=2
+  batch_size: 32
+  num_workers: 0
+training:
+  max_epochs: 2
+  learning_rate: 5e-4
+  early_stopping_patience: null
+  seed: 4
+  log_every_n_steps: 1
+mlflow:
+  run_name: first
+output:
+  visualization: { save_images: false }
+`;
+
+let browser: Browser;
+let opened: OpenedPage;
+let page: Page;
+let scratch: string;
+
+beforeAll(async () => {
+  scratch = await mkdtemp(join(tmpdir(), 'ocelli-app-'));
+  browser = await openChromium({
+    more: ['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream'],
+  });
+  opened = await openAppPage(browser, {
+    recipe: recipe(`/picked/${model}`),
+    permissions: ['camera', 'clipboard-read', 'clipboard-write'],
+    acceptDownloads: true,
+  });
+  page = opened.page;
+}, 120_000);
+
+afterAll(async () => {
+  await opened?.close();
+  await browser?.close();
+  if (scratch) await rm(scratch, { recursive: true });
+});
+
+/** Trains what the page remembers as its recipe; returns the run's folder. */
+async function trainHere(): Promise<string> {
+  await show('train');
+  await page.reload();
+  await page.getByRole('button', { name: 'Train', exact: true }).click();
+  await page.locator('.run-status.finished').waitFor({ timeout: 180_000 });
+  await show('runs');
+  const href = await page.getByRole('link', { name: 'Export', exact: true }).nth(1).getAttribute('href');
+  return new URLSearchParams(href!.split('?')[1]).get('run')!;
+}
+
+async function show(view: string): Promise<void> {
+  await page.evaluate((hash) => {
+    location.hash = hash;
+  }, `#/${view}`);
+  await page.locator('main h1').waitFor();
+}
+
+const picture = (index: number, seed = 91): Promise<Uint8Array> =>
+  encodeImage(drawShapes(index, { seed, size: 96, classes: 4, objects: 1 }), 'png');
+
+/** Drops files as the system's file manager does. */
+async function drop(files: readonly { readonly name: string; readonly bytes: Uint8Array }[]): Promise<void> {
+  const transfer = await page.evaluateHandle(
+    (given) => {
+      const data = new DataTransfer();
+      for (const { name, text } of given) {
+        const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+        data.items.add(new File([bytes], name, { type: 'image/png' }));
+      }
+      return data;
+    },
+    files.map(({ name, bytes }) => ({ name, text: Buffer.from(bytes).toString('base64') })),
+  );
+  await page.locator('.drop-zone').dispatchEvent('drop', { dataTransfer: transfer });
+}
+
+/** Clicks what starts a download and unpacks the zip below a folder. */
+async function downloadZip(button: string, folder: string): Promise<void> {
+  const [download] = await Promise.all([
+    page.waitForEvent('download'),
+    page.getByRole('button', { name: button }).click(),
+  ]);
+  expect(download.suggestedFilename()).toMatch(/\.zip$/);
+  const reader = new ZipReader(new BlobReader(new Blob([await readFile(await download.path())])));
+  for (const entry of await reader.getEntries()) {
+    if (entry.directory) continue;
+    const path = join(folder, entry.filename);
+    await mkdir(dirname(path), { recursive: true });
+    await writeFile(path, await entry.getData(new Uint8ArrayWriter()));
+  }
+  await reader.close();
+}
+
+type Tensors = ReadonlyMap<string, Float32Array>;
+
+async function tensorsOf(path: string): Promise<Tensors> {
+  const bytes = new Uint8Array(await readFile(path));
+  const file = await openSafetensors(memorySource(path, bytes));
+  const tensors = new Map<string, Float32Array>();
+  for (const name of file.tensors.keys()) tensors.set(name, (await file.read(name)) as Float32Array);
+  return tensors;
+}
+
+function largestDifference(a: Tensors, b: Tensors): number {
+  expect([...a.keys()].sort()).toEqual([...b.keys()].sort());
+  let largest = 0;
+  for (const [name, values] of a) {
+    const others = b.get(name)!;
+    expect(others).toHaveLength(values.length);
+    values.forEach((value, i) => {
+      largest = Math.max(largest, Math.abs(Number(value) - Number(others[i])));
+    });
+  }
+  return largest;
+}
+
+/** The scores on a picture's card in the Try view, as the user reads them: `{ star: 98, … }`. */
+async function scoresShown(name: string): Promise<Record<string, number>> {
+  const card = page.locator('.try-result', { hasText: name });
+  await card.locator('.try-labels').waitFor({ timeout: 60_000 });
+  const rows = await card.locator('.try-labels li').allInnerTexts();
+  return Object.fromEntries(
+    rows.map((row) => {
+      const [label, percent] = row.split('\n');
+      return [label!.trim(), Number.parseInt(percent!, 10)];
+    }),
+  );
+}
+
+let run: string;
+
+test('an empty browser says what will be here', async () => {
+  for (const view of ['runs', 'errors', 'export']) {
+    await show(view);
+    await page.locator('main').getByRole('link', { name: 'Train a model' }).waitFor();
+    expect(await accessibilityProblems(opened)).toEqual([]);
+  }
+});
+
+test('two runs are compared: curves, numbers, settings that differ', async () => {
+  run = await trainHere();
+  await page.evaluate(() => {
+    const key = 'ocelli-recipe';
+    const text = localStorage.getItem(key)!;
+    localStorage.setItem(key, text.replace('5e-4', '2e-4').replace('run_name: first', 'run_name: second'));
+  });
+  expect(await trainHere()).not.toBe(run);
+
+  await show('runs');
+  await expect.poll(() => page.locator('.run-check:checked').count()).toBe(2);
+  const changed = page.getByRole('region', { name: 'Settings that differ' });
+  await changed.waitFor();
+  const rows = await changed.locator('tbody tr').allInnerTexts();
+  expect(rows.map((row) => row.split('\t')[0]!.trim())).toEqual([
+    'mlflow.run_name',
+    'training.learning_rate',
+  ]);
+  expect(rows[1]).toContain('0.0005');
+  expect(rows[1]).toContain('0.0002');
+  const numbers = page.getByRole('region', { name: 'Metrics of the runs' });
+  expect(await numbers.locator('thead th').allInnerTexts()).toEqual(['Metric', 'second', 'first']);
+  expect(await numbers.locator('tbody').textContent()).toContain('val accuracy');
+  const chart = page.getByRole('img', { name: /^Training loss by step/ });
+  expect(await chart.getAttribute('aria-label')).toMatch(/second: [\d.]+; first: [\d.]+/);
+  // Two curves in two colours are on the canvas.
+  await expect.poll(() => colourful(chart.locator('canvas').first())).toBeGreaterThan(200);
+  await photograph(opened, 'runs');
+  expect(await accessibilityProblems(opened)).toEqual([]);
+
+  await page.getByRole('checkbox', { name: /Compare first/ }).uncheck();
+  await expect.poll(() => changed.count()).toBe(0);
+});
+
+/** How many pixels of a canvas have a colour that is no grey. */
+function colourful(canvas: ReturnType<Page['locator']>): Promise<number> {
+  return canvas.evaluate((element) => {
+    const { width, height } = element as HTMLCanvasElement;
+    const { data } = (element as HTMLCanvasElement).getContext('2d')!.getImageData(0, 0, width, height);
+    let count = 0;
+    for (let i = 0; i < data.length; i += 4) {
+      const [r, g, b] = [data[i]!, data[i + 1]!, data[i + 2]!];
+      if (data[i + 3]! > 128 && Math.max(r, g, b) - Math.min(r, g, b) > 60) count++;
+    }
+    return count;
+  });
+}
+
+test('errors: the confusion matrix counts every image, and a click shows its pictures', async () => {
+  await show(`errors?run=${run}`);
+  const cells = page.locator('.confusion-cell');
+  await cells.first().waitFor();
+  const counts = (await cells.allInnerTexts()).map((text) => (text === '·' ? 0 : Number(text)));
+  expect(counts).toHaveLength(16);
+  expect(counts.reduce((sum, count) => sum + count)).toBe(valImages);
+
+  const cell = page.locator('button.confusion-cell.wrong').first();
+  const label = (await cell.getAttribute('aria-label'))!;
+  const [, count, truth, said] = /^(\d+) of (\w+) taken for (\w+)$/.exec(label)!;
+  await cell.click();
+  await page.getByRole('heading', { name: `${truth} taken for ${said}` }).waitFor();
+  const cards = page.locator('.errors-picture');
+  expect(await cards.count()).toBe(Number(count));
+  await cards.first().locator('img').waitFor();
+  for (const text of await cards.allInnerTexts()) {
+    expect(text).toContain(said);
+    expect(text).toContain(`is ${truth}`);
+  }
+  const losses = (await cards.allInnerTexts()).map((text) => Number(/loss ([\d.]+)/.exec(text)![1]));
+  expect(losses).toEqual(losses.toSorted((a, b) => b - a));
+  await photograph(opened, 'errors');
+  expect(await accessibilityProblems(opened)).toEqual([]);
+});
+
+test('try: a dropped picture is classified, a broken one says so, the camera is live', async () => {
+  await show(`try?run=${run}`);
+  await drop([
+    { name: 'dropped.png', bytes: await picture(2) },
+    { name: 'broken.png', bytes: new TextEncoder().encode('no picture at all') },
+  ]);
+  const scores = await scoresShown('dropped.png');
+  expect(Object.keys(scores).sort()).toEqual(['circle', 'cross', 'star', 'triangle']);
+  expect(Object.values(scores).reduce((sum, score) => sum + score)).toBeGreaterThan(97);
+  const broken = page.locator('.try-result.failed', { hasText: 'broken.png' });
+  await broken.waitFor();
+  expect(await broken.textContent()).toContain('replace or remove the picture');
+  expect(await page.locator('.try-result', { hasText: 'dropped.png' }).textContent()).toMatch(
+    /ms · onnxruntime on/,
+  );
+
+  // The preview server answers with the app's page whatever is asked for.
+  await page.getByLabel('Address of a picture').fill(`${inject('appUrl')}nowhere.png`);
+  await page.getByRole('button', { name: 'Fetch' }).click();
+  await page.locator('.try-result.failed', { hasText: 'sent a page, not a picture' }).waitFor();
+
+  await page.getByRole('button', { name: 'Use the camera' }).click();
+  await page.getByText(/pictures\/s/).waitFor({ timeout: 60_000 });
+  await photograph(opened, 'try');
+  expect(await accessibilityProblems(opened)).toEqual([]);
+  await page.getByRole('button', { name: 'Stop the camera' }).click();
+  expect(await page.locator('video').count()).toBe(0);
+});
+
+test('export: the folder is that of a headless run, and transformers reads it', async () => {
+  await show(`export?run=${run}`);
+  await downloadZip('Download the zip', join(scratch, 'download'));
+  const folder = join(scratch, 'download/model');
+  const ours = await tensorsOf(join(folder, 'model.safetensors'));
+
+  // The same recipe, headless.
+  const { recipe: headless } = parseRecipe(recipe(`public/models/${model}`), { source: 'recipe.yaml' });
+  for await (const _ of train({ recipe: headless, out: join(scratch, 'headless'), device: 'wasm' }));
+  const theirs = await tensorsOf(join(scratch, 'headless/model/model.safetensors'));
+  const difference = largestDifference(ours, theirs);
+  console.log(`largest difference from the headless run: ${difference}`);
+  expect(difference).toBeLessThan(1e-6);
+
+  // The same run, exported headless: the same bytes.
+  await downloadZip('Download the run', join(scratch, 'runs'));
+  const device = await openDevice('wasm');
+  try {
+    const { version } = JSON.parse(await readFile('package.json', 'utf8')) as { version: string };
+    await exportRun(join(scratch, 'runs', run.split('/').at(-1)!), { out: join(scratch, 'again'), version });
+  } finally {
+    await device.dispose();
+  }
+  for (const file of ['model.safetensors', 'config.json', 'preprocessor_config.json', 'onnx/model.onnx']) {
+    const [here, there] = await Promise.all([
+      readFile(join(folder, file)),
+      readFile(join(scratch, 'again', file)),
+    ]);
+    expect(here.equals(there), file).toBe(true);
+  }
+
+  const path = join(scratch, 'new.png');
+  await writeFile(path, await picture(2));
+  const loaded = await pythonScript<{
+    missing: string[];
+    unexpected: string[];
+    scores: Record<string, number>;
+  }>('torch', 'tests/browser/load_exported.py', [folder, path]);
+  expect(loaded.missing).toEqual([]);
+  expect(loaded.unexpected).toEqual([]);
+  await show(`try?run=${run}`);
+  await drop([{ name: 'again.png', bytes: await picture(2) }]);
+  for (const [label, percent] of Object.entries(await scoresShown('again.png'))) {
+    expect(Math.abs(loaded.scores[label]! * 100 - percent)).toBeLessThan(0.6);
+  }
+}, 300_000);
+
+test('export: the snippet can be copied, half precision is written and downloaded', async () => {
+  await show(`export?run=${run}`);
+  await page.getByRole('button', { name: 'Copy' }).click();
+  const copied = await page.evaluate(() => navigator.clipboard.readText());
+  expect(copied).toContain('<ocelli-predict model="./');
+  expect(copied).toContain('task="classification"');
+  await page.getByRole('button', { name: 'Write half precision' }).click();
+  const [download] = await Promise.all([
+    page.waitForEvent('download'),
+    page.getByRole('button', { name: /^Half precision/ }).click({ timeout: 60_000 }),
+  ]);
+  expect(download.suggestedFilename()).toMatch(/-fp16\.onnx$/);
+  await photograph(opened, 'export');
+  expect(await accessibilityProblems(opened)).toEqual([]);
+});
+
+test('a run can be removed, after a question', async () => {
+  await show('runs');
+  await page.getByRole('button', { name: /^Remove second/ }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Remove' }).click();
+  await expect.poll(() => page.getByText('second', { exact: true }).count()).toBe(0);
+  await page.reload();
+  await page.getByText('first', { exact: true }).first().waitFor();
+  expect(await page.getByText('second', { exact: true }).count()).toBe(0);
+});
