@@ -70,9 +70,13 @@ export class Optimizer {
    */
   prepare(learningRates: readonly number[], present: Iterable<string>): StepScalars[] {
     const scalars = new Map<string, StepScalars>();
+    let last: Slots | undefined;
     for (const name of present) {
       const entry = this.entry(name);
       entry.count++;
+      // Neighbours nearly always share: a step has hundreds of parameters and a handful of keys.
+      if (entry.group === last?.group && entry.count === last.count) continue;
+      last = entry;
       const key = this.key(entry);
       if (scalars.has(key)) continue;
       const group = this.groups[entry.group]!;
@@ -104,10 +108,16 @@ export class Optimizer {
    */
   sharing(present: Iterable<string>): string {
     const numbers = new Map<string, number>();
+    let last: Slots | undefined;
+    let number = 0;
     const shared = [...present].map((name) => {
-      const key = this.key(this.entry(name));
+      const entry = this.entry(name);
+      if (entry.group === last?.group && entry.count === last.count) return number;
+      last = entry;
+      const key = this.key(entry);
       if (!numbers.has(key)) numbers.set(key, numbers.size);
-      return numbers.get(key)!;
+      number = numbers.get(key)!;
+      return number;
     });
     return shared.join();
   }
