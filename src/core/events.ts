@@ -101,6 +101,8 @@ export type RunEventBody =
   | ({
       readonly type: 'finished';
       readonly run: string;
+      /** Where it was copied to, when its results shall not lie on this machine. */
+      readonly place?: string;
       readonly metrics: Metrics;
       readonly ms: number;
     } & Position)

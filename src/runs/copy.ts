@@ -19,7 +19,8 @@ export async function checkpointCopier(place: string | null): Promise<CopyCheckp
     const problems: string[] = [];
     for (const name of names) {
       try {
-        // state.json is the last of the files: a copy without it is not whole.
+        // A copy with its state.json is whole: the old one goes first, the new one (last of the files) comes last.
+        await volume.remove([path, name, 'state.json'].filter(Boolean).join('/'));
         for (const [file, bytes] of contents) {
           await volume.write([path, name, file].filter(Boolean).join('/'), bytes);
         }

@@ -2,6 +2,7 @@
 import { files } from '#platform';
 import { parseRecipe, type Recipe, resolvedYaml, usablePlace } from '../config/index.ts';
 import { CheckpointError, ConfigError, type RunEventBody } from '../core/index.ts';
+import { OutputFolder } from '../storage/index.ts';
 import { type CheckpointState, CheckpointStore } from '../training/index.ts';
 import { EventLog, RunFolder, runFolderName } from './folder.ts';
 import { RunStream } from './stream.ts';
@@ -16,6 +17,8 @@ export interface OpenRunRequest {
 export interface OpenRun {
   readonly recipe: Recipe;
   readonly folder: RunFolder;
+  /** The folder, and the place that it is copied to. */
+  readonly output: OutputFolder;
   readonly log: EventLog;
   readonly stream: RunStream;
   /** The checkpoint that the run goes on from. */
@@ -30,11 +33,18 @@ export async function openRun(request: OpenRunRequest): Promise<OpenRun> {
 async function openNew({ recipe, out }: OpenRunRequest): Promise<OpenRun> {
   if (!recipe) throw new Error('a new run needs a recipe');
   const results = out === undefined ? usablePlace(recipe.output.results_dir, 'output.results_dir') : '';
-  const folder = new RunFolder(out ?? `${results}/${runFolderName(recipe.mlflow.run_name, new Date())}`);
+  const output = await OutputFolder.open(
+    out ?? `${results}/${runFolderName(recipe.mlflow.run_name, new Date())}`,
+  );
+  const folder = new RunFolder(output.path);
   await folder.checkUnused();
+  await output.checkUnused();
   await files.write(folder.file('recipe.yaml'), resolvedYaml(recipe));
+  // A place that can't be written is known before the first step.
+  await output.begin();
+  await output.send();
   const log = await EventLog.open(folder, 0);
-  return { recipe, folder, log, stream: new RunStream(log), from: undefined, warnings: [] };
+  return { recipe, folder, output, log, stream: new RunStream(log), from: undefined, warnings: [] };
 }
 
 async function openAgain({ recipe: given, out }: OpenRunRequest): Promise<OpenRun> {
@@ -46,7 +56,8 @@ async function openAgain({ recipe: given, out }: OpenRunRequest): Promise<OpenRu
       fix: 'name it: --resume <run folder>',
     });
   }
-  const folder = new RunFolder(out);
+  const output = await OutputFolder.openExisting(out);
+  const folder = new RunFolder(output.path);
   if (!(await files.stat(folder.file('recipe.yaml')))) {
     throw new CheckpointError({
       code: 'not_a_run',
@@ -67,7 +78,7 @@ async function openAgain({ recipe: given, out }: OpenRunRequest): Promise<OpenRu
     code: 'no_checkpoint',
     message: `${out} has no checkpoint yet: the run begins again from its first step`,
   };
-  return { recipe, folder, log, stream: new RunStream(log), from, warnings: from ? [] : [begins] };
+  return { recipe, folder, output, log, stream: new RunStream(log), from, warnings: from ? [] : [begins] };
 }
 
 async function storedRecipe(folder: RunFolder): Promise<Recipe> {

@@ -55,7 +55,7 @@ import { bestCheckpoint, useCheckpointWeights } from './weights.ts';
 export interface TrainRequest {
   /** Left out only when a run is resumed: then it is the one in its folder. */
   readonly recipe?: Recipe | undefined;
-  /** The run folder; left out: `<output.results_dir>/<run name>-<time>`. */
+  /** The run folder, or a place that gets a copy of it; left out: `<output.results_dir>/<run name>-<time>`. */
   readonly out?: string | undefined;
   /** `auto`, or, for a resumed run, what it was started on. */
   readonly device?: DeviceChoice | undefined;
@@ -104,6 +104,8 @@ export async function* train(request: TrainRequest, signal?: AbortSignal): Async
     if (result && !result.complete) stream.aside(pushNeeded(run, result.message));
   }
   yield* stream.tell();
+  // The last events, and what the tracker wrote.
+  yield* copyResults(run);
   if (failure !== undefined) throw failure;
 }
 
@@ -176,7 +178,10 @@ async function* trainOn(
       eventCount: () => run.log.count,
       ...optional('copyCheckpoint', await checkpointCopier(recipe.training.checkpoint_dir)),
     };
-    for await (const event of trainLoop(settings, services, signal)) yield* stream.tell(event);
+    for await (const event of trainLoop(settings, services, signal)) {
+      yield* stream.tell(event);
+      if (event.type === 'checkpoint') yield* copyResults(run, signal);
+    }
 
     await useCheckpointWeights(loaded.model, checkpoints, await bestCheckpoint(checkpoints));
     const evaluations = await evaluateAll({
@@ -211,14 +216,36 @@ async function* trainOn(
     });
     const last = await checkpoints.stateOf((await checkpoints.latest())!);
     const { step, epoch } = positionOf(last!.progress);
-    yield* stream.tell(
-      { type: 'samples', split: evaluations.at(-1)!.split, path: page },
-      { type: 'finished', run: folder.path, metrics, ms: performance.now() - started, step, epoch },
-    );
+    yield* stream.tell({ type: 'samples', split: evaluations.at(-1)!.split, path: page });
+    // Results that are not where they shall be are a failure; the folder here has them.
+    await run.output.send(signal);
+    const ms = performance.now() - started;
+    const { place } = run.output;
+    yield* stream.tell({
+      type: 'finished',
+      run: folder.path,
+      ...optional('place', place),
+      metrics,
+      ms,
+      step,
+      epoch,
+    });
   } finally {
     for (const loader of loaders) await loader.dispose();
     evaluationStep?.dispose();
     loaded.model.dispose();
+  }
+}
+
+/** To the place of the results, if there is one; a copy that fails now is tried again with the next. */
+async function* copyResults(run: OpenRun, signal?: AbortSignal): AsyncGenerator<RunEvent> {
+  try {
+    await run.output.send(signal);
+  } catch (error) {
+    if (signal?.aborted) return;
+    const reason = error instanceof Error ? error.message : String(error);
+    const message = `not everything in ${run.folder.path} was copied to ${run.output.place}: ${reason}`;
+    yield* run.stream.tell(warning('results_not_copied', message));
   }
 }
 

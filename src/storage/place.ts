@@ -73,6 +73,16 @@ export async function openPlace(place: string, options: { readonly as?: 'folder'
   return { volume: new LocalVolume(folder), path: local.slice(cut + 1) };
 }
 
+/**
+ * The folder on this machine that a place is, whether it exists or not; undefined when it is far away. Volumes of
+ * Unity Catalog may be either.
+ */
+export async function localFolder(place: string): Promise<string | undefined> {
+  const { volume, path } = await openPlace(place, { as: 'folder' });
+  if (!(volume instanceof LocalVolume)) return undefined;
+  return path === '' ? volume.location : `${volume.location}/${path}`;
+}
+
 /** On Databricks compute volumes are folders; elsewhere the workspace is asked for them. */
 async function isUnmountedVolume(place: string): Promise<boolean> {
   return place.startsWith('/Volumes/') && !(await files.stat(place.split('/').slice(0, 5).join('/')));

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type Command, Option } from 'commander';
 import { ConfigError, counted, DataError, type SplitName } from '../../core/index.ts';
-import { isHubName } from '../../storage/index.ts';
+import { isHubName, OutputFolder } from '../../storage/index.ts';
 import { type CommonOptions, type Context, finish } from '../command.ts';
 import { columns, compact } from '../format.ts';
 import { loadRecipe } from '../recipe-file.ts';
@@ -55,12 +55,14 @@ async function runEval(context: Context, options: EvalOptions, ...args: never[])
   for (const { message } of warnings) output.warn(message);
   const { evaluateModel } = await import('../../runs/index.ts');
   const { split, precision } = options;
-  const out = options.report ? options.out : undefined;
+  const results = options.report ? await OutputFolder.open(options.out) : undefined;
+  const out = results?.path;
   const { device } = context;
   const events = evaluateModel({ model, recipe, split, device, precision, out }, context.signal);
   for (;;) {
     const { done, value } = await events.next();
     if (done) {
+      await results?.send(context.signal);
       const { metrics, images, imagesPerSecond, unknownClasses, report } = value;
       output.json({
         type: 'evaluated',
@@ -78,6 +80,7 @@ async function runEval(context: Context, options: EvalOptions, ...args: never[])
       const rows = Object.entries(metrics).map(([name, number]) => [`  ${name}`, compact(number)]);
       for (const line of columns(rows)) output.result(line);
       if (report !== undefined) output.result(`Report: ${report}`);
+      if (results?.place !== undefined) output.result(`Copy:   ${results.place}`);
       return;
     }
     output.json(value);

@@ -6,6 +6,7 @@ import { encodeImage, files } from '#platform';
 import { counted, DataError } from '../../core/index.ts';
 import { TableWriter } from '../../formats/coco/index.ts';
 import type { Predictor, ResultRow } from '../../inference/index.ts';
+import { OutputFolder } from '../../storage/index.ts';
 import { type CommonOptions, type Context, finish, share, wholeNumber } from '../command.ts';
 import { overlayNames } from '../overlay-names.ts';
 import { loadRecipe } from '../recipe-file.ts';
@@ -87,6 +88,8 @@ async function runPredict(context: Context, options: PredictOptions, ...args: ne
     '../../inference/index.ts'
   );
   const paths = await findPictures(pictures);
+  // Before any work: a place that can't be opened is known at once.
+  const results = await OutputFolder.open(options.out);
   const total = paths.length;
   const overlays = options.overlays ? overlayNames(paths) : new Map<string, string>();
   const predictor: Predictor = await createPredictor(model, {
@@ -132,15 +135,17 @@ async function runPredict(context: Context, options: PredictOptions, ...args: ne
       });
       if (overlay !== undefined) {
         const drawn = await drawPrediction(file.image, file.prediction, predictor.classes, { threshold });
-        await files.write(join(options.out, overlay), await encodeImage(drawn, 'jpeg'));
+        await files.write(join(results.path, overlay), await encodeImage(drawn, 'jpeg'));
       }
       const rate = (1000 * done) / (performance.now() - start);
       output.progress(`${done}/${total}  ${rate.toFixed(1)} images/s  ${basename(file.path)}`);
     }
-    const path = join(options.out, 'predictions.json');
+    const path = join(results.path, 'predictions.json');
     await files.write(path, `${JSON.stringify(rows, null, 1)}\n`);
-    await files.write(join(options.out, 'predictions.parquet'), table.finish());
-    await files.write(join(options.out, 'images.json'), `${JSON.stringify(images, null, 1)}\n`);
+    await files.write(join(results.path, 'predictions.parquet'), table.finish());
+    await files.write(join(results.path, 'images.json'), `${JSON.stringify(images, null, 1)}\n`);
+    await results.send(signal);
+    const copied = results.place === undefined ? '' : `, copied to ${results.place}`;
     output.json({
       type: 'predicted',
       path,
@@ -149,7 +154,7 @@ async function runPredict(context: Context, options: PredictOptions, ...args: ne
       rows: rows.length,
     });
     output.result(
-      `Wrote ${path}: ${counted(rows.length, 'result')} of ${counted(done - bad.length, 'picture')}${options.overlays ? `, with overlays in ${options.out}` : ''}`,
+      `Wrote ${path}: ${counted(rows.length, 'result')} of ${counted(done - bad.length, 'picture')}${options.overlays ? `, with overlays in ${results.path}` : ''}${copied}`,
     );
     if (bad.length > options.maxBadFraction * total) throw tooManyBad(bad, total, options.maxBadFraction);
   } finally {

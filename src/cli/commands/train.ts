@@ -7,7 +7,7 @@ import { type CommonOptions, type Context, finish } from '../command.ts';
 import { duration } from '../format.ts';
 import { loadRecipe, shippedRecipes } from '../recipe-file.ts';
 import { metricsText, RunDisplay } from '../run-events.ts';
-import { newestRun } from '../run-folders.ts';
+import { nearRun, newestRun } from '../run-folders.ts';
 
 interface TrainOptions extends CommonOptions {
   readonly out?: string;
@@ -20,7 +20,10 @@ export function addTrain(program: Command): void {
     .description('train, evaluate, export, report and track one run')
     .argument('[recipe]', `a YAML file, a run folder, or one that ships: ${shippedRecipes().join(', ')}`)
     .argument('[overrides...]', 'key=value pairs that win over the recipe (training.max_epochs=3)')
-    .option('--out <dir>', 'the run folder (default: <output.results_dir>/<run_name>-<time>)')
+    .option(
+      '--out <dir>',
+      'the run folder, or a place that gets a copy of it (default: <output.results_dir>/<run_name>-<time>)',
+    )
     .option(
       '--resume [dir]',
       'go on with the run in this folder (default: --out, or the newest run of the recipe)',
@@ -46,7 +49,7 @@ export function addTrain(program: Command): void {
 
 async function runTrain(context: Context, options: TrainOptions, ...args: never[]): Promise<undefined> {
   const [recipeArgument, overrideArguments] = args as unknown as [string | undefined, string[]];
-  const plan = planOf(recipeArgument, overrideArguments, options);
+  const plan = planOf(recipeArgument, overrideArguments, await near(options, context.signal));
   const { recipe, warnings } = loadRecipe(plan.recipe, plan.overrides);
   const out = plan.resume ? (plan.folder ?? (await newestRun(recipe))) : options.out;
   const { train } = await import('../../runs/index.ts');
@@ -70,6 +73,14 @@ async function runTrain(context: Context, options: TrainOptions, ...args: never[
     }
   }
   return;
+}
+
+/** A run that is to go on may lie at a place: then it is fetched first. */
+async function near(options: TrainOptions, signal: AbortSignal): Promise<TrainOptions> {
+  const { resume, out } = options;
+  if (typeof resume === 'string') return { ...options, resume: await nearRun(resume, signal) };
+  if (resume && out !== undefined) return { ...options, out: await nearRun(out, signal) };
+  return options;
 }
 
 interface Plan {
@@ -116,6 +127,7 @@ function showEnd(
   output.result(`Done in ${duration(event.ms)}: ${metricsText(event.metrics, monitor)}`);
   if (setAside > 0) output.result(`Images set aside: ${setAside} (each is named in events.jsonl)`);
   output.result(`Run:    ${event.run}`);
+  if (event.place !== undefined) output.result(`Copy:   ${event.place}`);
   for (const [name, path] of [
     ['Report:', join(event.run, 'report', 'index.html')],
     ['Model: ', join(event.run, 'model')],

@@ -1,0 +1,140 @@
+/** Results that go to a far place: copied as they change, whole checkpoints or none, and fetched again. */
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { files } from '#platform';
+import { type ByteSource, type Entry, OutputFolder, registerVolume, type Volume } from './index.ts';
+
+/** Files in memory, with a log of what was done to them. */
+class MemoryVolume implements Volume {
+  readonly location = 'memory:';
+  readonly files = new Map<string, Uint8Array>();
+  readonly log: string[] = [];
+  broken = false;
+
+  async *list(prefix: string): AsyncIterable<Entry> {
+    for (const [path, bytes] of [...this.files].toSorted())
+      if (path.startsWith(prefix)) yield { path, size: bytes.byteLength, version: '1' };
+  }
+
+  open(path: string): ByteSource {
+    return {
+      path,
+      size: async () => this.files.get(path)!.byteLength,
+      read: async () => this.files.get(path)!,
+    };
+  }
+
+  async write(path: string, bytes: Uint8Array | string): Promise<void> {
+    if (this.broken) throw new Error('out of order');
+    this.log.push(`write ${path}`);
+    this.files.set(path, typeof bytes === 'string' ? new TextEncoder().encode(bytes) : bytes);
+  }
+
+  async remove(path: string): Promise<void> {
+    if (this.files.delete(path)) this.log.push(`remove ${path}`);
+  }
+}
+
+let folder: string;
+let volume: MemoryVolume;
+let forget: () => void;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'ocelli-output-'));
+  volume = new MemoryVolume();
+  forget = registerVolume({
+    name: 'memory:',
+    matches: (place) => place.startsWith('memory:'),
+    open: async (place) => ({ volume, path: place.slice('memory:'.length) }),
+  });
+});
+afterEach(async () => {
+  forget();
+  await rm(folder, { recursive: true, force: true });
+});
+
+const open = () => OutputFolder.open('memory:runs/first/', folder);
+
+async function checkpoint(output: OutputFolder, name: string, content: string): Promise<void> {
+  for (const file of ['model.safetensors', 'state.json'])
+    await files.write(`${output.path}/checkpoints/${name}/${file}`, content);
+}
+
+test('a place on this machine is the folder itself', async () => {
+  const output = await OutputFolder.open(join(folder, 'new/run'));
+  expect(output).toMatchObject({ path: join(folder, 'new/run'), place: undefined });
+  await output.begin();
+  await output.send();
+  expect(await readdir(folder)).toEqual([]);
+});
+
+test('copies what is new or changed, and takes away what is gone', async () => {
+  const output = await open();
+  expect(output).toMatchObject({ path: join(folder, 'first'), place: 'memory:runs/first' });
+  await files.write(`${output.path}/recipe.yaml`, 'a: 1');
+  await output.begin();
+  await output.send();
+  expect([...volume.files.keys()]).toEqual(['runs/first/recipe.yaml']);
+  await checkpoint(output, 'step-1', 'one');
+  await files.write(`${output.path}/checkpoints/.writing-last/model.safetensors`, 'half');
+  await output.send();
+  expect(volume.log.slice(1)).toEqual([
+    'write runs/first/checkpoints/step-1/model.safetensors',
+    'write runs/first/checkpoints/step-1/state.json',
+  ]);
+  volume.log.length = 0;
+  await output.send();
+  expect(volume.log).toEqual([]);
+  await files.remove(`${output.path}/checkpoints/step-1`);
+  await checkpoint(output, 'step-2', 'two');
+  await output.send();
+  expect([...volume.files.keys()].filter((path) => path.includes('step'))).toEqual([
+    'runs/first/checkpoints/step-2/model.safetensors',
+    'runs/first/checkpoints/step-2/state.json',
+  ]);
+});
+
+test('a checkpoint that is replaced is never whole with files of two times', async () => {
+  const output = await open();
+  await checkpoint(output, 'last', 'old');
+  await output.send();
+  volume.log.length = 0;
+  await checkpoint(output, 'last', 'newer');
+  await output.send();
+  expect(volume.log).toEqual([
+    'remove runs/first/checkpoints/last/state.json',
+    'write runs/first/checkpoints/last/model.safetensors',
+    'write runs/first/checkpoints/last/state.json',
+  ]);
+});
+
+test('what could not be copied is copied the next time', async () => {
+  const output = await open();
+  await files.write(`${output.path}/a.txt`, 'a');
+  volume.broken = true;
+  await expect(output.send()).rejects.toThrow('out of order');
+  volume.broken = false;
+  await output.send();
+  expect([...volume.files.keys()]).toEqual(['runs/first/a.txt']);
+});
+
+test('a place with a run is not given to a second one', async () => {
+  volume.files.set('runs/first/checkpoints/last/state.json', new Uint8Array(1));
+  await expect((await open()).checkUnused()).rejects.toMatchObject({ code: 'run_folder_taken', exitCode: 2 });
+});
+
+test('a run goes on in the folder that says where it is copied to', async () => {
+  const first = await open();
+  await files.write(`${first.path}/recipe.yaml`, 'a: 1');
+  await first.begin();
+  await checkpoint(first, 'step-1', 'one');
+  await first.send();
+  await files.remove(`${first.path}/checkpoints/step-1`);
+  const again = await OutputFolder.openExisting(first.path);
+  expect(again.place).toBe('memory:runs/first');
+  await again.send();
+  expect([...volume.files.keys()].some((path) => path.includes('step-1'))).toBe(false);
+  await writeFile(join(folder, 'plain'), '');
+  expect((await OutputFolder.openExisting(folder)).place).toBeUndefined();
+});
