@@ -120,7 +120,13 @@ export default {
         path: '@tensorflow/|^src/(engine|nn|models|tasks|training|inference|export|runs)/',
       },
     },
-    { name: 'resolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
+    {
+      name: 'resolvable',
+      severity: 'error',
+      from: {},
+      // Vite makes an address of a file.
+      to: { couldNotResolve: true, pathNot: '\\.wasm\\?url$' },
+    },
   ],
   options: {
     doNotFollow: { path: 'node_modules' },

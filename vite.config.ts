@@ -89,10 +89,27 @@ const widget: ViteUserConfig = {
   worker: { format: 'es', rollupOptions: { treeshake, output: { assetFileNames } } },
 };
 
-export default defineConfig(({ command, mode }) =>
-  mode === 'widget'
-    ? widget
-    : mode === 'browser' || (command === 'serve' && mode !== 'test')
-      ? browser
-      : node,
+/** The optional pair of scripts that isolates a page; fixed names, because a service worker serves what is below it. */
+const isolation: ViteUserConfig = {
+  publicDir: false,
+  build: {
+    outDir: 'dist/widget',
+    emptyOutDir: false,
+    target: 'es2022',
+    modulePreload: false,
+    rollupOptions: {
+      input: {
+        'ocelli-isolation': 'src/widget/isolation/page.ts',
+        'ocelli-isolation-worker': 'workers/isolation.worker.ts',
+      },
+      // Classic scripts: what they declare is no business of the page.
+      output: { entryFileNames: '[name].js', postBanner: '(() => {', postFooter: '})();' },
+    },
+  },
+};
+
+const modes: Readonly<Record<string, ViteUserConfig>> = { browser, widget, isolation };
+
+export default defineConfig(
+  ({ command, mode }) => modes[mode] ?? (command === 'serve' && mode !== 'test' ? browser : node),
 );

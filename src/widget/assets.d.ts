@@ -9,3 +9,9 @@ declare module '*?worker&url' {
   const address: string;
   export default address;
 }
+
+/** The address of a file. */
+declare module '*?url' {
+  const address: string;
+  export default address;
+}

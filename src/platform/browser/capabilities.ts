@@ -13,3 +13,11 @@ export function missingCapabilities(): string[] {
   };
   return Object.keys(needs).filter((need) => !needs[need]);
 }
+
+/**
+ * How many threads WebAssembly may use: those need shared memory, which a browser gives to isolated pages alone
+ * (docs/widget.md), and more than half of the cores would take turns.
+ */
+export function sharedThreads(): number {
+  return crossOriginIsolated ? Math.max(2, Math.min(4, navigator.hardwareConcurrency >> 1)) : 1;
+}

@@ -6,7 +6,7 @@ export type { OnnxArray, OnnxDevice, OnnxPort, OnnxSession } from '../onnx-sessi
 export type { Thread, ThreadAnswer, ThreadHandler } from '../thread-channel.ts';
 export * from '../types.ts';
 export { canvasFont, openCanvas } from './canvas.ts';
-export { missingCapabilities } from './capabilities.ts';
+export { missingCapabilities, sharedThreads } from './capabilities.ts';
 export type { CacheEntry } from './files/caches.ts';
 export { files, localPath } from './files/index.ts';
 export { type HttpEntry, type MountSource, mount, mounted, unmount } from './files/mounts.ts';
@@ -15,7 +15,7 @@ export * from './host.ts';
 export * from './images.ts';
 export { heldLocks, tryLock, withLock } from './locks.ts';
 export { machineNotes, packageFolder, readMachine } from './machine.ts';
-export { loadOnnxWeb, type OnnxWeb, openOnnxSession } from './onnx.ts';
+export { canSuspend, loadOnnxWeb, type OnnxWeb, openOnnxSession } from './onnx.ts';
 export { withoutNewProcessListeners } from './process.ts';
 export { makeRoom, readStorage, requestPersistence, type StorageReport } from './storage.ts';
 export * from './threads.ts';

@@ -8,10 +8,14 @@ import { type OnnxRuntime, type OpenOnnxSession, openWith } from '../onnx-sessio
 /** The whole of onnxruntime-web, for who needs more than `openOnnxSession`: buffers on the GPU, captured graphs. */
 export type OnnxWeb = typeof import('onnxruntime-web/webgpu');
 
+/** Whether WebAssembly can wait for promises by itself. */
+export const canSuspend = (): boolean => 'Suspending' in WebAssembly;
+
 export async function loadOnnxWeb(device: 'webgpu' | 'wasm'): Promise<OnnxWeb> {
   if (device === 'wasm') return (await import('onnxruntime-web/wasm')) as OnnxWeb;
-  const suspends = 'Suspending' in WebAssembly;
-  return suspends ? ((await import('onnxruntime-web/jspi')) as OnnxWeb) : import('onnxruntime-web/webgpu');
+  return canSuspend()
+    ? ((await import('onnxruntime-web/jspi')) as OnnxWeb)
+    : import('onnxruntime-web/webgpu');
 }
 
 export const openOnnxSession: OpenOnnxSession = async (model, { device, threads }) => {

@@ -4,7 +4,7 @@
  * gives the same numbers.
  */
 import { CheckpointError, DeviceError } from '../../core/index.ts';
-import { loadOnnxWeb, type OnnxWeb } from '../../platform/browser/index.ts';
+import { loadOnnxWeb, type OnnxWeb, sharedThreads } from '../../platform/browser/index.ts';
 import type { HostOutputs } from '../../tasks/decoding/index.ts';
 import type { ProcessedBatch } from '../../vision/index.ts';
 import { CapturedSession } from './captured-session.ts';
@@ -18,6 +18,7 @@ import {
   portsOf,
   type Session,
 } from './outputs.ts';
+import { runtimeFile } from './runtime-files.ts';
 
 export type WidgetDevice = 'webgpu' | 'wasm';
 
@@ -26,9 +27,19 @@ const largestCaptured = 300e6;
 /** How far apart the numbers of a recording and of a plain run may be, relative to the largest. */
 const captureTolerance = 1e-4;
 
-export async function openRuntime(model: Uint8Array, device: WidgetDevice): Promise<OnnxRuntime> {
+/** onnxruntime with our settings; they count from its first session on. */
+export async function prepareOnnx(device: WidgetDevice): Promise<OnnxWeb> {
   const ort = await loadOnnxWeb(device);
   ort.env.logLevel = 'error';
+  const isOwn = new URL(import.meta.url).origin === self.origin;
+  // A thread's file is that of onnxruntime: a worker from another origin may not start it.
+  ort.env.wasm.numThreads = isOwn ? sharedThreads() : 1;
+  if (!isOwn) ort.env.wasm.wasmPaths = { wasm: runtimeFile(device) };
+  return ort;
+}
+
+export async function openRuntime(model: Uint8Array, device: WidgetDevice): Promise<OnnxRuntime> {
+  const ort = await prepareOnnx(device);
   try {
     const session = await ort.InferenceSession.create(model, {
       executionProviders: [device],
@@ -60,7 +71,9 @@ export class OnnxRuntime {
   }
 
   get description(): string {
-    return `onnxruntime on ${this.device}${this.captured ? ', recorded' : ''}`;
+    const threads = this.ort.env.wasm.numThreads ?? 1;
+    const many = this.device === 'wasm' && threads > 1 ? `, ${threads} threads` : '';
+    return `onnxruntime on ${this.device}${many}${this.captured ? ', recorded' : ''}`;
   }
 
   get isCaptured(): boolean {

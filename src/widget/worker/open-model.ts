@@ -3,11 +3,11 @@
  * for the rest.
  */
 import { DeviceError } from '../../core/index.ts';
-import { loadOnnxWeb, openGpu } from '../../platform/browser/index.ts';
+import { openGpu } from '../../platform/browser/index.ts';
 import { createProcessor } from '../../vision/index.ts';
 import type { OpenRequest, Progress } from '../protocol.ts';
 import { WidgetFiles } from './files.ts';
-import { type OnnxRuntime, openRuntime, type WidgetDevice } from './onnx-runtime.ts';
+import { type OnnxRuntime, openRuntime, prepareOnnx, type WidgetDevice } from './onnx-runtime.ts';
 import { OwnModel, outputNames } from './own-model.ts';
 import { chooseTask } from './tasks.ts';
 import { warmUp } from './warm-up.ts';
@@ -38,7 +38,7 @@ export async function openModel(
   onProgress({ phase: 'runtime' });
   await warmUp(device);
   // Where transformers.js looks for a runtime that is there already: one for all models of the page.
-  Object.assign(globalThis, { [Symbol.for('onnxruntime')]: await loadOnnxWeb(device) });
+  Object.assign(globalThis, { [Symbol.for('onnxruntime')]: await prepareOnnx(device) });
   const { openPipeline } = await import('./pipeline-model.ts');
   return openPipeline(files, task, device, request);
 }

@@ -15,8 +15,14 @@ interface Entry {
   readonly model: Promise<WidgetModel>;
   users: number;
   readonly listeners: Set<(progress: Progress) => void>;
+  answers: number;
+  pause?: ReturnType<typeof setTimeout>;
   improved: boolean;
 }
+
+/** Milliseconds without a question, or so many answers without a pause (a camera), before a model is recorded. */
+const pauseBeforeImproving = 1000;
+const answersBeforeImproving = 20;
 
 class Service implements WidgetService {
   private readonly entries = new Map<string, Entry>();
@@ -49,11 +55,20 @@ class Service implements WidgetService {
     if (!entry) throw closed(handle);
     const model = await entry.model;
     const answer = await this.inTurn(() => answerOf(model, picture, candidates));
-    if (!entry.improved) {
-      entry.improved = true;
-      void this.inTurn(() => model.improve()).catch(() => undefined);
-    }
+    entry.answers++;
+    clearTimeout(entry.pause);
+    if (entry.answers === answersBeforeImproving) void this.improve(entry);
+    else entry.pause = setTimeout(() => void this.improve(entry), pauseBeforeImproving);
     return answer;
+  }
+
+  /** Makes later runs faster where that works: once, when nobody waits. */
+  private async improve(entry: Entry): Promise<void> {
+    clearTimeout(entry.pause);
+    if (entry.improved || entry.users === 0) return;
+    entry.improved = true;
+    const model = await entry.model;
+    await this.inTurn(() => model.improve()).catch(() => undefined);
   }
 
   async close(handle: number): Promise<void> {
@@ -63,7 +78,9 @@ class Service implements WidgetService {
     this.release(entry);
   }
 
+  /** What there is once all is done that was begun; nobody waits for a pause. */
   async state(): Promise<WorkerState> {
+    for (const entry of this.entries.values()) if (entry.answers > 0) await this.improve(entry);
     await this.queue.catch(() => undefined);
     const models = await Promise.allSettled([...this.entries.values()].map(({ model }) => model));
     const sessions = models.flatMap((model) =>
@@ -84,7 +101,7 @@ class Service implements WidgetService {
         for (const listener of listeners) listener(progress);
       }),
     );
-    const entry: Entry = { key, model, users: 0, listeners, improved: false };
+    const entry: Entry = { key, model, users: 0, listeners, answers: 0, improved: false };
     this.entries.set(key, entry);
     return entry;
   }

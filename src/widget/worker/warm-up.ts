@@ -2,8 +2,7 @@
  * Fetches and starts onnxruntime while the model is still on its way: by opening the smallest model there is, one that
  * gives back its input. Nothing else makes the runtime compile and find its device.
  */
-import { loadOnnxWeb } from '../../platform/browser/index.ts';
-import type { WidgetDevice } from './onnx-runtime.ts';
+import { prepareOnnx, type WidgetDevice } from './onnx-runtime.ts';
 
 const bytesOf = (text: string): number[] => [...text].map((letter) => letter.charCodeAt(0));
 /** A field of protocol buffers with bytes in it (onnx.proto gives the numbers). */
@@ -44,8 +43,7 @@ export function warmUp(device: WidgetDevice): Promise<void> {
 }
 
 async function start(device: WidgetDevice): Promise<void> {
-  const ort = await loadOnnxWeb(device);
-  ort.env.logLevel = 'error';
+  const ort = await prepareOnnx(device);
   const session = await ort.InferenceSession.create(identityModel, {
     executionProviders: [device],
     logSeverityLevel: 3,

@@ -27,6 +27,7 @@ export interface WidgetSite {
 
 const types: Readonly<Record<string, string>> = {
   '.js': 'text/javascript',
+  '.mjs': 'text/javascript',
   '.wasm': 'application/wasm',
   '.json': 'application/json',
   '.html': 'text/html; charset=utf-8',
@@ -44,6 +45,7 @@ export async function buildWidget(): Promise<string> {
   try {
     const configFile = resolve('vite.config.ts');
     await build({ configFile, mode: 'widget', logLevel: 'error', build: { outDir, emptyOutDir: true } });
+    await build({ configFile, mode: 'isolation', logLevel: 'error', build: { outDir, emptyOutDir: false } });
   } finally {
     process.env.NODE_ENV = before;
   }
