@@ -67,6 +67,8 @@ const titles: Readonly<Record<string, string>> = {
   invalid_recipe: 'The recipe has problems',
   invalid_yaml: 'The recipe is no YAML',
   image_unreadable: 'The picture can’t be read',
+  picture_not_fetched: 'The picture did not come',
+  camera_unavailable: 'The camera can’t be used',
   model_not_found: 'There is no model',
   folder_permission: 'The folder may no longer be read',
   worker_busy: 'The worker is busy',

@@ -107,6 +107,8 @@ export interface DataArrangement {
   readonly task: 'classification' | 'detection';
   /** There was no validation split: one in five pictures was put aside for it. */
   readonly split: boolean;
+  /** Pictures that were left out because they can't be read. */
+  readonly setAside: readonly { readonly fileName: string; readonly reason: string }[];
 }
 
 export interface DataImage {
@@ -227,8 +229,10 @@ export interface EvaluateRun {
   readonly model: string;
   readonly recipe: string;
   readonly split?: SplitName | undefined;
+  /** Left out: those that the run index kept for `out`. */
   readonly places?: Places | undefined;
   readonly device?: DeviceChoice | undefined;
+  /** Where predictions and report go: the run's own folder, usually. */
   readonly out?: string | undefined;
 }
 
@@ -298,7 +302,7 @@ export interface TrainingService {
   export(run: string, options?: Omit<ExportRunOptions, 'signal'>): Promise<ExportResult>;
 
   /** Everything below a folder, ascending. */
-  listFiles(folder: string): Promise<FileListing[]>;
+  listFiles(folder: string, places?: Places): Promise<FileListing[]>;
   readFile(path: string): Promise<Blob>;
   writeFile(path: string, content: Blob): Promise<void>;
   /** A folder as a zip archive, stored without compression: weights don't shrink. */

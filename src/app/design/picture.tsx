@@ -4,6 +4,7 @@
  */
 import { useEffect, useState } from 'preact/hooks';
 import type { ImageTruth, Prediction } from '../../client/index.ts';
+import { Meter } from './meter.tsx';
 import './picture.css';
 
 export interface PictureProps {
@@ -108,7 +109,7 @@ function PictureCaption({
           <b class={right === undefined ? '' : right ? 'right' : 'wrong'}>{nameOf(best)}</b>
           <span class="number">{Math.round(score * 100)} %</span>
         </span>
-        <meter min={0} max={1} value={score} aria-label={`Confidence in ${nameOf(best)}`} />
+        <Meter label={`Confidence in ${nameOf(best)}`} value={score} />
         {truth && right === false ? (
           <span class="soft small">is {truth.labels.map(nameOf).join(', ')}</span>
         ) : undefined}

@@ -77,7 +77,12 @@ function withSplits(paths: readonly string[], roots: SplitPlaces): DataArrangeme
       /(annotations|instances|_annotations\.coco)\.json$|\.xml$|(^|\/)labels\/.*\.txt$/i.test(path),
     ) ||
     paths.some((path) => /\/(data|dataset)\.ya?ml$/i.test(path));
-  return { data: { ...data, format: null }, task: hasBoxes ? 'detection' : 'classification', split: false };
+  return {
+    data: { ...data, format: null },
+    task: hasBoxes ? 'detection' : 'classification',
+    split: false,
+    setAside: [],
+  };
 }
 
 /** COCO files are named after their split: `instances_train2017.json`, `train.json`. */
@@ -104,7 +109,7 @@ async function splitHere(
   if (written === undefined && isBare(paths, pictures, from)) throw withoutAnnotations(from, pictures.length);
   const place = `/home/splits/${folder.split('/').at(-1)}-${await fingerprint(paths)}`;
   const whole = written ?? `${place}/all.json`;
-  const format = written === undefined ? (await convertDataset({ from, out: whole })).format : 'coco';
+  const converted = written === undefined ? await convertDataset({ from, out: whole }) : undefined;
   const coco = JSON.parse(new TextDecoder().decode(await files.read(whole))) as Coco;
   const val = chooseVal(coco);
   await files.write(`${place}/train.json`, JSON.stringify(part(coco, ({ id }) => !val.has(id))));
@@ -120,8 +125,9 @@ async function splitHere(
       test_annotation_file: null,
       format: null,
     },
-    task: format === 'folder' ? 'classification' : 'detection',
+    task: converted?.format === 'folder' ? 'classification' : 'detection',
     split: true,
+    setAside: (converted?.setAside ?? []).map(({ fileName, reason }) => ({ fileName, reason })),
   };
 }
 

@@ -135,7 +135,8 @@ export class TrainingWorker implements TrainingService {
 
   evaluate(request: EvaluateRun, listener: EventListener): Promise<EvaluateResult> {
     return this.exclusively('an evaluation', async () => {
-      await this.mountAll(request.places);
+      const { places = request.out === undefined ? undefined : await keptPlaces(request.out) } = request;
+      await this.mountAll(places);
       const { recipe } = parseRecipe(request.recipe, { source: 'recipe.yaml' });
       const { model, split, device, out } = request;
       this.interrupt = new AbortController();
@@ -170,7 +171,8 @@ export class TrainingWorker implements TrainingService {
     return this.exclusively('an export', () => onDevice('auto', () => exportRun(run, options)));
   }
 
-  listFiles(folder: string): ReturnType<typeof listBelow> {
+  async listFiles(folder: string, places?: Places): ReturnType<typeof listBelow> {
+    await this.mountAll(places);
     return listBelow(folder);
   }
 

@@ -5,6 +5,7 @@
 import { transfer } from 'comlink';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { Places, PredictResult } from '../../../client/index.ts';
+import { DeviceError } from '../../../core/index.ts';
 import { Button } from '../../design/button.tsx';
 import { Card } from '../../design/card.tsx';
 import { NoticeBox } from '../../design/notice-list.tsx';
@@ -121,17 +122,27 @@ async function openCamera(): Promise<MediaStream> {
       video: { facingMode: 'environment', width: { ideal: 1280 } },
     });
   } catch (cause) {
-    const name = cause instanceof DOMException ? cause.name : '';
-    throw new Error(
-      name === 'NotAllowedError'
-        ? 'The camera may not be used. Allow it in the browser’s address bar, then try again.'
-        : name === 'NotFoundError'
-          ? 'This device has no camera. Drop or choose a picture instead.'
-          : `The camera could not be opened (${name || String(cause)}). Close other programs that use it, then try again.`,
-      { cause },
-    );
+    const name = cause instanceof DOMException ? cause.name : String(cause);
+    throw new DeviceError({
+      code: 'camera_unavailable',
+      expected: 'a camera that this page may use',
+      received: reasons[name] ?? name,
+      fix:
+        name === 'NotAllowedError'
+          ? 'allow it in the browser’s address bar and try again'
+          : name === 'NotFoundError'
+            ? 'drop or choose a picture instead'
+            : 'close other programs that use it and try again',
+      cause,
+    });
   }
 }
+
+const reasons: Readonly<Record<string, string>> = {
+  NotAllowedError: 'a refusal',
+  NotFoundError: 'a device without a camera',
+  NotReadableError: 'a camera that another program uses',
+};
 
 function stopCamera(stream: MediaStream): void {
   for (const track of stream.getTracks()) track.stop();

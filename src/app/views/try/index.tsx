@@ -1,6 +1,7 @@
 /** Any model on any picture: dropped, pasted, chosen, by address or from the camera. */
 import { useEffect, useState } from 'preact/hooks';
 import { httpFolder, mountPath, type Places } from '../../../client/index.ts';
+import { RemoteError } from '../../../core/index.ts';
 import { Button } from '../../design/button.tsx';
 import { Card, Empty, ViewHead } from '../../design/card.tsx';
 import { DropZone, FileButton } from '../../design/drop-zone.tsx';
@@ -253,18 +254,24 @@ const nextKey = (): number => keys++;
 
 async function fetchPicture(address: string): Promise<Blob> {
   const url = new URL(address, document.baseURI);
-  let response: Response;
-  try {
-    response = await fetch(url);
-  } catch {
-    throw new Error(
-      `${url.host} did not send the picture: it is not reachable, or does not allow other pages to read it (CORS). Save the picture and drop the file instead.`,
+  const failed = (received: string, fix: string, cause?: unknown): RemoteError =>
+    new RemoteError({
+      code: 'picture_not_fetched',
+      expected: `a picture from ${url.host}`,
+      received,
+      fix,
+      cause,
+    });
+  const response = await fetch(url).catch((cause: unknown) => {
+    throw failed(
+      'no answer that this page may read',
+      'check the address; a server that does not allow other pages to read it (CORS) can’t be helped: save the picture and drop the file',
+      cause,
     );
-  }
-  if (!response.ok)
-    throw new Error(`${url.host} answered with status ${response.status}: check the address.`);
+  });
+  if (!response.ok) throw failed(`status ${response.status}`, 'check the address');
   if (response.headers.get('content-type')?.startsWith('text/html')) {
-    throw new Error(`${url.host} sent a page, not a picture: use the address of the picture itself.`);
+    throw failed('a page', 'use the address of the picture itself');
   }
   return response.blob();
 }

@@ -1,6 +1,7 @@
 /** One picture with what the model says about it, and how long that took. */
 import type { Places, Prediction, TrainingClient } from '../../../client/index.ts';
 import { Icon } from '../../design/icon.tsx';
+import { Meter } from '../../design/meter.tsx';
 import { Picture } from '../../design/picture.tsx';
 import { numberOf } from '../../format.ts';
 import { wordsOf } from '../../notices.ts';
@@ -132,7 +133,7 @@ function Label({ name, score }: { readonly name: string; readonly score: number 
   return (
     <li>
       <span>{name}</span>
-      <meter min={0} max={1} value={score} aria-label={`Score of ${name}`} />
+      <Meter label={`Score of ${name}`} value={score} />
       <span class="number">{Math.round(score * 100)} %</span>
     </li>
   );
