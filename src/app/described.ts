@@ -28,6 +28,7 @@ export const shownPictures = 12;
 export function openDataPeek(client: TrainingClient, setup: Setup): DataPeek {
   const now = signal<Described>({ status: 'unknown', images: {} });
   let known: string | undefined;
+  let places: unknown;
   const fetchImages = (split: SplitName, from: number): Promise<DataImage[]> =>
     client.worker.dataImages(
       split,
@@ -40,9 +41,12 @@ export function openDataPeek(client: TrainingClient, setup: Setup): DataPeek {
       const recipe = reading?.recipe;
       if (!recipe) return;
       const { data, model, training } = recipe;
-      const key = JSON.stringify([data, model.task_type, training.seed, Object.keys(setup.places.peek())]);
-      if (key === known) return;
+      const key = JSON.stringify([data, model.task_type, training.seed]);
+      const picked = setup.places.peek();
+      // Another folder may have the name of one before.
+      if (key === known && picked === places) return;
       known = key;
+      places = picked;
       now.value = { ...now.peek(), status: 'reading', error: undefined };
       try {
         const description = await client.worker.describeData(await setup.ready());

@@ -83,7 +83,9 @@ export function openSetup(): Setup {
       const name = readRecipe(recipe.peek()).get(['model', 'model_name']);
       const model = shippedModels.find((candidate) => name === mountPath(candidate.name));
       if (model) await mountShipped(model);
-      return { recipe: recipe.peek(), places: places.peek() };
+      // What was picked and is not named any more need not be read.
+      const named = Object.entries(places.peek()).filter(([path]) => recipe.peek().includes(path));
+      return { recipe: recipe.peek(), places: Object.fromEntries(named) };
     },
     async reset() {
       if (first) await useShipped(first);

@@ -1,14 +1,17 @@
 /** From what a user picked, dropped or named to data of the recipe. */
-import { httpFolder, type Picked, pickedFiles } from '../../../client/index.ts';
-import { ConfigError, RemoteError } from '../../../core/index.ts';
+import { httpFolder, mountPath, type Picked, pickedFiles } from '../../../client/index.ts';
+import { ConfigError, counted, RemoteError } from '../../../core/index.ts';
 import { shippedModels } from '../../shipped.ts';
 import type { App } from '../../state.ts';
 
 /** Reads what was picked and writes it into the recipe; returns what to tell the user. */
 export async function useData(app: App, picked: Picked): Promise<string> {
   const { setup, client, notices } = app;
-  const folder = setup.addPlace(picked);
-  const { data, task, split } = await client.worker.arrangeData(folder, setup.places.peek());
+  const folder = mountPath(picked.name);
+  const { data, task, split, setAside } = await client.worker.arrangeData(folder, {
+    [folder]: picked.source,
+  });
+  setup.addPlace(picked);
   const before = setup.reading.peek()?.recipe?.model.task_type;
   await setup.edit([
     ...Object.entries(data).map(([key, value]) => ({ path: ['data', key], value: value ?? undefined })),
@@ -32,6 +35,15 @@ export async function useData(app: App, picked: Picked): Promise<string> {
           },
         },
       ],
+    });
+  }
+  notices.dismiss('set-aside');
+  if (setAside.length > 0) {
+    notices.show({
+      key: 'set-aside',
+      tone: 'warning',
+      title: `${counted(setAside.length, 'picture')} can’t be read and ${setAside.length === 1 ? 'is' : 'are'} left out`,
+      details: setAside.map(({ fileName, reason }) => `${fileName}: ${reason}`),
     });
   }
   return split

@@ -1,4 +1,6 @@
 /** Writes another model into the recipe. */
+import { mountPath, type Picked } from '../../../client/index.ts';
+import { CheckpointError } from '../../../core/index.ts';
 import type { App } from '../../state.ts';
 
 /** Small enough for a browser tab; more are in docs/models.md. */
@@ -39,4 +41,22 @@ export async function chooseModel({ setup, notices }: App, name: string, task?: 
       : []),
   ]);
   notices.toast(`${name} is the model now`);
+}
+
+/** A model folder that was picked; archives often hold one folder that holds everything. */
+export async function usePickedModel(app: App, picked: Picked): Promise<void> {
+  const path = mountPath(picked.name);
+  const files = await app.client.worker.listFiles(path, { [path]: picked.source });
+  const config = files.find((file) => file.path.endsWith('/config.json'))?.path;
+  const hasWeights = files.some((file) => /\.safetensors$/.test(file.path));
+  if (config === undefined || !hasWeights) {
+    throw new CheckpointError({
+      code: 'model_files_missing',
+      expected: `config.json and model.safetensors in ${picked.name}`,
+      received: config === undefined ? 'no config.json' : 'no file that ends with .safetensors',
+      fix: 'choose the folder that transformers saved (save_pretrained), or the model folder of a run',
+    });
+  }
+  app.setup.addPlace(picked);
+  await chooseModel(app, config.replace(/\/config\.json$/, ''));
 }

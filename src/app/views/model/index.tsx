@@ -9,7 +9,7 @@ import { bytesOf, metricName, metricOf } from '../../format.ts';
 import { linkTo } from '../../route.ts';
 import { shippedModels } from '../../shipped.ts';
 import { useApp } from '../../state.ts';
-import { chooseModel, suggestions } from './choose.ts';
+import { chooseModel, suggestions, usePickedModel } from './choose.ts';
 import './model.css';
 
 export function View() {
@@ -214,7 +214,7 @@ function Folder() {
   const take = async (work: Promise<Picked | undefined>): Promise<void> => {
     try {
       const picked = await work;
-      if (picked) await chooseModel(app, app.setup.addPlace(picked));
+      if (picked) await usePickedModel(app, picked);
     } catch (error) {
       if (!(error instanceof DOMException && error.name === 'AbortError')) app.notices.report(error);
     }

@@ -63,7 +63,7 @@ export function openEditor(parent: HTMLElement, text: string, onChange: (text: s
         syntaxHighlighting(colours),
         look,
         keymap.of([...defaultKeymap, ...historyKeymap]),
-        EditorView.contentAttributes.of({ 'aria-label': 'Recipe as YAML' }),
+        EditorView.contentAttributes.of({ 'aria-label': 'Recipe as YAML', tabindex: '0' }),
         EditorView.updateListener.of((update) => {
           if (update.docChanged && !taking) onChange(update.state.doc.toString());
         }),

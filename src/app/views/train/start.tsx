@@ -1,6 +1,7 @@
 /** Before a run: what will be trained on what, seen at a glance, and the button. */
 import { useSignalEffect } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
+import { useEffect } from 'preact/hooks';
 import { Button } from '../../design/button.tsx';
 import { Icon, type IconName } from '../../design/icon.tsx';
 import { NoticeBox } from '../../design/notice-list.tsx';
@@ -17,6 +18,11 @@ export function Start() {
   useSignalEffect(() => {
     if (setup.reading.value) void data.want();
   });
+  // The charts of the run: loaded now, while nothing else is to do.
+  useEffect(() => {
+    const timer = setTimeout(() => void import('../../design/echarts.ts'), 1500);
+    return () => clearTimeout(timer);
+  }, []);
   const reading = setup.reading.value;
   const problems = reading?.problems ?? [];
   return (
