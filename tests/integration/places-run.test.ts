@@ -3,12 +3,14 @@ import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
-import { parseRecipe } from '../../src/config/index.ts';
+import { parseRecipe, type Recipe } from '../../src/config/index.ts';
 import type { RunEvent } from '../../src/core/index.ts';
 import { generateSampleDataset } from '../../src/data/index.ts';
+import { startGateway } from '../../src/gateway/index.ts';
 import { train } from '../../src/runs/index.ts';
 import { openPlace } from '../../src/storage/index.ts';
 import { AzuriteServer } from '../support/azurite.ts';
+import { DatabricksDouble } from '../support/databricks-double/index.ts';
 import { FileServer } from '../support/file-server.ts';
 import { tinyRecipe } from '../support/recipes.ts';
 import { S3Server } from '../support/seaweed.ts';
@@ -69,7 +71,7 @@ async function copyTo(place: string): Promise<void> {
   for (const [name, bytes] of files) await volume.write([path, name].filter(Boolean).join('/'), bytes);
 }
 
-async function events(place: string, training: Record<string, unknown> = {}): Promise<RunEvent[]> {
+function recipeFor(place: string, training: Record<string, unknown> = {}): Recipe {
   const text = tinyRecipe({
     data: {
       train_data_path: `${place}/folders/train`,
@@ -78,7 +80,11 @@ async function events(place: string, training: Record<string, unknown> = {}): Pr
     },
     training: { seed: 5, ...training },
   });
-  const { recipe } = parseRecipe(text, { source: 'recipe.yaml' });
+  return parseRecipe(text, { source: 'recipe.yaml' }).recipe;
+}
+
+async function events(place: string, training: Record<string, unknown> = {}): Promise<RunEvent[]> {
+  const recipe = recipeFor(place, training);
   const out = await mkdtemp(join(folder, 'run-'));
   const seen: RunEvent[] = [];
   for await (const event of train({ recipe, out, device: 'wasm' })) seen.push(event);
@@ -141,6 +147,70 @@ test.skipIf(program === '')('Unity Catalog on Azure (uc-server)', async () => {
     expect(await losses(place)).toEqual(expected);
   } finally {
     await server.dispose();
+  }
+});
+
+test('Databricks', async () => {
+  const workspace = await DatabricksDouble.start(s3);
+  try {
+    environment(workspace.environment);
+    const place = '/Volumes/main/default/data/set';
+    await copyTo(place);
+    expect(await losses(place)).toEqual(expected);
+  } finally {
+    await workspace.dispose();
+  }
+});
+
+test('S3 by way of a gateway, without its keys', async () => {
+  vi.stubEnv('OCELLI_GATEWAY', '');
+  environment(s3.environment);
+  await copyTo('s3://data/behind');
+  const gateway = await startGateway({ volumes: [{ place: 's3://data', write: true }], port: 0 });
+  try {
+    vi.stubEnv('OCELLI_GATEWAY', gateway.url);
+    expect(await losses('s3://data/behind')).toEqual(expected);
+  } finally {
+    await gateway.close();
+  }
+});
+
+test('results go to a place, and a run goes on from there on another machine', async () => {
+  environment(s3.environment);
+  const before = process.cwd();
+  const [here, there] = [join(folder, 'here'), join(folder, 'there')];
+  await Promise.all([mkdir(here), mkdir(there)]);
+  const place = 's3://data/results/first';
+  const recipe = recipeFor(join(folder, 'local'));
+  const seen: RunEvent[] = [];
+  const run = async (resume: boolean, signal?: AbortSignal, until?: () => void): Promise<void> => {
+    for await (const event of train({ recipe, out: place, resume, device: 'wasm' }, signal)) {
+      seen.push(event);
+      if (event.type === 'checkpoint') until?.();
+    }
+  };
+  try {
+    process.chdir(here);
+    const stop = new AbortController();
+    await expect(run(false, stop.signal, () => stop.abort())).rejects.toMatchObject({ exitCode: 130 });
+    const { volume } = await openPlace(place);
+    const copied = async (): Promise<string[]> =>
+      (await listAll(volume, 'results/first/')).map(({ path }) => path.slice('results/first/'.length));
+    expect(await copied()).toEqual(
+      expect.arrayContaining(['checkpoints/last/state.json', 'events.jsonl', 'recipe.yaml']),
+    );
+    await expect(run(false)).rejects.toMatchObject({ code: 'run_folder_taken' });
+    process.chdir(there);
+    await run(true);
+    expect(seen.at(-1)).toMatchObject({ type: 'finished', run: 'runs/first', place });
+    expect(seen.flatMap((event) => (event.type === 'step' ? [event.loss] : []))).toEqual(expected);
+    expect(await copied()).toEqual(
+      expect.arrayContaining(['model/model.safetensors', 'model/onnx/model.onnx', 'report/index.html']),
+    );
+    const lines = new TextDecoder().decode(await volume.open('results/first/events.jsonl').read()).trim();
+    expect(JSON.parse(lines.split('\n').at(-1)!)).toMatchObject({ type: 'finished' });
+  } finally {
+    process.chdir(before);
   }
 });
 
