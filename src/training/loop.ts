@@ -43,6 +43,7 @@ export async function* train<Prediction>(
         session.timeStep(performance.now() - started);
         parts = 0;
         started = performance.now();
+        yield* stamped(session.compilationEvents());
         yield* stamped(session.warningEvents(step.takeWarnings()));
         yield* stamped(session.stepEvents(await step.results(lateSteps)));
 

@@ -139,6 +139,14 @@ export class TrainingSession<Prediction> {
     return [{ type: 'warning', code: 'step_skipped', message, step, epoch }];
   }
 
+  /** Programs that were made ready for the step of just now. */
+  compilationEvents(): RunEventBody[] {
+    const { step, epoch } = this.progress;
+    return this.step
+      .takeCompilations()
+      .map((compilation) => ({ type: 'step_compiled', ...compilation, step, epoch }));
+  }
+
   warningEvents(warnings: readonly StepWarning[]): RunEventBody[] {
     const { step, epoch } = this.progress;
     return warnings.map((warning) => ({ type: 'warning', ...warning, step, epoch }));

@@ -18,6 +18,16 @@ export interface StepSettings {
   readonly precision?: 'fp32' | 'fp16' | undefined;
 }
 
+/** A program of the step was made ready, once for each signature. */
+export interface StepCompilation {
+  /** Shapes of images and targets; of accumulated gradients what they are for. */
+  readonly signature: string;
+  /** Tracing, planning, compiling. */
+  readonly ms: number;
+  /** Of a run. */
+  readonly dispatches: number;
+}
+
 /** A step that was submitted. */
 export interface StepReport {
   /** Of the losses, in the order of the values. */

@@ -19,7 +19,7 @@ import type { WeightAverage } from './ema.ts';
 import { LossScale } from './loss-scale.ts';
 import type { Optimizer } from './optimizers/index.ts';
 import { nextSplit, splitBatch } from './split.ts';
-import type { StepEngine, StepReport, StepSettings } from './step-engine.ts';
+import type { StepCompilation, StepEngine, StepReport, StepSettings } from './step-engine.ts';
 import type { StepDevice, TrainableModel } from './types.ts';
 
 export type { StepSettings } from './step-engine.ts';
@@ -49,6 +49,7 @@ export class TrainingStep<Prediction> {
   private batches: { readonly batch: Batch; readonly step: number; readonly part: number }[] = [];
   private readonly ring: ({ readonly step: number } & StepReport)[] = [];
   private warnings: StepWarning[] = [];
+  private readonly compilations: StepCompilation[] = [];
   private readonly optimizer: Optimizer;
   /** In half precision; its state belongs into checkpoints. */
   readonly lossScale: LossScale | undefined;
@@ -79,7 +80,8 @@ export class TrainingStep<Prediction> {
     });
     this.compile = () => {
       const accumulate = (settings.plan?.accumulate ?? 1) * this.splits;
-      return prepare && new CompiledStep(parts, prepare, { ...settings, plan: { accumulate } });
+      const told = (compilation: StepCompilation) => void this.compilations.push(compilation);
+      return prepare && new CompiledStep(parts, prepare, { ...settings, plan: { accumulate } }, told);
     };
     this.engine = this.compile() ?? this.eager;
   }
@@ -123,6 +125,11 @@ export class TrainingStep<Prediction> {
       arrived.push({ step, images, loss: numbers[0]!, parts, gradientNorm, skipped });
     }
     return arrived;
+  }
+
+  /** What was compiled since the last call. */
+  takeCompilations(): StepCompilation[] {
+    return this.compilations.splice(0);
   }
 
   /** What there is to tell since the last call. */

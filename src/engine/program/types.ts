@@ -12,6 +12,8 @@ export type HostData = Readonly<Record<string, GraphData>>;
 export type AtHalt = (outputs: HostData, halt: number) => HostData;
 
 export interface Program {
+  /** Dispatches of a run; left out where it is no list of them. */
+  readonly dispatches?: number;
   /**
    * Resolves when everything is submitted, which is before it is computed. `reads`: outputs that will be read, which is
    * cheaper when it is known now.

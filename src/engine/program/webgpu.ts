@@ -7,12 +7,13 @@ import type { PrepareProgram, Program } from './types.ts';
 
 export function webgpuPrograms(gpu: Gpu): PrepareProgram {
   return async ({ graph, halts }, variables, options = {}): Promise<Program> => {
-    await tune(gpu, graph);
+    await tune(gpu, graph, { precision: options.precision });
     const plan = planGraph(graph, { ...planTarget(gpu), halts, ...options });
     announcePlan(plan);
     const used = [...variables].filter(([name]) => name in plan.parameters || name in plan.updates);
     const execution = await Execution.prepare(plan, gpu, { parameters: Object.fromEntries(used) });
     return {
+      dispatches: plan.kernels.length,
       async run(inputs, atHalt, reads) {
         for (const [name, numbers] of Object.entries(inputs)) {
           if (name in plan.inputs) execution.write(name, numbers);

@@ -10,7 +10,7 @@ import type { HostArrays, HostOutputs } from '../../tasks/index.ts';
 import { mixBatch, mixTargets } from '../mix.ts';
 import type { StepEngine, StepReport, StepSettings } from '../step-engine.ts';
 import { inputsOf, shapedOutputs, signatureOf } from './host-data.ts';
-import { ApplyPlan, type Plan, StepPlans } from './plans.ts';
+import { ApplyPlan, type OnCompiled, type Plan, StepPlans } from './plans.ts';
 import type { StepNames, StepParts } from './step-graphs.ts';
 import { GradientSums } from './sums.ts';
 
@@ -39,6 +39,7 @@ export class CompiledStep implements StepEngine {
     private readonly parts: StepParts,
     private readonly prepare: PrepareProgram,
     private readonly settings: StepSettings,
+    private readonly onCompiled: OnCompiled = () => {},
   ) {}
 
   async add(batch: Batch, step: number, part: number): Promise<void> {
@@ -153,7 +154,7 @@ export class CompiledStep implements StepEngine {
       this.applyPlan.dispose();
       this.applyPlan = undefined;
     }
-    this.applyPlan ??= await ApplyPlan.make(this.parts, this.prepare, sums);
+    this.applyPlan ??= await ApplyPlan.make(this.parts, this.prepare, sums, this.onCompiled);
     return this.applyPlan.plan;
   }
 
@@ -165,7 +166,7 @@ export class CompiledStep implements StepEngine {
       plans.dispose();
       plans = undefined;
     }
-    plans ??= await StepPlans.make(this.parts, this.prepare, batch, targets);
+    plans ??= await StepPlans.make(this.parts, this.prepare, batch, targets, this.onCompiled);
     this.plans.set(signature, plans);
     for (const [old, unused] of this.plans) {
       if (this.plans.size <= signatureLimit) break;

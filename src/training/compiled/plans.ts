@@ -5,6 +5,8 @@
 import type { Batch } from '../../data/index.ts';
 import type { PrepareProgram, Program, tf } from '../../engine/index.ts';
 import type { HostArrays } from '../../tasks/index.ts';
+import type { StepCompilation } from '../step-engine.ts';
+import { signatureOf } from './host-data.ts';
 import {
   applyStep,
   namesOf,
@@ -15,6 +17,9 @@ import {
   wholeStep,
 } from './step-graphs.ts';
 import type { GradientSums } from './sums.ts';
+
+/** Told of every program that was made ready. */
+export type OnCompiled = (compilation: StepCompilation) => void;
 
 export interface Plan {
   readonly graph: StepGraph;
@@ -31,6 +36,8 @@ export class StepPlans {
     readonly names: StepNames,
     /** How the optimiser's numbers are shared; a plan fits only as long as that stays. */
     readonly sharing: string,
+    private readonly signature: string,
+    private readonly onCompiled: OnCompiled,
   ) {}
 
   static async make(
@@ -38,17 +45,19 @@ export class StepPlans {
     prepare: PrepareProgram,
     batch: Batch,
     targets: HostArrays | undefined,
+    onCompiled: OnCompiled,
   ): Promise<StepPlans> {
     const names = await namesOf(parts, batch, targets);
     parts.optimizer.makeSlots(names.present);
-    return new StepPlans(parts, prepare, names, parts.optimizer.sharing(names.present));
+    const sharing = parts.optimizer.sharing(names.present);
+    return new StepPlans(parts, prepare, names, sharing, signatureOf(batch, targets), onCompiled);
   }
 
   async wholeStep(batch: Batch, targets: HostArrays | undefined): Promise<Plan> {
     if (!this.whole) {
       const variables = variablesOf(this.parts);
-      const graph = await wholeStep(this.parts, batch, targets, this.names.present, variables);
-      this.whole = { graph, program: await this.prepare(graph.trace, variables) };
+      const trace = () => wholeStep(this.parts, batch, targets, this.names.present, variables);
+      this.whole = await compiled(this.signature, trace, variables, this.prepare, this.onCompiled);
     }
     return this.whole;
   }
@@ -56,8 +65,8 @@ export class StepPlans {
   async partStep(batch: Batch, targets: HostArrays | undefined, sums: GradientSums): Promise<Plan> {
     if (!this.part) {
       const variables = variablesOf(this.parts, sums);
-      const graph = await partStep(this.parts, batch, targets, sums, variables);
-      this.part = { graph, program: await this.prepare(graph.trace, variables) };
+      const trace = () => partStep(this.parts, batch, targets, sums, variables);
+      this.part = await compiled(`part ${this.signature}`, trace, variables, this.prepare, this.onCompiled);
     }
     return this.part;
   }
@@ -76,16 +85,36 @@ export class ApplyPlan {
     readonly plan: Plan,
   ) {}
 
-  static async make(parts: StepParts, prepare: PrepareProgram, sums: GradientSums): Promise<ApplyPlan> {
+  static async make(
+    parts: StepParts,
+    prepare: PrepareProgram,
+    sums: GradientSums,
+    onCompiled: OnCompiled,
+  ): Promise<ApplyPlan> {
     const variables = variablesOf(parts, sums);
-    const graph = await applyStep(parts, sums, variables);
-    const program = await prepare(graph.trace, variables);
-    return new ApplyPlan(sums, parts.optimizer.sharing(sums.names), { graph, program });
+    const trace = () => applyStep(parts, sums, variables);
+    const plan = await compiled('accumulated gradients', trace, variables, prepare, onCompiled);
+    return new ApplyPlan(sums, parts.optimizer.sharing(sums.names), plan);
   }
 
   dispose(): void {
     this.plan.program.dispose();
   }
+}
+
+async function compiled(
+  signature: string,
+  trace: () => Promise<StepGraph>,
+  variables: ReadonlyMap<string, tf.Variable>,
+  prepare: PrepareProgram,
+  onCompiled: OnCompiled,
+): Promise<Plan> {
+  const start = performance.now();
+  const graph = await trace();
+  const program = await prepare(graph.trace, variables);
+  const { dispatches = 0 } = program;
+  onCompiled({ signature, ms: performance.now() - start, dispatches });
+  return { graph, program };
 }
 
 /** Everything that a step reads or assigns, by the names that graphs have for it. */

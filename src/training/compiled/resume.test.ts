@@ -77,6 +77,16 @@ async function run(folder: string, choice: DeviceChoice, stopAt?: number): Promi
       if (!(error instanceof InterruptedError)) throw error;
     }
     expect(events.filter(({ type }) => type === 'warning')).toEqual([]);
+    const compiled = events.flatMap((event) => (event.type === 'step_compiled' ? [event] : []));
+    expect(compiled.map(({ signature }) => signature)).toEqual([
+      expect.stringMatching(/^part 8×3×\d+×\d+, /),
+      'accumulated gradients',
+    ]);
+    for (const { ms, dispatches } of compiled) {
+      expect(ms).toBeGreaterThan(0);
+      // Replayed kernel by kernel it is no list of dispatches.
+      expect(dispatches > 0).toBe(opened.prepare !== undefined);
+    }
     model.dispose();
     return events;
   } finally {
