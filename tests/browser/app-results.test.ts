@@ -263,7 +263,7 @@ test('try: a dropped picture is classified, a broken one says so, the camera is 
   // The preview server answers with the app's page whatever is asked for.
   await page.getByLabel('Address of a picture').fill(`${inject('appUrl')}nowhere.png`);
   await page.getByRole('button', { name: 'Fetch' }).click();
-  await page.locator('.try-result.failed', { hasText: 'sent a page, not a picture' }).waitFor();
+  await page.locator('.try-result.failed', { hasText: 'received a page' }).waitFor();
 
   await page.getByRole('button', { name: 'Use the camera' }).click();
   await page.getByText(/pictures\/s/).waitFor({ timeout: 60_000 });
@@ -344,4 +344,34 @@ test('a run can be removed, after a question', async () => {
   await page.reload();
   await page.getByText('first', { exact: true }).first().waitFor();
   expect(await page.getByText('second', { exact: true }).count()).toBe(0);
+});
+
+test('a run that was stopped can be evaluated and becomes a model', async () => {
+  await page.evaluate(() => {
+    const key = 'ocelli-recipe';
+    const text = localStorage.getItem(key)!;
+    localStorage.setItem(
+      key,
+      text.replace('max_epochs: 2', 'max_epochs: 200').replace('run_name: second', 'run_name: halted'),
+    );
+  });
+  await show('train');
+  await page.reload();
+  await page.getByRole('button', { name: 'Train', exact: true }).click();
+  await page.locator('.run-status.running').waitFor({ timeout: 60_000 });
+  await page.getByRole('button', { name: 'Stop', exact: true }).click();
+  await page.locator('.run-status.stopped').waitFor({ timeout: 60_000 });
+
+  // The kept places are found again by a page that knows nothing of them.
+  await page.reload();
+  await show('errors');
+  expect(await page.getByLabel('Run', { exact: true }).locator('option:checked').textContent()).toContain(
+    'halted',
+  );
+  await page.getByRole('button', { name: 'Evaluate' }).click();
+  await page.locator('.confusion-cell').first().waitFor({ timeout: 60_000 });
+  await show('export');
+  await page.getByRole('button', { name: 'Make the model' }).click();
+  await page.getByRole('button', { name: 'Download the zip' }).waitFor({ timeout: 60_000 });
+  await page.getByText('model/onnx/model.onnx', { exact: true }).waitFor();
 });
