@@ -257,10 +257,12 @@ class Drawing {
     this.forgetColours = onColourChange(() => this.change());
     this.size = new ResizeObserver(() => this.change());
     this.size.observe(frame);
-    this.sight = new IntersectionObserver(([entry]) => {
-      this.seen = entry?.isIntersecting ?? true;
+    // A screen ahead, so that nobody scrolls into an old picture.
+    const nearby = { rootMargin: '100% 0px' };
+    this.sight = new IntersectionObserver((entries) => {
+      this.seen = entries.at(-1)?.isIntersecting ?? true;
       if (this.seen && this.changed) enqueue(this.turn);
-    });
+    }, nearby);
     this.sight.observe(frame);
   }
 
