@@ -40,6 +40,8 @@ export interface LoaderOptions {
   readonly threads?: number;
   /** Batches that are prepared ahead, at least 1; left out: 2, more for small batches. */
   readonly prefetch?: number;
+  /** Reads of far pictures at a time, at most (64); how many it takes is found out. */
+  readonly connections?: number;
   /** Bytes of far pictures that are fetched ahead at most, on their way or waiting (160 MB). */
   readonly readAheadBytes?: number;
   /** Share of the data set's images that may be set aside. */
@@ -96,7 +98,7 @@ export class Loader {
   private readonly bad = new Map<number, SetAside>();
   private fullMask = new Uint8Array();
   /** What was learned of the network. */
-  private readonly concurrency = new Concurrency();
+  private readonly concurrency: Concurrency;
   /** Far pictures that failed since the last one that came, and how. */
   private failed = 0;
   private failure: RemoteError | undefined;
@@ -112,6 +114,9 @@ export class Loader {
         ? new Uint8Array(dataset.records.length)
         : shapeNumbers(dataset.records, this.shapes, this.processor);
     this.order = createSampler(sampler, dataset, seed);
+    this.concurrency = new Concurrency(
+      options.connections === undefined ? {} : { most: options.connections },
+    );
     this.batchesPerEpoch = Math.ceil(dataset.records.length / batchSize);
     this.pool = new SamplePool(
       {

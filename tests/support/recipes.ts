@@ -69,6 +69,8 @@ export function tinyRecipe({ task = 'classification', data, training, mlflow }: 
       val_data_path: 'sample:shapes?images=8&seed=2',
       batch_size: 8,
       num_workers: 0,
+      // What one test fetched must not be what another one finds.
+      cache: false,
       ...data,
     }),
     section('training', { max_epochs: 2, learning_rate: 1e-3, log_every_n_steps: 1, ...training }),

@@ -35,7 +35,7 @@ export class Concurrency {
   constructor({ least = 2, start = 8, most = 64 }: ConcurrencyOptions = {}) {
     this.least = least;
     this.most = most;
-    this.limit = start;
+    this.limit = Math.min(start, most);
   }
 
   /** The reads were held back by something else (memory, the end of the epoch): the round says nothing. */

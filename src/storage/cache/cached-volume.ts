@@ -73,12 +73,11 @@ class CachedFile {
     if (size > 2 * blockLength) return this.readBlocks(start, end, signal);
     const kept = await this.cache.read(this.place, this.words('whole'));
     if (kept) return range ? kept.slice(start, end) : kept;
-    // Part of a small file is its head, mostly: the rest is wanted seldom.
-    if (range && end - start < size) return this.source.read(range, signal);
+    // Who looks at the head of a small file will want the rest.
     const bytes = await this.source.read(undefined, signal);
     // What another server says of its size is not what was listed: no version to keep it under.
     if (bytes.length === size) await this.cache.write(this.place, this.words('whole'), bytes);
-    return bytes;
+    return range ? bytes.slice(start, end) : bytes;
   }
 
   private async readBlocks(start: number, end: number, signal?: AbortSignal): Promise<Uint8Array> {
