@@ -102,7 +102,7 @@ export class Offers {
   }
 
   private async openAs(place: string, userToken: string | undefined): Promise<Opened> {
-    if (this.userTokensFor === undefined) return openPlace(place, { as: 'folder' });
+    if (this.userTokensFor === undefined) return openPlace(place, { as: 'folder', keys: 'own' });
     const { location, path } = splitVolumePlace(place);
     return { volume: new DatabricksVolume(location, forwardedAccess(this.userTokensFor, userToken!)), path };
   }

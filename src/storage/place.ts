@@ -15,6 +15,12 @@ import { LocalVolume } from './local.ts';
 import { openS3Place } from './s3/index.ts';
 import { openUnityPlace } from './unity/index.ts';
 
+const throughGateway: VolumeKind = {
+  name: 'gateway:',
+  matches: async (place) => isGatewayPlace(place) && (!place.startsWith('/') || isUnmountedVolume(place)),
+  open: openGatewayPlace,
+};
+
 const kinds: VolumeKind[] = [
   {
     name: 'hub:',
@@ -22,11 +28,7 @@ const kinds: VolumeKind[] = [
     open: async (place) => ({ volume: await openHub(place.slice('hub:'.length)), path: '' }),
   },
   // Before those that need keys, which it has.
-  {
-    name: 'gateway:',
-    matches: async (place) => isGatewayPlace(place) && (!place.startsWith('/') || isUnmountedVolume(place)),
-    open: openGatewayPlace,
-  },
+  throughGateway,
   { name: '/Volumes', matches: isUnmountedVolume, open: openDatabricks },
   {
     name: 'abfss:',
@@ -56,12 +58,21 @@ export function isLocalPlace(place: string): boolean {
   return place.startsWith('file:') || schemeOf(place) === undefined;
 }
 
+export interface OpenOptions {
+  readonly as?: 'folder' | undefined;
+  /** `own`: with the keys of this process, whatever `OCELLI_GATEWAY` says; gateways open places so. */
+  readonly keys?: 'own' | undefined;
+}
+
 /**
  * Opens a place. An existing folder becomes a volume of its own (path ''); anything else is a file in the
  * volume of its folder, unless `as: 'folder'` says that a folder is meant that may not exist yet.
  */
-export async function openPlace(place: string, options: { readonly as?: 'folder' } = {}): Promise<Place> {
-  for (const kind of kinds) if (await kind.matches(place)) return kind.open(place);
+export async function openPlace(place: string, options: OpenOptions = {}): Promise<Place> {
+  for (const kind of kinds) {
+    if (options.keys === 'own' && kind === throughGateway) continue;
+    if (await kind.matches(place)) return kind.open(place);
+  }
   const scheme = schemeOf(place);
   if (place.trim() === '') throw unknownPlace(place, 'an empty text');
   if (scheme !== undefined && scheme !== 'file') throw unsupported(`${scheme}:`, place);

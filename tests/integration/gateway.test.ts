@@ -153,7 +153,6 @@ describe('how bytes travel', () => {
 
   test('places of a recipe are asked of the gateway', async () => {
     const { url } = await start();
-    // Started before: a gateway itself opens volumes by its keys.
     vi.stubEnv('OCELLI_GATEWAY', url);
     try {
       const { volume, path } = await openPlace(`${place}/travel/3.txt`);

@@ -69,14 +69,13 @@ async function runGateway(context: Context, options: GatewayCommandOptions): Pro
   ];
   const tracking = options.mlflow ?? environmentVariable('MLFLOW_TRACKING_URI');
   if (volumes.length === 0 && tracking === undefined) throw nothingOffered();
-  if (environmentVariable('OCELLI_GATEWAY') !== undefined) throw loop();
   // Databricks Apps name the port, and stand before it with a proxy that knows who is there.
   const appPort = environmentVariable('DATABRICKS_APP_PORT');
   const behindProxy = options.behindProxy ?? appPort !== undefined;
   const host = options.userTokens ? workspaceHost() : undefined;
   const gateway = await startGateway({
     volumes,
-    mlflow: tracking === undefined ? undefined : await resolveEndpoint(tracking, environmentVariable),
+    mlflow: tracking === undefined ? undefined : await resolveEndpoint(tracking, ownEnvironment),
     page: pageFolder(options.page, context),
     origins: options.origin,
     port: options.port ?? (appPort === undefined ? 8090 : Number(appPort)),
@@ -98,6 +97,11 @@ async function runGateway(context: Context, options: GatewayCommandOptions): Pro
   // Being interrupted is how it ends.
   context.output.say('The gateway has ended.');
   return;
+}
+
+/** A gateway has keys of its own, and asks no other. */
+function ownEnvironment(name: string): string | undefined {
+  return name === 'OCELLI_GATEWAY' ? undefined : environmentVariable(name);
 }
 
 /** Programs get every line; people what went wrong. */
@@ -144,14 +148,5 @@ function nothingOffered(): ConfigError {
     expected: 'something to offer',
     received: 'no --volume, no --writable and no MLflow',
     fix: 'ocelli gateway --volume <place>',
-  });
-}
-
-function loop(): ConfigError {
-  return new ConfigError({
-    code: 'gateway_loop',
-    expected: 'a gateway that opens volumes by itself',
-    received: 'OCELLI_GATEWAY, which sends it to another one',
-    fix: 'unset OCELLI_GATEWAY where the gateway runs',
   });
 }
