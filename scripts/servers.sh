@@ -42,9 +42,12 @@ toxiproxy)
   if [ ! -x "$binary" ]; then
     once toxiproxy
     if [ ! -x "$binary" ]; then
-      need go 'Go to build toxiproxy' 'apt-get install golang-go, or https://go.dev/dl'
+      need go 'Go to build toxiproxy' 'https://go.dev/dl'
       echo '• Building toxiproxy 2.12.0' >&2
-      GOBIN=$root/toxiproxy-2.12.0 go install github.com/Shopify/toxiproxy/v2/cmd/server@v2.12.0 >&2
+      GOBIN=$root/toxiproxy-2.12.0 go install github.com/Shopify/toxiproxy/v2/cmd/server@v2.12.0 >&2 || {
+        echo "Expected a Go that builds toxiproxy 2.12.0. Received: $(go version). Fix: a newer one, https://go.dev/dl" >&2
+        exit 1
+      }
     fi
   fi
   ;;
@@ -56,7 +59,10 @@ uc-server)
     if [ ! -x "$binary" ]; then
       need cargo 'Rust to build uc-server' 'https://rustup.rs'
       echo '• Building uc-server 0.0.11 (12 minutes on two cores)' >&2
-      cargo install olai-uc-server --version 0.0.11 --features bin --locked --root "$root/uc-server-0.0.11" >&2
+      # A build that was interrupted goes on where it was.
+      CARGO_TARGET_DIR=$root/uc-server-target cargo install olai-uc-server --version 0.0.11 \
+        --features bin --locked --root "$root/uc-server-0.0.11" >&2
+      rm -rf "$root/uc-server-target"
     fi
   fi
   ;;

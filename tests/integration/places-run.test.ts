@@ -14,7 +14,7 @@ import { DatabricksDouble } from '../support/databricks-double/index.ts';
 import { FileServer } from '../support/file-server.ts';
 import { tinyRecipe } from '../support/recipes.ts';
 import { S3Server } from '../support/seaweed.ts';
-import { serverProgram } from '../support/servers.ts';
+import { optionalProgram } from '../support/servers.ts';
 import { Catalog, UnityServer } from '../support/unity.ts';
 import { UnityDouble } from '../support/unity-double.ts';
 import { listAll } from '../support/volume-contract.ts';
@@ -134,10 +134,9 @@ test('Unity Catalog on files', async () => {
   expect(await losses(place)).toEqual(expected);
 });
 
-// Twelve minutes to build: without it, tests/integration/unity-catalog.test.ts says so.
-const program = await serverProgram('uc-server', '--no-build');
-test.skipIf(program === '')('Unity Catalog on Azure (uc-server)', async () => {
-  const server = await UnityServer.start(program);
+const program = await optionalProgram('uc-server');
+test.skipIf(program === undefined)('Unity Catalog on Azure (uc-server)', async () => {
+  const server = await UnityServer.start(program!);
   try {
     const own = await Catalog.create(server.url, { root: server.data });
     await own.allowAzurite(azurite, 'data');

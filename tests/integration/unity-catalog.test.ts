@@ -13,7 +13,7 @@ import { Http } from '../../src/storage/index.ts';
 import { openUnityPlace } from '../../src/storage/unity/index.ts';
 import { AzuriteServer } from '../support/azurite.ts';
 import { S3Server } from '../support/seaweed.ts';
-import { serverProgram } from '../support/servers.ts';
+import { optionalProgram } from '../support/servers.ts';
 import { Catalog, UnityServer } from '../support/unity.ts';
 import { UnityDouble } from '../support/unity-double.ts';
 import { type VolumeUnderTest, volumeContract } from '../support/volume-contract.ts';
@@ -173,20 +173,12 @@ function unitySuite(name: string, storages: readonly Storage[], start: () => Pro
 
 unitySuite('the double of the official server', ['files', 'S3'], doubled);
 
-// Twelve minutes to build: only those who ask for it wait for that.
-const program = await serverProgram(
-  'uc-server',
-  ...(process.env.OCELLI_BUILD_UC_SERVER ? [] : ['--no-build']),
-);
-if (program !== '') unitySuite('uc-server', ['files', 'Azure'], () => built(program));
-else {
-  console.warn(
-    'The suite against uc-server did NOT run: it is not built (bash scripts/servers.sh uc-server).',
-  );
-  describe.skip('uc-server (not built: bash scripts/servers.sh uc-server)', () => {
-    test('its suite', () => {});
-  });
-}
+// Twelve minutes to build: the test line does not ask for that.
+const program = await optionalProgram('uc-server');
+if (program !== undefined) unitySuite('uc-server', ['files', 'Azure'], () => built(program));
+else
+  describe.skip('uc-server (not built: bash scripts/servers.sh uc-server)', () =>
+    test('its suite', () => {}));
 
 const { UC_URL, UC_S3_ENDPOINT, UC_AZURE_ENDPOINT } = process.env;
 if (UC_URL) {

@@ -5,6 +5,7 @@ import { Renewable } from '../../src/storage/grant.ts';
 import { Http } from '../../src/storage/index.ts';
 import { openS3Place, S3Volume, type S3VolumeOptions, s3Endpoint } from '../../src/storage/s3/index.ts';
 import { S3Server } from '../support/seaweed.ts';
+import { optionalProgram } from '../support/servers.ts';
 import { Toxiproxy } from '../support/toxiproxy.ts';
 import { listAll } from '../support/volume-contract.ts';
 
@@ -133,7 +134,8 @@ describe('S3, when things go wrong', () => {
   });
 });
 
-describe('a connection that breaks (toxiproxy before the S3 server)', () => {
+const program = await optionalProgram('toxiproxy');
+describe.skipIf(program === undefined)('a connection that breaks (toxiproxy before the S3 server)', () => {
   let server: S3Server;
   let proxy: Toxiproxy;
   const bytes = Uint8Array.from({ length: 300_000 }, (_, i) => (i * 7919) % 251);
