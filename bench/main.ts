@@ -23,6 +23,8 @@ const cases: Readonly<Record<string, () => Promise<BenchCase>>> = {
   endurance: async () => (await import('./endurance.ts')).endurance,
   'coco-eval': async () => (await import('./coco-eval.ts')).cocoEval,
   images: async () => (await import('./images.ts')).images,
+  predict: async () => (await import('./predict/index.ts')).predict,
+  bundle: async () => (await import('./bundle.ts')).bundle,
 };
 
 const tool = 'npm run bench';

@@ -3,8 +3,8 @@
  * started by the first element that needs a model, and ended some time after the last has gone.
  *
  * A worker's file must come from the page's own origin. Where the script comes from another (a CDN), or the page has none
- * (a sandboxed frame), a worker of one line imports it: `worker-src blob:` must allow that, and the other origin must
- * allow the import (CORS).
+ * (a sandboxed frame), a worker of one line imports it: `worker-src` must allow `blob:` (in such a frame `data:`) and the
+ * other origin, and that origin must allow the import (CORS).
  */
 import { proxy, type Remote, releaseProxy, transfer, wrap } from 'comlink';
 import { prepareCrossing } from '../../client/wire/index.ts';
@@ -30,6 +30,8 @@ export interface HeldModel extends OpenedModel {
 
 export class WidgetConnection {
   private link: Link | undefined;
+  /** False after a restart: no model is recorded any more. */
+  record = true;
   private held = 0;
   private idle: ReturnType<typeof setTimeout> | undefined;
 
@@ -81,6 +83,7 @@ export class WidgetConnection {
 
   /** After the device was lost: everything is opened again, by a new worker. */
   restart({ link }: HeldModel): void {
+    this.record = false;
     if (link === this.link) this.end(crash('a device that was lost'));
   }
 
@@ -138,6 +141,9 @@ function startWorker(address: URL): Worker {
   const options = { type: 'module', name: 'ocelli-widget' } as const;
   if (address.origin === self.origin) return new Worker(trusted(address.href), options);
   const text = `import ${JSON.stringify(address.href)};`;
+  // Without an origin there are no blobs for modules; such a worker has none either, as a data: worker always has.
+  if (self.origin === 'null')
+    return new Worker(trusted(`data:text/javascript,${encodeURIComponent(text)}`), options);
   const blob = URL.createObjectURL(new Blob([text], { type: 'text/javascript' }));
   // Revoking it at once would take it from a worker that has not read it yet.
   setTimeout(() => URL.revokeObjectURL(blob), 60_000);

@@ -268,7 +268,8 @@ export class OcelliPredict extends HTMLElement {
   private async openNow(generation: number): Promise<HeldModel> {
     try {
       const { task, device, dtype, maxBytes } = this.settings;
-      const request = { place: this.place(), task, device, dtype, maxBytes };
+      const { record } = this.connection;
+      const request = { place: this.place(), task, device, dtype, maxBytes, record };
       this.view.loading('unknown');
       this.view.say('Loading the model …');
       const model = await this.connection.open(request, (progress) => {

@@ -22,8 +22,8 @@ import { runtimeFile } from './runtime-files.ts';
 
 export type WidgetDevice = 'webgpu' | 'wasm';
 
-/** Recording a model keeps it in memory twice for a while. */
-const largestCaptured = 300e6;
+/** A recorded model is in memory twice. */
+const largestCaptured = 100e6;
 /** How far apart the numbers of a recording and of a plain run may be, relative to the largest. */
 const captureTolerance = 1e-4;
 
@@ -49,6 +49,14 @@ export async function openRuntime(model: Uint8Array, device: WidgetDevice): Prom
   } catch (cause) {
     throw explain(cause, device);
   }
+}
+
+/** onnxruntime 1.31 aborts in a replay once any other session was released: recordings go before one is. */
+const recorded = new Set<OnnxRuntime>();
+
+async function release(session: { release(): Promise<void> } | undefined): Promise<void> {
+  for (const runtime of recorded) await runtime.dropRecording('another model was closed');
+  await session?.release();
 }
 
 export class OnnxRuntime {
@@ -98,8 +106,8 @@ export class OnnxRuntime {
   }
 
   /**
-   * Records the run of the last picture, and replaces the plain session if a replay of it, and one of another picture,
-   * gives the same numbers. Never throws: `capture` says why it came to nothing.
+   * Records the run of the last picture, and takes the recording from now on if a replay of it, and one of another
+   * picture, give the same numbers. Never throws: `capture` says why it came to nothing.
    */
   async record(wanted: readonly string[]): Promise<void> {
     const { model, last } = this;
@@ -110,24 +118,25 @@ export class OnnxRuntime {
       this.capture = 'left out: the model is large';
       return;
     }
-    let recorded: CapturedSession | undefined;
+    let recording: CapturedSession | undefined;
     try {
-      recorded = await CapturedSession.open(this.ort, model, this, last.inputs, last.outputs);
+      recording = await CapturedSession.open(this.ort, model, this, last.inputs, last.outputs);
       const other = last.inputs.map(mirrored);
       const expected = await this.runPlainly(other, wanted);
-      await recorded.run(last.inputs);
+      await recording.run(last.inputs);
       const difference = Math.max(
-        largestDifference(await recorded.run(other), expected),
-        largestDifference(await recorded.run(last.inputs), last.outputs),
+        largestDifference(await recording.run(other), expected),
+        largestDifference(await recording.run(last.inputs), last.outputs),
       );
       if (!(difference <= captureTolerance)) throw new Error(`its numbers differ by ${difference}`);
-      this.captured = recorded;
+      this.captured = recording;
+      recorded.add(this);
       this.capture = `used: its numbers differ by ${difference.toExponential(1)} at most`;
-      await this.session?.release();
-      this.session = undefined;
     } catch (error) {
       this.capture = `not used: ${error instanceof Error ? error.message : String(error)}`;
-      if (recorded !== this.captured) await recorded?.dispose().catch(() => undefined);
+      if (recording && recording !== this.captured) {
+        await release({ release: () => recording!.dispose() }).catch(() => undefined);
+      }
     }
   }
 
@@ -139,15 +148,22 @@ export class OnnxRuntime {
   }
 
   async dispose(): Promise<void> {
-    await this.captured?.dispose();
-    await this.session?.release();
-    this.captured = undefined;
+    const { session } = this;
     this.session = undefined;
+    await release(session);
+  }
+
+  async dropRecording(reason: string): Promise<void> {
+    const { captured } = this;
+    this.captured = undefined;
+    recorded.delete(this);
+    this.capture = `not used any more: ${reason}`;
+    await captured?.dispose();
   }
 
   private async runPlainly(inputs: readonly NamedInput[], wanted: readonly string[]): Promise<HostOutputs> {
     const { session } = this;
-    if (!session) throw new Error('a recorded model takes pictures of one size');
+    if (!session) throw new Error('this model was disposed of');
     const outputs = await session.run(feedsOf(this.ort, inputs), [...wanted]);
     const host: Record<string, HostOutputs[string]> = {};
     for (const name of wanted) host[name] = await floatsOf(name, outputs[name]!);
@@ -190,6 +206,16 @@ function explain(cause: unknown, device: WidgetDevice): Error {
       expected: `a model that fits into the memory of this device (${device})`,
       received: message.slice(0, 300),
       fix: 'choose a smaller model or its fp16 file (dtype="fp16"), close other tabs, or use another device',
+      cause,
+    });
+  }
+  // A trap leaves nothing of the runtime that could go on.
+  if (cause instanceof WebAssembly.RuntimeError) {
+    return new DeviceError({
+      code: 'device_lost',
+      expected: 'onnxruntime to go on',
+      received: `a trap in it: ${message.slice(0, 200)}`,
+      fix: 'try again, with device="wasm" if it happens again',
       cause,
     });
   }

@@ -57,7 +57,8 @@ async function openOwn(
   const bytes = await files.weights(onnxFiles(request.dtype));
   onProgress({ phase: 'runtime' });
   const runtime = await openOn(bytes, device, request.device === 'auto');
-  if (runtime.knows(outputNames[task])) return new OwnModel(config, processorConfig, task, runtime);
+  if (runtime.knows(outputNames[task]))
+    return new OwnModel(config, processorConfig, task, runtime, request.record);
   await runtime.dispose();
   return undefined;
 }

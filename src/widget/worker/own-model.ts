@@ -35,6 +35,7 @@ export class OwnModel implements WidgetModel {
     processorConfig: Readonly<Record<string, unknown>>,
     readonly task: 'classification' | 'detection',
     private readonly runtime: OnnxRuntime,
+    private readonly mayRecord: boolean,
   ) {
     this.classes = classesOf(config);
     this.classNames = this.classes.names;
@@ -64,9 +65,15 @@ export class OwnModel implements WidgetModel {
   async improve(): Promise<void> {
     if (this.tried) return;
     this.tried = true;
-    if (this.runtime.device === 'webgpu' && this.makesOneSize())
-      await this.runtime.record(outputNames[this.task]);
-    else this.runtime.forgetModel(this.runtime.device === 'webgpu' ? 'pictures differ in size' : 'no WebGPU');
+    const reason = this.againstRecording();
+    if (reason === undefined) await this.runtime.record(outputNames[this.task]);
+    else this.runtime.forgetModel(reason);
+  }
+
+  private againstRecording(): string | undefined {
+    if (this.runtime.device !== 'webgpu') return 'no WebGPU';
+    if (!this.mayRecord) return 'the runtime had to be started again';
+    return this.makesOneSize() ? undefined : 'pictures differ in size';
   }
 
   get recording(): { readonly captured: boolean; readonly capture: string } {
