@@ -18,12 +18,12 @@ beforeAll(async () => {
 });
 afterAll(() => rm(scratch, { recursive: true }));
 
-/** Accuracy after each of the first epochs, by step. */
+/** Accuracy after one epoch of it, by step. */
 async function accuracies(name: string, recipe: string, pretrained: boolean): Promise<Metrics> {
   const overrides = [
     `model.model_name=public/models/${name}`,
     `model.pretrained=${pretrained}`,
-    'training.max_epochs=2',
+    'training.max_epochs=1',
     'training.seed=0',
     'data.num_workers=0',
     'output.visualization.save_images=false',
@@ -42,15 +42,24 @@ async function accuracies(name: string, recipe: string, pretrained: boolean): Pr
   return found;
 }
 
-test.each(shippedModels)('$name: fine-tuning beats random weights at the same step', async (model) => {
-  const pretrained = await accuracies(model.name, model.recipe, true);
-  const random = await accuracies(model.name, model.recipe, false);
-  const steps = Object.keys(pretrained);
-  expect(Object.keys(random)).toEqual(steps);
-  expect(steps).toHaveLength(2);
-  for (const step of steps) expect(pretrained[step]! - random[step]!).toBeGreaterThan(0.3);
-  expect(pretrained[steps.at(-1)!]).toBeGreaterThan(0.9);
-});
+test.each(shippedModels)(
+  '$name: fine-tuning beats random weights at the same step',
+  async (model) => {
+    const pretrained = await accuracies(model.name, model.recipe, true);
+    const random = await accuracies(model.name, model.recipe, false);
+    const steps = Object.keys(pretrained);
+    console.log(
+      `accuracy from the weights ${JSON.stringify(pretrained)}, from random ones ${JSON.stringify(random)}`,
+    );
+    expect(Object.keys(random)).toEqual(steps);
+    expect(steps).toHaveLength(1);
+    for (const step of steps) {
+      expect(pretrained[step]! - random[step]!).toBeGreaterThan(0.4);
+      expect(pretrained[step]).toBeGreaterThan(0.7);
+    }
+  },
+  180_000,
+);
 
 test.each(shippedModels)('$name: its folder is small, and listed as it is', async ({ name, bytes }) => {
   const folder = `public/models/${name}`;
