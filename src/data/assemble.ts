@@ -95,7 +95,8 @@ function mapClasses(raw: RawDataset, options: AssembleOptions): MappedClasses {
   return { classes, labels, unknownClasses: unknown };
 }
 
-function usedCategories(raw: RawDataset): Set<number> {
+function usedCategories(raw: RawDataset): ReadonlySet<number> {
+  if (raw.usedCategories) return raw.usedCategories;
   const used = new Set<number>();
   for (const image of raw.images) {
     for (const id of image.categoryIds) used.add(id);

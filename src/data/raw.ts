@@ -31,6 +31,8 @@ export interface RawDataset {
   readonly format: DatasetFormat;
   readonly categories: readonly Category[];
   readonly images: readonly RawImage[];
+  /** Ids of the categories that occur, where the reader knows them; else they are looked for. */
+  readonly usedCategories?: ReadonlySet<number>;
   /** Whether the annotations have boxes: class folders don't. */
   readonly hasBoxes: boolean;
   open(fileName: string): ByteSource;

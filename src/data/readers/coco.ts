@@ -24,6 +24,8 @@ export async function readCocoDataset(request: CocoRequest): Promise<RawDataset>
   const file = await readCocoFile(request);
   const images = rawImages(file);
   const subfolder = await findImages(images, folder);
+  // Objects of images that the file doesn't have are in none of its images.
+  const whole = !file.problems.some(({ code }) => code === 'dangling_image_id');
   return {
     source: folder.place,
     format: 'coco',
@@ -33,6 +35,7 @@ export async function readCocoDataset(request: CocoRequest): Promise<RawDataset>
       ...(supercategory !== undefined && { supercategory }),
     })),
     images,
+    ...(whole && { usedCategories: file.objects.categoriesInUse() }),
     hasBoxes: true,
     open: (fileName) => folder.open(subfolder + fileName),
   };

@@ -1,6 +1,6 @@
 /**
  * A shuffle that shards can follow: reading them picture by picture in any order would take a request each. So
- * chunks (neighbours in a shard, 4 MB) are shuffled over all shards, and the pictures of every 16 or so of them
+ * chunks (neighbours in a shard, 2 MB) are shuffled over all shards, and the pictures of every 32 or so of them
  * (a window of 64 MB) among each other. Training pictures were dealt to the shards in a random order besides.
  *
  * Set, seed and epoch decide the order, so a run continues exactly. A set that fits into one window has the very
@@ -9,7 +9,7 @@
 import { derive, permutation } from '../../core/index.ts';
 import type { Dataset } from '../types.ts';
 
-const chunkBytes = 4 << 20;
+const chunkBytes = 2 << 20;
 const windowBytes = 64 << 20;
 
 export interface LocalShuffle {

@@ -17,7 +17,7 @@ export interface PlannedRead {
 
 /** Bytes between two pictures that are read along (annotations lie there), and the most that is read at once. */
 const mostBetween = 128 << 10;
-const mostAtOnce = 8 << 20;
+const mostAtOnce = 2.75 * 2 ** 20;
 /** Bytes of pictures that are looked at together where the order has no windows of its own. */
 const windowBytes = 32 << 20;
 

@@ -1,7 +1,8 @@
 /**
  * Fetches the pictures of an epoch before they are needed, in the order in which they are, as many at a time as
  * the network rewards (`Concurrency`) and as few as the memory allows: bytes on their way and bytes that wait are
- * counted. What is needed next is always fetched, so a limit that is too small makes it slow and never stuck.
+ * counted. What somebody waits for comes first, memory or not, so a limit that is too small makes it slow and never
+ * stuck.
  *
  * The order of the reads decides nothing: who asks for a place gets the bytes of that place, so batches are the
  * same however fast the network is. A read that fails fails the pictures that it was for; of several, each is then
@@ -55,6 +56,8 @@ export class ReadAhead {
   private readonly started: Uint8Array;
   private readonly memory: number;
   private readonly concurrency: Concurrency;
+  /** Reads that somebody waits for. */
+  private readonly wanted: number[] = [];
   private next = 0;
   private active = 0;
   private waiting = 0;
@@ -83,8 +86,11 @@ export class ReadAhead {
     this.options.signal.throwIfAborted();
     const number = this.readOf.get(place);
     if (number === undefined) throw new Error(`place ${place} is not part of this epoch`);
-    if (!this.started[number]) this.start(number);
-    const item = this.items.get(place)!;
+    const item = this.items.get(place) ?? this.expect({ place, index: this.indexOf(number, place) });
+    if (!this.started[number]) {
+      this.wanted.push(number);
+      this.pump();
+    }
     try {
       return await item.bytes;
     } finally {
@@ -113,12 +119,14 @@ export class ReadAhead {
 
   private pump(): void {
     const { reads, signal } = this.options;
-    while (!signal.aborted && this.next < reads.length) {
-      if (this.started[this.next]) {
-        this.next++;
+    while (!signal.aborted && this.active < this.concurrency.limit) {
+      const first = this.wanted.shift();
+      if (first !== undefined) {
+        this.start(first);
         continue;
       }
-      if (this.active >= this.concurrency.limit) return;
+      while (this.started[this.next]) this.next++;
+      if (this.next >= reads.length) return;
       const room = this.memory - this.held - this.flying;
       if (this.sizeOf(reads[this.next]!) > room || this.waiting + this.active > mostWaiting) {
         // Who takes pictures is slower than the network.
@@ -133,10 +141,17 @@ export class ReadAhead {
     return bytes ?? this.average * draws.length;
   }
 
+  private indexOf(number: number, place: number): number {
+    return this.options.reads[number]!.draws.find((draw) => draw.place === place)!.index;
+  }
+
   private start(number: number): void {
     const read = this.options.reads[number]!;
+    if (this.started[number]) return;
     this.started[number] = 1;
-    const items = read.draws.filter(({ place }) => this.readOf.has(place)).map((draw) => this.expect(draw));
+    const items = read.draws
+      .filter(({ place }) => this.readOf.has(place))
+      .map((draw) => this.items.get(draw.place) ?? this.expect(draw));
     if (items.length === 0) return;
     let expected = this.sizeOf(read);
     const land = (): void => {

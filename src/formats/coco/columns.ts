@@ -191,6 +191,16 @@ export class CocoColumns implements Iterable<CocoObject> {
     return isBlocks(imageIds) ? numberAt(imageIds, position) : imageIds[position]!;
   }
 
+  /** Ids of the categories that have objects. */
+  categoriesInUse(): ReadonlySet<number> {
+    const used = new Set<number>();
+    for (const block of this.data.categoryIds) {
+      const scale = block instanceof Int32Array ? 100 : 1;
+      for (const value of new Set(block)) used.add(value / scale);
+    }
+    return used;
+  }
+
   /** The object; its mask is made when it is read. */
   at(position: number): CocoObject {
     const { data } = this;
