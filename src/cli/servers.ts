@@ -4,8 +4,8 @@
  */
 import { environmentVariable } from '#platform';
 import { isPlaceholder, type Recipe } from '../config/index.ts';
-import { OcelliError } from '../core/index.ts';
-import { openPlace } from '../storage/index.ts';
+import { DataError, OcelliError } from '../core/index.ts';
+import { hasFiles, LocalVolume, openPlace } from '../storage/index.ts';
 import { resolveEndpoint } from '../tracking/index.ts';
 
 export interface Reachability {
@@ -23,7 +23,7 @@ export async function checkServers(recipe: Recipe | undefined, signal: AbortSign
   return Promise.all([
     checkHub(signal),
     ...(mlflow ? [checkMlflow(mlflow, signal)] : []),
-    ...places.map(([name, place]) => checkPlace(name, place)),
+    ...places.map(([name, place]) => checkPlace(name, place, signal)),
   ]);
 }
 
@@ -75,16 +75,49 @@ async function checkMlflow(uri: string, signal: AbortSignal): Promise<Reachabili
   );
 }
 
-async function checkPlace(name: string, place: string): Promise<Reachability> {
+/** Places that a run writes to; nothing needs to be there yet. */
+const written = new Set(['checkpoints', 'results']);
+
+async function checkPlace(name: string, place: string, signal: AbortSignal): Promise<Reachability> {
   if (isPlaceholder(place)) return { name, place, ok: false, answer: 'has a placeholder to fill in' };
   if (place.startsWith('sample:')) return { name, place, ok: true, answer: 'is generated' };
   try {
-    const { volume, path } = await openPlace(place);
-    if (path !== '') await volume.open(path).size();
-    return { name, place, ok: true, answer: 'is there' };
+    const answer = await within(signal, (limit) => look(place, written.has(name), limit));
+    return { name, place, ok: true, answer };
   } catch (error) {
+    signal.throwIfAborted();
     return { name, place, ok: false, answer: `is not there: ${reason(error)}` };
   }
+}
+
+/** By one or two requests, however much lies there. */
+async function look(place: string, mayBeEmpty: boolean, limit: AbortSignal): Promise<string> {
+  const { volume, path } = await openPlace(place);
+  // An existing folder of this machine opens as itself.
+  if (path === '' && volume instanceof LocalVolume) return 'is there';
+  const prefix = path === '' ? '' : `${path.replace(/\/+$/, '')}/`;
+  try {
+    if (path !== '' && !mayBeEmpty) {
+      await volume.open(path).read({ start: 0, end: 1 }, limit);
+      return 'is there';
+    }
+  } catch (error) {
+    // A folder, or an empty file: the listing tells.
+    if (!(error instanceof DataError) || volume instanceof LocalVolume) throw error;
+    if (!(await hasFiles(volume, prefix, limit)) && !(await hasFiles(volume, path, limit))) throw error;
+    return 'is there';
+  }
+  if (volume instanceof LocalVolume) return 'will be made';
+  return (await hasFiles(volume, prefix, limit)) ? 'is there' : 'answers; nothing is there yet';
+}
+
+/** Not every step on the way to a volume can be interrupted: the waiting ends all the same. */
+async function within<T>(signal: AbortSignal, work: (limit: AbortSignal) => Promise<T>): Promise<T> {
+  const limit = AbortSignal.any([signal, AbortSignal.timeout(patience)]);
+  const ended = new Promise<never>((_, reject) => {
+    limit.addEventListener('abort', () => reject(limit.reason), { once: true });
+  });
+  return Promise.race([work(limit), ended]);
 }
 
 type Answer = readonly [ok: boolean, text: string];

@@ -12,7 +12,7 @@ import { ConfigError, DataError } from '../core/index.ts';
 import type { Place } from './kind.ts';
 import { joinPath } from './paths.ts';
 import { localFolder, openPlace } from './place.ts';
-import type { Entry } from './volume.ts';
+import { type Entry, hasFiles } from './volume.ts';
 
 const note = 'place.txt';
 /** Files at a time. */
@@ -65,7 +65,7 @@ export class OutputFolder {
   async checkUnused(): Promise<void> {
     if (!this.at) return;
     for (const part of ['checkpoints', 'model']) {
-      for await (const _ of this.at.volume.list(`${joinPath(this.at.path, part)}/`)) {
+      if (await hasFiles(this.at.volume, `${joinPath(this.at.path, part)}/`)) {
         throw new ConfigError({
           code: 'run_folder_taken',
           expected: 'a new place for this run',

@@ -24,6 +24,12 @@ export function cleanPath(path: string, location: string): string {
     .join('/');
 }
 
+/** The same for the beginning of paths, whose slash at the end counts: `a/` is what lies in the folder `a`. */
+export function cleanPrefix(prefix: string, location: string): string {
+  const clean = cleanPath(prefix, location);
+  return clean !== '' && prefix.endsWith('/') ? `${clean}/` : clean;
+}
+
 /** A path for a URL: every part escaped as RFC 3986 wants it, slashes kept. */
 export function escapePath(path: string): string {
   return path.split('/').map(escapePart).join('/');

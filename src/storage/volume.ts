@@ -54,10 +54,19 @@ export interface Volume {
   readonly location: string;
   /** Files below a prefix, recursively, in ascending order of their paths (by code points). */
   list(prefix: string, signal?: AbortSignal): AsyncIterable<Entry>;
+  /** Whether any file lies below a prefix, by one request; missing where listing tells it as soon. */
+  some?(prefix: string, signal?: AbortSignal): Promise<boolean>;
   open(path: string): ByteSource;
   /** An address for a file's bytes, where the storage behind has such: for those who may not hold its keys. */
   sign?(path: string, signal?: AbortSignal): Promise<SignedUrl>;
   write(path: string, bytes: Uint8Array | string, options?: WriteOptions): Promise<void>;
   /** What is not there is removed already. */
   remove(path: string): Promise<void>;
+}
+
+/** Whether any file lies below a prefix. */
+export async function hasFiles(volume: Volume, prefix: string, signal?: AbortSignal): Promise<boolean> {
+  if (volume.some) return volume.some(prefix, signal);
+  for await (const _ of volume.list(prefix, signal)) return true;
+  return false;
 }

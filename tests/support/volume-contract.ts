@@ -3,7 +3,7 @@
  * where the kind has another way in, so that a volume isn't only tested against itself.
  */
 import { expect, test } from 'vitest';
-import type { Entry, Volume } from '../../src/storage/index.ts';
+import { type Entry, hasFiles, type Volume } from '../../src/storage/index.ts';
 
 export interface VolumeUnderTest {
   readonly volume: Volume;
@@ -77,6 +77,10 @@ export function volumeContract(open: () => VolumeUnderTest, options: ContractOpt
     expect(await list('listing/a/')).toEqual(['listing/a/z.txt']);
     expect(await list('listing/b')).toEqual(['listing/b.txt']);
     expect(await list('listing/b.txt')).toEqual(['listing/b.txt']);
+    const { volume } = open();
+    expect(await hasFiles(volume, 'listing/')).toBe(true);
+    expect(await hasFiles(volume, 'listing/a/')).toBe(true);
+    expect(await hasFiles(volume, 'listing/none')).toBe(false);
     const version = async (): Promise<string> => {
       const [entry] = await listAll(open().volume, 'listing/b.txt');
       expect(entry!.size).toBeGreaterThan(0);

@@ -17,7 +17,7 @@ import {
 } from '../http/index.ts';
 import { listed } from '../listing.ts';
 import { partSizeFor, singleWriteLimit, writeParts } from '../parts.ts';
-import { cleanPath, escapePart, escapePath, joinPath } from '../paths.ts';
+import { cleanPath, cleanPrefix, escapePart, escapePath, joinPath } from '../paths.ts';
 import type { ByteSource, Entry, SignedUrl, Volume, WriteOptions } from '../volume.ts';
 import { blockList, readListPage } from './xml.ts';
 
@@ -71,8 +71,15 @@ export class AzureVolume implements Volume {
   }
 
   async *list(prefix: string, signal?: AbortSignal): AsyncIterable<Entry> {
-    const inside = cleanPath(prefix, this.location) + (/[^/]\/+$/.test(prefix) ? '/' : '');
-    yield* listed(this.pages(this.prefix + inside, signal));
+    yield* listed(this.pages(this.prefix + cleanPrefix(prefix, this.location), 5000, signal));
+  }
+
+  async some(prefix: string, signal?: AbortSignal): Promise<boolean> {
+    // Of two, one may stand for a folder.
+    for await (const page of this.pages(this.prefix + cleanPrefix(prefix, this.location), 2, signal)) {
+      if (page.length > 0) return true;
+    }
+    return false;
   }
 
   open(path: string): ByteSource {
@@ -125,7 +132,7 @@ export class AzureVolume implements Volume {
     await this.call({ method: 'DELETE', operation: 'write', path: key, label });
   }
 
-  private async *pages(prefix: string, signal?: AbortSignal): AsyncIterable<readonly Entry[]> {
+  private async *pages(prefix: string, size: number, signal?: AbortSignal): AsyncIterable<readonly Entry[]> {
     let marker: string | undefined;
     const label = `the list of ${this.location}`;
     do {
@@ -137,6 +144,7 @@ export class AzureVolume implements Volume {
         query: {
           restype: 'container',
           comp: 'list',
+          maxresults: String(size),
           ...(prefix ? { prefix } : {}),
           ...(marker ? { marker } : {}),
         },

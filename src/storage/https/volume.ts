@@ -6,7 +6,7 @@
 import { ConfigError, DataError } from '../../core/index.ts';
 import { type Http, type ObjectRead, objectSize, readObject } from '../http/index.ts';
 import { listed } from '../listing.ts';
-import { cleanPath, escapePath, joinPath } from '../paths.ts';
+import { cleanPath, cleanPrefix, escapePath, joinPath } from '../paths.ts';
 import type { ByteSource, Entry, SignedUrl, Volume } from '../volume.ts';
 
 const indexName = 'index.json';
@@ -26,7 +26,7 @@ export class HttpsVolume implements Volume {
   }
 
   async *list(prefix: string, signal?: AbortSignal): AsyncIterable<Entry> {
-    const inside = cleanPath(prefix, this.location) + (/[^/]\/+$/.test(prefix) ? '/' : '');
+    const inside = cleanPrefix(prefix, this.location);
     const entries = await this.index(inside.slice(0, inside.lastIndexOf('/') + 1), signal);
     yield* listed(pageOf(entries.filter(({ path }) => path.startsWith(inside))));
   }

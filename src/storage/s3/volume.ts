@@ -17,7 +17,7 @@ import {
 } from '../http/index.ts';
 import { listed } from '../listing.ts';
 import { partSizeFor, singleWriteLimit, writeParts } from '../parts.ts';
-import { cleanPath, joinPath } from '../paths.ts';
+import { cleanPath, cleanPrefix, joinPath } from '../paths.ts';
 import type { ByteSource, Entry, SignedUrl, Volume, WriteOptions } from '../volume.ts';
 import { type S3Access, type S3Endpoint, type SignRequest, signS3 } from './signer.ts';
 import { completeUpload, readListPage, readUploadId } from './xml.ts';
@@ -70,8 +70,15 @@ export class S3Volume implements Volume {
   }
 
   async *list(prefix: string, signal?: AbortSignal): AsyncIterable<Entry> {
-    const inside = cleanPath(prefix, this.location) + (/[^/]\/+$/.test(prefix) ? '/' : '');
-    yield* listed(this.pages(this.prefix + inside, signal));
+    yield* listed(this.pages(this.prefix + cleanPrefix(prefix, this.location), 1000, signal));
+  }
+
+  async some(prefix: string, signal?: AbortSignal): Promise<boolean> {
+    // Of two, one may stand for a folder.
+    for await (const page of this.pages(this.prefix + cleanPrefix(prefix, this.location), 2, signal)) {
+      if (page.length > 0) return true;
+    }
+    return false;
   }
 
   open(path: string): ByteSource {
@@ -105,7 +112,7 @@ export class S3Volume implements Volume {
     await this.call({ method: 'DELETE', operation: 'write', key, label: joinPath(this.location, path) });
   }
 
-  private async *pages(prefix: string, signal?: AbortSignal): AsyncIterable<readonly Entry[]> {
+  private async *pages(prefix: string, size: number, signal?: AbortSignal): AsyncIterable<readonly Entry[]> {
     let token: string | undefined;
     do {
       const answer = await this.call({
@@ -115,7 +122,7 @@ export class S3Volume implements Volume {
         label: `the list of ${this.location}`,
         query: {
           'list-type': '2',
-          'max-keys': '1000',
+          'max-keys': String(size),
           'encoding-type': 'url',
           ...(prefix ? { prefix } : {}),
           ...(token ? { 'continuation-token': token } : {}),
