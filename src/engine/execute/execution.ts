@@ -21,6 +21,7 @@ import { PlanMemory } from './plan-memory.ts';
 import { storageUsage } from './pool.ts';
 import { Readback } from './readback.ts';
 import { SubmitSchedule } from './schedule.ts';
+import { settleVariables } from './settle.ts';
 import { bindSlices } from './slices.ts';
 import { SubmissionTimer } from './submission-timer.ts';
 
@@ -96,12 +97,19 @@ export class Execution {
     const compiling = compileKernels(gpu, plan.kernels);
     // Awaited below, unless the memory does not suffice.
     compiling.catch(() => {});
-    const memory = await gpu.failures.guard(
-      gpu.memory.attempt(
-        () => new PlanMemory(gpu, plan, layout, parameters),
-        (made) => made.dispose(),
-      ),
-    );
+    const settled = await gpu.failures.guard(settleVariables(gpu, plan, layout, parameters));
+    let memory: PlanMemory;
+    try {
+      memory = await gpu.failures.guard(
+        gpu.memory.attempt(
+          () => new PlanMemory(gpu, plan, layout, parameters),
+          (made) => made.dispose(),
+        ),
+      );
+    } finally {
+      // The plan's memory holds them itself now.
+      for (const arena of settled) arena.release();
+    }
     let execution: Execution | undefined;
     try {
       execution = new Execution(plan, gpu, layout, memory, await compiling);

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { findGpu } from '../choose.ts';
 import type { KernelPlan } from '../compile/types.ts';
 import { type Device, openDevice } from '../device.ts';
+import { GpuMeter } from '../profile/index.ts';
 import { emptyPlan, pointwise, vector } from '../testing/hand-plan.ts';
 import * as tf from '../tf.ts';
 import { Execution } from './index.ts';
@@ -138,6 +139,39 @@ describe.skipIf('missing' in found)('parameters', () => {
     execution.dispose();
     expect(await values(a)).toEqual([3, 4, 5]);
     expect(await values(b)).toEqual(filled(9));
+  });
+
+  it('move into arenas one after the other: never all of them twice', async () => {
+    const size = 2 ** 16;
+    const [bytes, count] = [4 * size, 4];
+    const numbers = Array.from({ length: count }, (_, i) => i);
+    const plan: KernelPlan = {
+      ...emptyPlan,
+      values: new Map(
+        numbers.flatMap((i) => [
+          vector(i, size, { within: { value: count + i, offset: 0 } }),
+          vector(count + i, size),
+        ]),
+      ),
+      kernels: numbers.map((i) => pointwise(`Update ${i}`, size, [], count + i, 'out[i] + 1.0')),
+      parameters: Object.fromEntries(numbers.map((i) => [`w${i}`, i])),
+      updates: Object.fromEntries(numbers.map((i) => [`w${i}`, i])),
+    };
+    const meter = GpuMeter.attach();
+    const weights = numbers.map((i) => variable(new Array<number>(size).fill(i)));
+    await device.read(tf.addN(weights));
+    device.trim();
+    meter.resetPeak();
+    const before = meter.bytes().now;
+    expect(before).toBeGreaterThanOrEqual(count * bytes);
+    const execution = await Execution.prepare(plan, device, {
+      parameters: Object.fromEntries(weights.map((weight, i) => [`w${i}`, weight])),
+    });
+    expect(meter.bytes().peak).toBe(before + bytes);
+    meter.dispose();
+    await execution.run();
+    for (const [i, weight] of weights.entries()) expect((await device.read(weight))[size - 1]).toBe(i + 1);
+    execution.dispose();
   });
 
   it('come back to their slices after a swap, as averages are put in for an evaluation', async () => {

@@ -34,8 +34,12 @@ interface VariableEntry extends Entry {
   memory: Readonly<TensorMemory> | undefined;
 }
 
-const isVariable = (given: ParameterSource | undefined): given is tf.Variable =>
+export const isVariable = (given: ParameterSource | undefined): given is tf.Variable =>
   given !== undefined && 'dataId' in given;
+
+/** Of what is read, updated or both. */
+export const parameterNames = (plan: KernelPlan): ReadonlySet<string> =>
+  new Set([...Object.keys(plan.parameters), ...Object.keys(plan.updates)]);
 
 export class Parameters {
   private readonly entries = new Map<string, Entry>();
@@ -61,7 +65,7 @@ export class Parameters {
         throw new Error(`${name} was given, but the plan neither reads nor updates it`);
     }
     let unread = -1;
-    for (const name of new Set([...Object.keys(plan.parameters), ...Object.keys(plan.updates)])) {
+    for (const name of parameterNames(plan)) {
       const source = given[name];
       const variable = isVariable(source) ? source : undefined;
       const id = plan.parameters[name] ?? plan.updates[name]!;
@@ -213,7 +217,7 @@ export class Parameters {
 }
 
 /** TensorFlow.js' backend, when it is on this device. */
-function backendOf({ device }: Gpu): SlicedWebgpuBackend | undefined {
+export function backendOf({ device }: Gpu): SlicedWebgpuBackend | undefined {
   const backend: unknown = tf.findBackend('webgpu');
   return backend instanceof SlicedWebgpuBackend && backend.device === device ? backend : undefined;
 }

@@ -5,7 +5,7 @@
  */
 import { environmentVariable } from '#platform';
 import type { Gpu } from '../backends/gpu.ts';
-import { EngineError, planGraph } from '../compile/index.ts';
+import { EngineError, type PlanOptions, planGraph } from '../compile/index.ts';
 import { lowerNode } from '../compile/lowering.ts';
 import { tuningCandidates } from '../compile/tuning-candidates.ts';
 import type { Graph, GraphNode } from '../graph/index.ts';
@@ -20,6 +20,8 @@ export interface TuneOptions {
   readonly software?: boolean;
   /** Candidates of a kernel that are tried, the most promising first (4). */
   readonly candidates?: number;
+  /** Of the plan that the choices are for (fp32). */
+  readonly precision?: 'fp32' | 'fp16' | undefined;
 }
 
 interface Task {
@@ -36,19 +38,28 @@ export async function tune(device: ExecutionDevice, graph: Graph, options: TuneO
   await store.load();
   if ((gpu.software && !options.software) || environmentVariable('OCELLI_TUNING') === '0') return;
   const end = performance.now() + (options.budget ?? 2000);
-  const tasks = tasksOf(gpu, graph, store, options.candidates ?? 4);
+  const target = targetFor(gpu, options.precision);
+  const tasks = tasksOf(target, graph, store, options.candidates ?? 4);
   for (const { key, graph: alone, candidates } of tasks) {
     if (performance.now() > end) break;
-    const form = await fastest(gpu, alone, key, candidates, end);
+    const form = await fastest(gpu, target, { key, graph: alone, candidates }, end);
     if (form !== undefined) store.decide(key, form);
   }
   await store.save();
 }
 
+type Target = PlanTarget & Pick<PlanOptions, 'precision' | 'halfInputs'>;
+
+/** What a kernel reads is f16 where activations are. */
+const targetFor = (gpu: Gpu, precision: TuneOptions['precision']): Target => ({
+  ...planTarget(gpu),
+  precision,
+  halfInputs: precision === 'fp16',
+});
+
 /** The undecided choices of a graph, the most arithmetic first. */
-function tasksOf(gpu: Gpu, graph: Graph, store: TuningStore, most: number): Task[] {
+function tasksOf(target: Target, graph: Graph, store: TuningStore, most: number): Task[] {
   const tasks = new Map<string, Task>();
-  const target = planTarget(gpu);
   for (const node of graph.nodes) {
     if (lowerNode(graph, node)?.kind !== 'template') continue;
     const alone = graphOf(graph, node);
@@ -64,7 +75,7 @@ function tasksOf(gpu: Gpu, graph: Graph, store: TuningStore, most: number): Task
 }
 
 /** 0 for a node that can not be planned by itself; the plan of the whole graph tells what is wrong, if anything. */
-function flopsOf(graph: Graph, target: PlanTarget): number {
+function flopsOf(graph: Graph, target: Target): number {
   try {
     return planGraph(graph, target).kernels.reduce((sum, kernel) => sum + kernel.flops, 0);
   } catch (error) {
@@ -90,12 +101,10 @@ function graphOf(graph: Graph, node: GraphNode): Graph {
 
 async function fastest(
   gpu: Gpu,
-  graph: Graph,
-  key: string,
-  candidates: readonly string[],
+  target: Target,
+  { key, graph, candidates }: Omit<Task, 'flops'>,
   end: number,
 ): Promise<string | undefined> {
-  const target = planTarget(gpu);
   const prepared = await Promise.allSettled(
     candidates.map((form) =>
       Execution.prepare(planGraph(graph, { ...target, tuning: new Map([[key, form]]) }), gpu),
@@ -103,9 +112,17 @@ async function fastest(
   );
   let best: { form: string; milliseconds: number } | undefined;
   try {
+    const trusted = prepared.find(
+      (result, i) => result.status === 'fulfilled' && !isDoubtful(candidates[i]!),
+    );
     for (const [i, result] of prepared.entries()) {
       // A form that this device refuses is none of its choices.
       if (result.status === 'rejected' || (best && performance.now() > end)) continue;
+      // Nor is one with which it gives other numbers.
+      if (isDoubtful(candidates[i]!)) {
+        if (trusted?.status !== 'fulfilled') continue;
+        if (!(await givesTheSame(graph, result.value, trusted.value))) continue;
+      }
       const milliseconds = await time(gpu, result.value);
       if (!best || milliseconds < best.milliseconds) best = { form: candidates[i]!, milliseconds };
     }
@@ -114,6 +131,42 @@ async function fastest(
   }
   gpu.failures.check();
   return best?.form;
+}
+
+/** Forms that rest on what only some drivers have: they are held against a plain one before they are chosen. */
+const isDoubtful = (form: string): boolean => form.startsWith('matrix ');
+
+/** Relative to the largest number: f16 rounds what a plain form may read as f32. */
+const tolerance = 5e-3;
+
+async function givesTheSame(graph: Graph, one: Execution, other: Execution): Promise<boolean> {
+  const [found, wanted] = [await tried(graph, one), await tried(graph, other)];
+  return Object.keys(wanted).every((name) => {
+    const numbers = wanted[name]!;
+    let [largest, off] = [0, 0];
+    for (let i = 0; i < numbers.length; i++) {
+      largest = Math.max(largest, Math.abs(numbers[i]!));
+      const difference = Math.abs(found[name]![i]! - numbers[i]!);
+      // No number at all is as far off as can be.
+      off = Math.max(off, Number.isNaN(difference) ? Number.POSITIVE_INFINITY : difference);
+    }
+    return largest > 0 && off <= tolerance * largest;
+  });
+}
+
+/** What a kernel makes of numbers that are the same for every form. */
+async function tried(
+  graph: Graph,
+  execution: Execution,
+): Promise<Readonly<Record<string, ArrayLike<number>>>> {
+  for (const [name, id] of Object.entries(graph.inputs)) {
+    const { shape, dtype } = graph.values[id]!;
+    const length = shape.reduce((size, dimension) => size * dimension, 1);
+    const numbers = Float32Array.from({ length }, (_, i) => ((i * 7919 + id * 104_729) % 2003) / 1000 - 1);
+    execution.write(name, dtype === 'float32' ? numbers : Int32Array.from(numbers));
+  }
+  await execution.run();
+  return execution.readAll(Object.keys(graph.outputs));
 }
 
 /** Milliseconds of one run: the best of a few batches, each long enough for the clock. */
