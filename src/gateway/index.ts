@@ -1,2 +1,2 @@
 export { type Gateway, startGateway } from './gateway.ts';
-export { type GatewayOptions, type LogEntry, type OfferedVolume, usualLimits } from './options.ts';
+export type { GatewayOptions, LogEntry, OfferedVolume } from './options.ts';
