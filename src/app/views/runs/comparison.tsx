@@ -223,7 +223,7 @@ const firstMetric = (names: readonly string[]): string | undefined =>
 function bestOf(name: string, values: readonly (number | undefined)[]): number | undefined {
   const known = values.filter((value) => value !== undefined);
   if (known.length < 2 || new Set(known).size < 2) return undefined;
-  const best = name.endsWith('loss') ? Math.min(...known) : Math.max(...known);
+  const best = /loss|error/.test(name) ? Math.min(...known) : Math.max(...known);
   return values.indexOf(best);
 }
 
