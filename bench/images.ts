@@ -22,7 +22,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import sharp from 'sharp';
-import { Loader, openDataset } from '../src/data/index.ts';
+import { type DataSettings, Loader, openDataset } from '../src/data/index.ts';
 import { openDevice } from '../src/engine/index.ts';
 import { fromConfig } from '../src/models/index.ts';
 import { createTask } from '../src/tasks/index.ts';
@@ -34,7 +34,7 @@ const batchSize = 32;
 const files = 64;
 const seconds = 5;
 
-const processorConfig = {
+export const processorConfig = {
   image_processor_type: 'ViTImageProcessor',
   size: { height: 224, width: 224 },
   resample: 2,
@@ -63,7 +63,7 @@ export const images: BenchCase = {
       });
       report.ours('images_per_second', median(found.ours), 'images/s');
       report.peer('Pillow + numpy', 'images_per_second', median(found.pillow), 'images/s');
-      const { waits, batches, device } = await waitsInRun(folder);
+      const { waits, batches, device } = await waitsInRun({ train_data_path: folder, val_data_path: folder });
       report.note(
         `training with one thread for pictures on ${device}: ${waits} of ${batches} batches were late`,
       );
@@ -104,10 +104,10 @@ export const images: BenchCase = {
  * A real training run (ResNet of three stages, 224 px, batches of 8) on these pictures: how many batches were not
  * ready when the step asked for them, the first of each epoch aside.
  */
-async function waitsInRun(folder: string): Promise<{ waits: number; batches: number; device: string }> {
-  const dataset = await openDataset({ train_data_path: folder, val_data_path: folder }, 'train', {
-    task: 'classification',
-  });
+export async function waitsInRun(
+  data: DataSettings,
+): Promise<{ waits: number; batches: number; device: string }> {
+  const dataset = await openDataset(data, 'train', { task: 'classification' });
   const device = await openDevice('auto');
   const { model, config } = fromConfig(
     {
@@ -158,7 +158,7 @@ async function waitsInRun(folder: string): Promise<{ waits: number; batches: num
 }
 
 /** Photographs where the reference shelf lies beside the repository, else clouds of noise; quality 90, 4:2:0. */
-async function writePictures(folder: string): Promise<string> {
+export async function writePictures(folder: string, count = files): Promise<string> {
   await mkdir(folder, { recursive: true });
   const shelf = '../shared/reference/processors';
   const photographs: Buffer[] = [];
@@ -171,7 +171,7 @@ async function writePictures(folder: string): Promise<string> {
       if (jpeg !== undefined) photographs.push(await readFile(`${shelf}/${jpeg}`));
     }
   }
-  for (let i = 0; i < files; i++) {
+  for (let i = 0; i < count; i++) {
     const photograph = photographs[i % Math.max(1, photographs.length)];
     const picture = photograph
       ? sharp(photograph)

@@ -25,6 +25,8 @@ const cases: Readonly<Record<string, () => Promise<BenchCase>>> = {
   images: async () => (await import('./images.ts')).images,
   predict: async () => (await import('./predict/index.ts')).predict,
   bundle: async () => (await import('./bundle.ts')).bundle,
+  'stream/files': async () => (await import('./stream/stream.ts')).stream,
+  'stream/annotations': async () => (await import('./stream/stream.ts')).annotations,
 };
 
 const tool = 'npm run bench';

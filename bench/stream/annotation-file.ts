@@ -37,7 +37,7 @@ export async function writeAnnotationFile(path: string, scale = 1): Promise<void
   await put('], "annotations": [');
   for (let id = 1; id <= annotations; id++) {
     // Mostly one polygon of some 25 corners, as there.
-    const corners = 6 + random.integer(38);
+    const corners = 6 + random.integer(34);
     const polygon = Array.from({ length: corners * 2 }, (_, i) => hundredths(i % 2 === 0 ? 640 : 480));
     const box = [hundredths(300), hundredths(240), hundredths(300), hundredths(200)];
     await put(

@@ -1,0 +1,231 @@
+/**
+ * Training pictures from far away: JPEG of 640 × 480 → decode, mirror (p 0.5), resize to 224, normalise, stack to
+ * [32, 3, 224, 224], from a real S3 server (SeaweedFS, signed URLs) with latency added by toxiproxy, beside the
+ * same files on the local disk. Nobody takes time over the batches.
+ *
+ * Method: 256 files; a fresh process each, in turn, `--rounds` times (2), medians. A process opens the data set,
+ * runs an epoch to warm up (threads start, the number of connections is found) and then epochs for six seconds by
+ * the wall clock. `requests` counts every HTTP request of one such epoch. No cache. `stream/files` reads a picture
+ * by a request, with at most 16 connections, as `connections` says; `stream/shards` reads tar shards by ranges, and
+ * has the local files as its peer, too. `stream/adaptive`: up to 64 connections. `device_waits`: batches that were
+ * late in a real training run from 50 ms away (see images.ts).
+ *
+ * `stream/annotations`: a generated file as large as COCO's instances_train2017.json (118,287 images, 860,001
+ * objects) becomes a data set. `peak_mb` is the largest resident memory of the process, threads included;
+ * `longest_pause_ms` the longest time for which the main thread did not answer meanwhile.
+ */
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type DataSettings, Loader, openDataset, shardDataset } from '../../src/data/index.ts';
+import { S3Server } from '../../tests/support/seaweed.ts';
+import { Toxiproxy } from '../../tests/support/toxiproxy.ts';
+import { type BenchCase, type BenchReport, interleaved, median } from '../case.ts';
+import { processorConfig, waitsInRun, writePictures } from '../images.ts';
+import { train2017, writeAnnotationFile } from './annotation-file.ts';
+
+const files = 256;
+const batchSize = 32;
+const seconds = 6;
+const goal = 0.9;
+
+interface Measured {
+  readonly images_per_second: number;
+  readonly requests: number;
+  readonly most_reads: number;
+}
+
+export const stream: BenchCase = {
+  name: 'stream/files',
+
+  async run(report, options) {
+    const folder = await mkdtemp(join(tmpdir(), 'ocelli-stream-'));
+    const server = await S3Server.start();
+    const proxy = await Toxiproxy.start(server.port);
+    try {
+      const source = await writePictures(join(folder, 'pictures/all'), files);
+      report.note(`${files} JPEG files of 640 × 480 (${source})`);
+      const local: DataSettings = { train_data_path: join(folder, 'pictures'), val_data_path: '' };
+      const [sharded] = await shardDataset(
+        { ...local, val_data_path: join(folder, 'pictures') },
+        { out: join(folder, 'shards'), needsBoxes: false, shardBytes: 8e6 },
+      );
+      await server.bucket('bench');
+      await upload(server, local.train_data_path, 'files');
+      await upload(server, sharded!.path, 'shards');
+      const environment = { ...server.environment, AWS_ENDPOINT_URL_S3: proxy.endpoint };
+      const measure = async (place: string, latency: number, connections: number): Promise<Measured> => {
+        await proxy.clear();
+        if (latency > 0) await proxy.add({ type: 'latency', attributes: { latency } });
+        return child(['loader', place, String(connections)], environment);
+      };
+      const contenders = {
+        local: () => measure(local.train_data_path, 0, 16),
+        ...Object.fromEntries(
+          [0, 50, 200].flatMap((latency) => [
+            [`files ${latency}`, () => measure('s3://bench/files', latency, 16)],
+            [`shards ${latency}`, () => measure('s3://bench/shards', latency, 16)],
+          ]),
+        ),
+        'adaptive 200': () => measure('s3://bench/files', 200, 64),
+      } as Record<string, () => Promise<Measured>>;
+      const found = await interleaved(options.rounds ?? 2, contenders);
+      const rate = (name: string): number =>
+        median(found[name]!.map(({ images_per_second }) => images_per_second));
+      for (const kind of ['files', 'shards', 'adaptive']) {
+        for (const latency of [0, 50, 200]) {
+          const name = `${kind} ${latency}`;
+          if (!found[name]) continue;
+          const rows = report.of(`stream/${kind}`);
+          const share = rate(name) / rate('local');
+          const verdict = `goal at least ${goal} of local files at 50 ms with 16 connections: ${share >= goal ? 'met' : 'not met'} (${share.toPrecision(3)})`;
+          const goals = kind === 'files' && latency === 50 ? [verdict] : [];
+          rows.ours(`images_per_second_${latency}ms`, rate(name), 'images/s', goals);
+          rows.peer('local files', `images_per_second_${latency}ms`, rate('local'), 'images/s');
+          rows.ours(`requests_${latency}ms`, median(found[name].map(({ requests }) => requests)), 'count');
+          rows.ours(
+            `connections_${latency}ms`,
+            Math.max(...found[name].map((one) => one.most_reads)),
+            'count',
+          );
+        }
+      }
+      await proxy.clear();
+      await proxy.add({ type: 'latency', attributes: { latency: 50 } });
+      Object.assign(process.env, environment);
+      const far = { ...local, train_data_path: 's3://bench/files' };
+      for (const [name, data] of [
+        ['s3, 50 ms', far],
+        ['local files', local],
+      ] as const) {
+        const { waits, batches, device } = await waitsInRun(data);
+        report.note(`training from ${name} on ${device}: ${waits} of ${batches} batches were late`);
+        if (name === 'local files') report.peer(name, 'device_waits', waits, 'count');
+        else report.ours('device_waits', waits, 'count');
+      }
+    } finally {
+      await proxy.dispose();
+      await server.dispose();
+      await rm(folder, { recursive: true, force: true });
+    }
+  },
+
+  async child([place, connections]) {
+    let requests = 0;
+    const { fetch } = globalThis;
+    globalThis.fetch = (...args) => {
+      requests++;
+      return fetch(...args);
+    };
+    const data = { train_data_path: place!, val_data_path: '' };
+    const dataset = await openDataset(data, 'train', { task: 'classification' });
+    const loader = new Loader({
+      dataset,
+      task: 'classification',
+      processorConfig,
+      batchSize,
+      sampler: 'shuffle',
+      augmentations: [{ type: 'horizontal_flip', p: 0.5 }],
+      threads: 2,
+      connections: Number(connections),
+    });
+    const run = async (epoch: number): Promise<number> => {
+      let count = 0;
+      for await (const batch of loader.epoch(epoch)) count += batch.count;
+      return count;
+    };
+    await run(0);
+    requests = 0;
+    let count = 0;
+    let epochs = 0;
+    const start = performance.now();
+    while (performance.now() - start < seconds * 1000) count += await run(++epochs);
+    const taken = (performance.now() - start) / 1000;
+    const most_reads = loader.statistics.mostReads;
+    await loader.dispose();
+    return { images_per_second: count / taken, requests: requests / epochs, most_reads };
+  },
+};
+
+interface Reading {
+  readonly seconds: number;
+  readonly peak_mb: number;
+  readonly longest_pause_ms: number;
+}
+
+export const annotations: BenchCase = {
+  name: 'stream/annotations',
+
+  async run(report, options) {
+    const path = await annotationFile(report);
+    const found = await interleaved(options.rounds ?? 1, {
+      ours: () => child<Reading>(['annotations', path]),
+    });
+    const peak = median(found.ours.map(({ peak_mb }) => peak_mb));
+    report.ours('peak_mb', peak, 'MB', [`goal at most 1,500 MB: ${peak <= 1500 ? 'met' : 'not met'}`]);
+    report.ours('seconds', median(found.ours.map((one) => one.seconds)), 's');
+    report.ours('longest_pause_ms', median(found.ours.map((one) => one.longest_pause_ms)), 'ms');
+  },
+
+  async child([path]) {
+    const cut = path!.lastIndexOf('/');
+    const start = performance.now();
+    let longest = 0;
+    let last = start;
+    const timer = setInterval(() => {
+      longest = Math.max(longest, performance.now() - last);
+      last = performance.now();
+    }, 2);
+    const data = { train_data_path: path!.slice(0, cut), val_data_path: '', train_annotation_file: path! };
+    const dataset = await openDataset(data, 'train', { task: 'detection' });
+    const taken = (performance.now() - start) / 1000;
+    clearInterval(timer);
+    if (dataset.records.length !== train2017.images) throw new Error('images are missing');
+    return { seconds: taken, peak_mb: process.resourceUsage().maxRSS / 1024, longest_pause_ms: longest };
+  },
+};
+
+/** Generated once for this machine: half a gigabyte. */
+async function annotationFile(report: BenchReport): Promise<string> {
+  const path = join('.cache/bench', 'instances_train2017.json');
+  if (existsSync(path)) return path;
+  await mkdir('.cache/bench', { recursive: true });
+  report.note(`generating ${path}, half a gigabyte`);
+  await writeAnnotationFile(`${path}.part`);
+  await rename(`${path}.part`, path);
+  return path;
+}
+
+async function upload(server: S3Server, folder: string, prefix: string): Promise<void> {
+  for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile()) continue;
+    const path = join(entry.parentPath, entry.name);
+    await server.put('bench', prefix + path.slice(folder.length), await readFile(path));
+  }
+}
+
+function child<Result = Measured>(
+  args: readonly [kind: 'loader' | 'annotations', ...rest: string[]],
+  environment: Readonly<Record<string, string>> = {},
+): Promise<Result> {
+  const [kind, ...rest] = args;
+  const name = kind === 'loader' ? stream.name : annotations.name;
+  return new Promise((done, fail) => {
+    const process_ = spawn(process.execPath, [process.argv[1]!, '--child', name, ...rest], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+      env: { ...process.env, ...environment },
+    });
+    let text = '';
+    process_.stdout.on('data', (chunk: Buffer) => {
+      text += chunk.toString();
+    });
+    process_.on('error', fail);
+    process_.on('close', (code) =>
+      code === 0
+        ? done(JSON.parse(text.trim().split('\n').at(-1)!) as Result)
+        : fail(new Error(`${name} ended with ${code}`)),
+    );
+  });
+}
