@@ -1,6 +1,6 @@
 /** Opens what all views share, and watches what can go wrong around a run: no WebGPU, a crashed worker, a full disk. */
 import { effect, signal } from '@preact/signals';
-import { type RunRecord, TrainingClient } from '../client/index.ts';
+import { type ConnectedGateway, connectGateway, type RunRecord, TrainingClient } from '../client/index.ts';
 import { OcelliError } from '../core/index.ts';
 import { openGpu } from '../platform/browser/index.ts';
 import { openDataPeek } from './described.ts';
@@ -17,6 +17,7 @@ export function openApp(): App {
   const setup = openSetup();
   const runs = signal<readonly RunRecord[]>([]);
   const gpuMissing = signal<string | undefined>(undefined);
+  const gateway = signal<ConnectedGateway | undefined>(undefined);
   const refreshRuns = async (): Promise<void> => {
     runs.value = await client.runs();
   };
@@ -30,6 +31,7 @@ export function openApp(): App {
     runs,
     refreshRuns,
     notices,
+    gateway,
     gpuMissing,
   };
 
@@ -37,6 +39,10 @@ export function openApp(): App {
     const { value: error } = live.error;
     if (error === undefined) notices.dismiss('run');
     else notices.report(error, { key: 'run', actions: remedies(app, error) });
+  });
+  void connectGateway().then((connected) => {
+    if (connected) client.configure(connected.environment);
+    gateway.value = connected;
   });
   void findGpu().then((missing) => {
     gpuMissing.value = missing;

@@ -6,7 +6,7 @@
 import type { ReadonlySignal, Signal } from '@preact/signals';
 import { createContext } from 'preact';
 import { useContext } from 'preact/hooks';
-import type { RunRecord, TrainingClient } from '../client/index.ts';
+import type { ConnectedGateway, RunRecord, TrainingClient } from '../client/index.ts';
 import type { DataPeek } from './described.ts';
 import type { Live } from './live.ts';
 import type { Notices } from './notices.ts';
@@ -26,6 +26,8 @@ export interface App {
   readonly runs: ReadonlySignal<readonly RunRecord[]>;
   refreshRuns(): Promise<void>;
   readonly notices: Notices;
+  /** The gateway that the page came from: volumes as data, MLflow. */
+  readonly gateway: ReadonlySignal<ConnectedGateway | undefined>;
   /** Why this browser has no WebGPU; undefined where it has (or before it is known). */
   readonly gpuMissing: ReadonlySignal<string | undefined>;
 }

@@ -56,14 +56,15 @@ function isDone(text: string, { path, value }: Change, before: Document): boolea
 }
 
 function editText(text: string, document: Document, { path, value }: Change): string | undefined {
-  const parent = document.getIn(path.slice(0, -1), true);
-  const key = path.at(-1)!;
+  // The deepest section that is there; what is missing below it is written with the value.
+  let depth = path.length - 1;
+  while (depth > 0 && document.getIn(path.slice(0, depth), true) === undefined) depth--;
+  const parent = depth === 0 ? document.contents : document.getIn(path.slice(0, depth), true);
   if (!isMap(parent) || parent.flow) return undefined;
-  const pair = parent.items.find((item) => isScalar(item.key) && String(item.key.value) === key);
+  const pair = parent.items.find((item) => isScalar(item.key) && String(item.key.value) === path[depth]);
   if (value === undefined) return pair && parent.items.length > 1 ? withoutPair(text, pair) : undefined;
   const written = writtenInLine(value);
-  if (pair) return withValue(text, pair, written);
-  return withNewKey(text, parent, `${key}: ${written}`);
+  return pair ? withValue(text, pair, written) : withNewKeys(text, parent, path.slice(depth), written);
 }
 
 function withValue(text: string, { value }: Pair, written: string): string | undefined {
@@ -75,14 +76,24 @@ function withValue(text: string, { value }: Pair, written: string): string | und
   return text.slice(0, start) + written + text.slice(end);
 }
 
-function withNewKey(text: string, parent: YAMLMap, line: string): string | undefined {
+function withNewKeys(
+  text: string,
+  parent: YAMLMap,
+  keys: readonly string[],
+  written: string,
+): string | undefined {
   const first = parent.items[0]?.key;
   const last = parent.items.at(-1);
   if (!isNode(first) || !first.range || !last) return undefined;
   const indent = text.slice(text.lastIndexOf('\n', first.range[0] - 1) + 1, first.range[0]);
   if (indent.trim() !== '') return undefined;
+  const lines = keys.map(
+    (key, i) => `${indent}${'  '.repeat(i)}${key}:${i === keys.length - 1 ? ` ${written}` : ''}`,
+  );
   const end = endOfLine(text, endOf(last));
-  return `${text.slice(0, end)}\n${indent}${line}${text.slice(end)}`;
+  // Sections of the recipe are set apart.
+  const gap = indent === '' && keys.length > 1 ? '\n\n' : '\n';
+  return `${text.slice(0, end)}${gap}${lines.join('\n')}${text.slice(end)}`;
 }
 
 function withoutPair(text: string, pair: Pair): string | undefined {

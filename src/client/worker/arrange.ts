@@ -25,15 +25,34 @@ const valShare = 0.2;
 /** Below this a page would be busy for too long with reading alone. */
 const mostFiles = 200_000;
 
-/** @throws DataError `pictures_missing` `annotations_missing` */
-export async function arrangeData(folder: string): Promise<DataArrangement> {
+/**
+ * @param splits where the annotations of pictures that are split here go
+ * @throws DataError `pictures_missing` `annotations_missing`
+ */
+export async function arrangeData(folder: string, splits = '/home/splits'): Promise<DataArrangement> {
   const paths = (await listBelow(folder)).map(({ path }) => path);
   if (paths.length > mostFiles) throw tooMany(folder, paths.length);
   const pictures = paths.filter(isPicture);
   if (pictures.length === 0) throw withoutPictures(folder, paths.length);
   const roots = splitRoots(pictures, folder);
   if (roots.train !== undefined && roots.val !== undefined) return withSplits(paths, roots as SplitPlaces);
-  return splitHere(paths, pictures, folder);
+  return splitHere(paths, pictures, folder, splits);
+}
+
+/** A place that only the worker's volumes can read (`/Volumes/…`): its splits must be there already. */
+export function arrangeListing(place: string, names: readonly string[]): DataArrangement {
+  const root = place.replace(/\/+$/, '');
+  const paths = names.map((name) => `${root}/${name}`);
+  const pictures = paths.filter(isPicture);
+  if (pictures.length === 0) throw withoutPictures(root, paths.length);
+  const roots = splitRoots(pictures, root);
+  if (roots.train !== undefined && roots.val !== undefined) return withSplits(paths, roots as SplitPlaces);
+  throw new DataError({
+    code: 'splits_missing',
+    expected: `folders for training and validation in ${root}, such as train and val`,
+    received: `${pictures.length} pictures without them`,
+    fix: 'name both folders in the recipe (data.train_data_path, data.val_data_path)',
+  });
 }
 
 type SplitPlaces = Roots & { readonly train: string; readonly val: string };
@@ -103,11 +122,12 @@ async function splitHere(
   paths: readonly string[],
   pictures: readonly string[],
   folder: string,
+  splits: string,
 ): Promise<DataArrangement> {
   const from = withoutWrapping(paths, folder);
   const written = cocoFile(paths);
   if (written === undefined && isBare(paths, pictures, from)) throw withoutAnnotations(from, pictures.length);
-  const place = `/home/splits/${folder.split('/').at(-1)}-${await fingerprint(paths)}`;
+  const place = `${splits}/${folder.split('/').at(-1)}-${await fingerprint(paths)}`;
   const whole = written ?? `${place}/all.json`;
   const converted = written === undefined ? await convertDataset({ from, out: whole }) : undefined;
   const coco = JSON.parse(new TextDecoder().decode(await files.read(whole))) as Coco;

@@ -43,7 +43,7 @@ import type {
   TrainingService,
 } from '../protocol.ts';
 import { RunIndex, runLock } from '../run-index.ts';
-import { arrangeData } from './arrange.ts';
+import { arrangeData, arrangeListing } from './arrange.ts';
 import { Conductor } from './conductor.ts';
 import { describe, openData, truthOf } from './data.ts';
 import { blobOf, listBelow, zipFolder } from './folders.ts';
@@ -52,6 +52,9 @@ import { KeptPredictor } from './predict.ts';
 import { previewOf } from './preview.ts';
 import { RunRecorder } from './recorder.ts';
 import { listPlace, pushRun, saveFolder } from './remote.ts';
+
+/** Of a volume, to find its splits; more would take a browser minutes. */
+const arrangedFiles = 100_000;
 
 export class TrainingWorker implements TrainingService {
   /** What owns the device now, in words. */
@@ -110,7 +113,12 @@ export class TrainingWorker implements TrainingService {
 
   async arrangeData(folder: string, places?: Places): Promise<DataArrangement> {
     await this.mountAll(places);
-    return arrangeData(folder);
+    if (folder.startsWith('/picked/')) return arrangeData(folder);
+    const { entries } = await listPlace(folder, arrangedFiles);
+    return arrangeListing(
+      folder,
+      entries.map(({ path }) => path),
+    );
   }
 
   async describeData({ recipe: text, overrides, places }: DataRequest): Promise<DataDescription> {

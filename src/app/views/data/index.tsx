@@ -11,7 +11,7 @@ import { Progress } from '../../design/progress.tsx';
 import { type Notice, wordsOf } from '../../notices.ts';
 import { useApp } from '../../state.ts';
 import { DataContents } from './contents.tsx';
-import { fetchData, useData, useSamples } from './sources.ts';
+import { fetchData, useData, useSamples, useVolume } from './sources.ts';
 import './data.css';
 
 export function View() {
@@ -41,14 +41,12 @@ function Sources() {
   const [problem, setProblem] = useState<Omit<Notice, 'key'>>();
   const [address, setAddress] = useState('');
   /** One at a time; what goes wrong stands here, beside the button. */
-  const take = async (words: string, work: () => Promise<Picked | undefined>): Promise<void> => {
+  const take = async (words: string, work: () => Promise<string | undefined>): Promise<void> => {
     setBusy({ words });
     setProblem(undefined);
     try {
-      const picked = await work();
-      if (!picked) return;
-      setBusy({ words: `Looking into ${picked.name}…` });
-      notices.toast(await useData(app, picked));
+      const done = await work();
+      if (done !== undefined) notices.toast(done);
     } catch (error) {
       // The user closed the browser's dialog.
       if (!(error instanceof DOMException && error.name === 'AbortError')) {
@@ -58,6 +56,13 @@ function Sources() {
       setBusy(undefined);
     }
   };
+  const pick = (words: string, work: () => Promise<Picked | undefined>): Promise<void> =>
+    take(words, async () => {
+      const picked = await work();
+      if (!picked) return undefined;
+      setBusy({ words: `Looking into ${picked.name}…` });
+      return useData(app, picked);
+    });
   const disabled = busy !== undefined || live.isActive;
   return (
     <div class="grid data-sources">
@@ -70,18 +75,18 @@ function Sources() {
           onDrop={(transfer) => {
             // The items are gone after this event.
             const picked = dropped(transfer);
-            if (!disabled) void take('Reading…', () => picked);
+            if (!disabled) void pick('Reading…', () => picked);
           }}
         >
           {'showDirectoryPicker' in window ? (
-            <Button icon="folder" disabled={disabled} onClick={() => void take('Reading…', pickFolder)}>
+            <Button icon="folder" disabled={disabled} onClick={() => void pick('Reading…', pickFolder)}>
               Choose a folder
             </Button>
           ) : (
             <FileButton
               icon="folder"
               folder
-              onFiles={(files) => void take('Reading…', async () => pickedFiles(files))}
+              onFiles={(files) => void pick('Reading…', async () => pickedFiles(files))}
             >
               Choose a folder
             </FileButton>
@@ -89,7 +94,7 @@ function Sources() {
           <FileButton
             icon="archive"
             accept=".zip,application/zip"
-            onFiles={(files) => void take('Reading…', async () => pickedFiles(files))}
+            onFiles={(files) => void pick('Reading…', async () => pickedFiles(files))}
           >
             Choose a zip
           </FileButton>
@@ -98,7 +103,7 @@ function Sources() {
           class="field-with-button"
           onSubmit={(event) => {
             event.preventDefault();
-            void take('Downloading…', () =>
+            void pick('Downloading…', () =>
               fetchData(address, (share) => setBusy({ words: 'Downloading…', share })),
             );
           }}
@@ -135,8 +140,55 @@ function Sources() {
           </div>
         ) : undefined}
       </Card>
-      <SampleSet />
+      <div class="stack">
+        <SampleSet />
+        <Volumes onUse={(place) => void take(`Looking into ${place}…`, () => useVolume(app, place))} />
+      </div>
     </div>
+  );
+}
+
+/** What the gateway offers, where the page came from one. */
+function Volumes({ onUse }: { onUse(place: string): void }) {
+  const { gateway, live } = useApp();
+  const [folder, setFolder] = useState('');
+  const volumes = gateway.value?.info.volumes ?? [];
+  if (volumes.length === 0) return null;
+  return (
+    <Card title="Volumes" lead="Offered by the server that this page comes from">
+      <form
+        class="field-with-button"
+        onSubmit={(event) => {
+          event.preventDefault();
+          onUse((folder.trim() || volumes[0]!.place).replace(/\/+$/, ''));
+        }}
+      >
+        <Field label="Folder" help="With a folder for training and one for validation">
+          {(bound) => (
+            <>
+              <input
+                {...bound}
+                class="input"
+                list={`${bound.id}-places`}
+                autocomplete="off"
+                spellcheck={false}
+                placeholder={volumes[0]!.place}
+                value={folder}
+                onInput={({ currentTarget }) => setFolder(currentTarget.value)}
+              />
+              <datalist id={`${bound.id}-places`}>
+                {volumes.map(({ place }) => (
+                  <option key={place} value={place} />
+                ))}
+              </datalist>
+            </>
+          )}
+        </Field>
+        <Button type="submit" disabled={live.isActive}>
+          Use
+        </Button>
+      </form>
+    </Card>
   );
 }
 

@@ -1,17 +1,33 @@
 /** From what a user picked, dropped or named to data of the recipe. */
-import { httpFolder, mountPath, type Picked, pickedFiles } from '../../../client/index.ts';
+import {
+  type DataArrangement,
+  httpFolder,
+  mountPath,
+  type Picked,
+  pickedFiles,
+} from '../../../client/index.ts';
 import { ConfigError, counted, RemoteError } from '../../../core/index.ts';
 import { shippedModels } from '../../shipped.ts';
 import type { App } from '../../state.ts';
 
 /** Reads what was picked and writes it into the recipe; returns what to tell the user. */
 export async function useData(app: App, picked: Picked): Promise<string> {
-  const { setup, client, notices } = app;
   const folder = mountPath(picked.name);
-  const { data, task, split, setAside } = await client.worker.arrangeData(folder, {
-    [folder]: picked.source,
-  });
-  setup.addPlace(picked);
+  const arrangement = await app.client.worker.arrangeData(folder, { [folder]: picked.source });
+  app.setup.addPlace(picked);
+  return takeArrangement(app, picked.name, arrangement);
+}
+
+/** A folder of a volume that the gateway offers. */
+export async function useVolume(app: App, place: string): Promise<string> {
+  return takeArrangement(app, place, await app.client.worker.arrangeData(place));
+}
+
+async function takeArrangement(
+  { setup, notices }: App,
+  name: string,
+  { data, task, split, setAside }: DataArrangement,
+): Promise<string> {
   const before = setup.reading.peek()?.recipe?.model.task_type;
   await setup.edit([
     ...Object.entries(data).map(([key, value]) => ({ path: ['data', key], value: value ?? undefined })),
@@ -47,8 +63,8 @@ export async function useData(app: App, picked: Picked): Promise<string> {
     });
   }
   return split
-    ? `${picked.name}: one in five pictures is kept for validation`
-    : `${picked.name}: training and validation pictures were found`;
+    ? `${name}: one in five pictures is kept for validation`
+    : `${name}: training and validation pictures were found`;
 }
 
 const annotationKeys = [
