@@ -35,9 +35,12 @@ export function numberOf(value: number): string {
 
 export const countOf = (count: number): string => count.toLocaleString('en');
 
+/** Always one decimal, so that a column of them aligns. */
+export const shareOf = (share: number): string => `${(100 * share).toFixed(1)} %`;
+
 /** Scores as percent, losses as they are. */
 export function metricOf(name: string, value: number): string {
-  return /loss|error/.test(name) ? numberOf(value) : `${(100 * value).toFixed(1)} %`;
+  return /loss|error/.test(name) ? numberOf(value) : shareOf(value);
 }
 
 /** `val_map_50` → `map 50`: metrics as headings. */

@@ -2,6 +2,7 @@
  * A picture with what is known of it drawn over: boxes of the truth (solid) and of a prediction (dashed), or labels below.
  * The browser decodes it beside the page's own thread; its room is kept from the start.
  */
+import type { ComponentChildren } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import type { ImageTruth, Prediction } from '../../client/index.ts';
 import { Meter } from './meter.tsx';
@@ -15,9 +16,11 @@ export interface PictureProps {
   readonly prediction?: Prediction | undefined;
   /** Whether boxes are what the model learns; otherwise the label stands below (as the prediction says, or true). */
   readonly boxed?: boolean;
+  /** A line below. */
+  readonly note?: ComponentChildren;
 }
 
-export function Picture({ blob, name, classes, truth, prediction, boxed }: PictureProps) {
+export function Picture({ blob, name, classes, truth, prediction, boxed, note }: PictureProps) {
   const source = useObjectUrl(blob);
   const [size, setSize] = useState<{ width: number; height: number; of: Blob | undefined }>();
   const nameOf = (label: number): string => classes[label] ?? `class ${label}`;
@@ -41,6 +44,7 @@ export function Picture({ blob, name, classes, truth, prediction, boxed }: Pictu
         ) : undefined}
       </div>
       <PictureCaption truth={truth} prediction={prediction} nameOf={nameOf} hasBoxes={boxes.length > 0} />
+      {note === undefined ? undefined : <p class="picture-note soft small">{note}</p>}
     </figure>
   );
 }
@@ -52,8 +56,8 @@ interface Box {
   readonly box: readonly [number, number, number, number];
 }
 
-export /** Lines on top of the picture, and labels as text of the page: legible however small the picture is shown. */
-function Boxes({
+/** Lines on top of the picture, and labels as text of the page: legible however small the picture is shown. */
+export function Boxes({
   boxes,
   width,
   height,

@@ -5,7 +5,7 @@ import { Button } from '../../design/button.tsx';
 import { Card, Empty, Tiles } from '../../design/card.tsx';
 import { Choice } from '../../design/field.tsx';
 import { Table } from '../../design/table.tsx';
-import { countOf, numberOf } from '../../format.ts';
+import { countOf, numberOf, shareOf } from '../../format.ts';
 import { type Cell, ConfusionMatrix } from './confusion.tsx';
 import { Gallery } from './gallery.tsx';
 
@@ -29,7 +29,7 @@ export function Classification({ inspection }: { readonly inspection: Classifica
     <>
       <Tiles
         tiles={[
-          { name: 'Right', value: total > 0 ? `${numberOf((100 * right) / total)} %` : undefined },
+          { name: 'Right', value: total > 0 ? shareOf(right / total) : undefined },
           { name: 'Images', value: countOf(total) },
           { name: 'Wrong', value: countOf(wrong) },
           { name: 'Mean loss', value: numberOf(meanLoss) },
@@ -56,9 +56,9 @@ export function Classification({ inspection }: { readonly inspection: Classifica
               cells: [
                 row.name,
                 countOf(row.support),
-                numberOf(row.precision),
-                numberOf(row.recall),
-                numberOf(row.f1),
+                shareOf(row.precision),
+                shareOf(row.recall),
+                shareOf(row.f1),
               ],
             }))}
           />

@@ -5,7 +5,7 @@ import { Card, Empty, Tiles } from '../../design/card.tsx';
 import { BarChart } from '../../design/chart.tsx';
 import { Field } from '../../design/field.tsx';
 import { Table } from '../../design/table.tsx';
-import { countOf, numberOf } from '../../format.ts';
+import { countOf, numberOf, shareOf } from '../../format.ts';
 import { ConfusionMatrix } from './confusion.tsx';
 import { Gallery } from './gallery.tsx';
 
@@ -24,17 +24,17 @@ export function Detection({ inspection }: { readonly inspection: DetectionInspec
   const [threshold, setThreshold] = useState(inspection.scoreThreshold);
   const falseTotal = Object.values(falsePositives).reduce((sum, count) => sum + count, 0);
   const numbers = new Map(images.map((image) => [image.index, image]));
-  const orDash = (value: number | null): string => (value === null ? '–' : numberOf(value));
+  const orDash = (value: number | null): string => (value === null ? '–' : shareOf(value));
   return (
     <>
       <Tiles
         tiles={[
           {
             name: 'Precision',
-            value: numberOf(inspection.precision),
+            value: shareOf(inspection.precision),
             note: `score ≥ ${numberOf(inspection.scoreThreshold)}`,
           },
-          { name: 'Recall', value: numberOf(inspection.recall), note: 'of all objects' },
+          { name: 'Recall', value: shareOf(inspection.recall), note: 'of all objects' },
           { name: 'False detections', value: countOf(falseTotal), note: 'IoU 0.5' },
           { name: 'Missed objects', value: countOf(missed), note: 'IoU 0.5' },
         ]}
@@ -58,8 +58,8 @@ export function Detection({ inspection }: { readonly inspection: DetectionInspec
                 countOf(row.objects),
                 orDash(row.averagePrecision),
                 orDash(row.averagePrecision50),
-                numberOf(row.precision),
-                numberOf(row.recall),
+                shareOf(row.precision),
+                shareOf(row.recall),
               ],
             }))}
           />

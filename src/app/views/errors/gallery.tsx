@@ -50,8 +50,8 @@ export function Gallery({
                 classes={classes}
                 truth={image?.truth}
                 prediction={image && above(image.prediction, threshold)}
+                note={note(index)}
               />
-              <p class="soft small">{note(index)}</p>
             </div>
           );
         })}

@@ -26,7 +26,7 @@ export function Embed({ record }: { readonly record: RunRecord }) {
   return (
     <Card
       title="In your own page"
-      lead="Put the unpacked model folder and the widget’s script on your web server, and these lines where visitors should try it."
+      lead="Put the unpacked model folder and the widget’s folder on your web server, and these lines where visitors should try it."
       actions={
         <Button icon="copy" onClick={() => void copy()}>
           Copy

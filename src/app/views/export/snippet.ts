@@ -1,7 +1,7 @@
 /** The lines that put a model into any page. */
 
-/** The widget's build (`dist/widget`), in the folder of the page that embeds it. */
-const script = './ocelli-widget.js';
+/** The widget's build (`dist/widget`), beside the page that embeds it. */
+const script = './widget/ocelli-widget.js';
 
 export interface Embedding {
   /** Where the unpacked model folder will lie, as the page sees it. */

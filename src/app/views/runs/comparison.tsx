@@ -6,7 +6,7 @@ import { Card, Empty } from '../../design/card.tsx';
 import { type ChartSeries, LineChart } from '../../design/chart.tsx';
 import { Field } from '../../design/field.tsx';
 import { Table } from '../../design/table.tsx';
-import { countOf, durationOf, metricName, numberOf } from '../../format.ts';
+import { countOf, durationOf, metricName, metricOf, numberOf } from '../../format.ts';
 import { differences, type RunHistory, readHistory } from '../../results/history.ts';
 import { startOf } from '../../results/runs.ts';
 import { useApp } from '../../state.ts';
@@ -65,9 +65,9 @@ export function Comparison({ records }: { readonly records: readonly RunRecord[]
           {metrics.length > 0 ? (
             <LineChart
               title={`${metricName(metric ?? '')} by step`}
-              summary={lastOf(measured)}
+              summary={lastOf(measured, (value) => metricOf(metric ?? '', value))}
               series={measured}
-              format={numberOf}
+              format={(value) => metricOf(metric ?? '', value)}
               height={260}
             />
           ) : (
@@ -114,11 +114,11 @@ function NumbersTable({
             '–'
           ) : best === i ? (
             <strong key={i} class="run-best">
-              {numberOf(value)}
+              {metricOf(name, value)}
               <span class="visually-hidden"> (best)</span>
             </strong>
           ) : (
-            numberOf(value)
+            metricOf(name, value)
           ),
         ),
       ],
@@ -227,7 +227,7 @@ function bestOf(name: string, values: readonly (number | undefined)[]): number |
   return values.indexOf(best);
 }
 
-function lastOf(series: readonly ChartSeries[]): string {
+function lastOf(series: readonly ChartSeries[], format: (value: number) => string = numberOf): string {
   if (series.length === 0) return 'No numbers yet';
-  return series.map(({ name, points }) => `${name}: ${numberOf(points.at(-1)![1])}`).join('; ');
+  return series.map(({ name, points }) => `${name}: ${format(points.at(-1)![1])}`).join('; ');
 }

@@ -5,7 +5,7 @@ import { Button, ButtonLink, IconButton } from '../../design/button.tsx';
 import { Card, Empty, ViewHead } from '../../design/card.tsx';
 import { Dialog } from '../../design/dialog.tsx';
 import { Table } from '../../design/table.tsx';
-import { metricName, numberOf, percentOf } from '../../format.ts';
+import { metricName, metricOf, percentOf } from '../../format.ts';
 import { canResume, startOf, titleOf } from '../../results/runs.ts';
 import { goTo, linkTo } from '../../route.ts';
 import { useApp } from '../../state.ts';
@@ -135,7 +135,7 @@ function resultOf({ metrics }: RunRecord): string {
   const name = ['test_accuracy', 'test_map', 'val_accuracy', 'val_map', 'val_f1', 'val_loss'].find(
     (candidate) => metrics[candidate] !== undefined,
   );
-  return name === undefined ? '–' : `${metricName(name)} ${numberOf(metrics[name]!)}`;
+  return name === undefined ? '–' : `${metricName(name)} ${metricOf(name, metrics[name]!)}`;
 }
 
 function RunActions({ record, onRemove }: { readonly record: RunRecord; onRemove(): void }) {
