@@ -11,7 +11,7 @@ import { train } from '../../src/runs/index.ts';
 import { openPlace } from '../../src/storage/index.ts';
 import { AzuriteServer } from '../support/azurite.ts';
 import { DatabricksDouble } from '../support/databricks-double/index.ts';
-import { FileServer } from '../support/file-server.ts';
+import { type Fault, FileServer } from '../support/file-server.ts';
 import { tinyRecipe } from '../support/recipes.ts';
 import { S3Server } from '../support/seaweed.ts';
 import { optionalProgram } from '../support/servers.ts';
@@ -71,12 +71,17 @@ async function copyTo(place: string): Promise<void> {
   for (const [name, bytes] of files) await volume.write([path, name].filter(Boolean).join('/'), bytes);
 }
 
-function recipeFor(place: string, training: Record<string, unknown> = {}): Recipe {
+function recipeFor(
+  place: string,
+  training: Record<string, unknown> = {},
+  data: Record<string, unknown> = {},
+): Recipe {
   const text = tinyRecipe({
     data: {
       train_data_path: `${place}/folders/train`,
       val_data_path: `${place}/${below.val_data_path}`,
       val_annotation_file: `${place}/${below.val_annotation_file}`,
+      ...data,
     },
     training: { seed: 5, ...training },
   });
@@ -216,4 +221,69 @@ test('results go to a place, and a run goes on from there on another machine', a
 test('HTTPS', async () => {
   for (const [name, bytes] of files) web.files.set(`set/${name}`, bytes);
   expect(await losses(`${web.url}/set`)).toEqual(expected);
+});
+
+test('a web server in trouble: the same losses, no picture lost', async () => {
+  for (const [name, bytes] of files) web.files.set(`troubled/${name}`, bytes);
+  const none: Fault[] = [{ kind: 'none' }, { kind: 'none' }];
+  web.faults = [
+    { kind: 'answer', status: 503, body: '<html>busy</html>' },
+    ...none,
+    { kind: 'cut', after: 40 },
+    { kind: 'answer', status: 429, headers: { 'Retry-After': '1' } },
+    ...none,
+    { kind: 'cut', after: 100, reset: true },
+    { kind: 'answer', status: 500 },
+    ...none,
+    { kind: 'cut', after: 1 },
+    { kind: 'ignore-range' },
+  ];
+  const seen = await events(`${web.url}/troubled`);
+  expect(web.faults).toEqual([]);
+  expect(seen.flatMap((event) => (event.type === 'step' ? [event.loss] : []))).toEqual(expected);
+  expect(seen.filter((event) => event.type === 'warning' && event.code === 'image_set_aside')).toEqual([]);
+});
+
+test('an S3 server that restarts during a run', async () => {
+  environment(s3.environment);
+  await copyTo('s3://data/restart');
+  // Without the cache the second epoch reads from the server again.
+  const recipe = recipeFor('s3://data/restart', {}, { cache: false });
+  const seen: RunEvent[] = [];
+  let restart: Promise<void> | undefined;
+  const out = await mkdtemp(join(folder, 'run-'));
+  for await (const event of train({ recipe, out, device: 'wasm' })) {
+    seen.push(event);
+    restart ??= event.type === 'step' ? s3.down().then(() => s3.up()) : undefined;
+  }
+  await restart;
+  expect(seen.at(-1)).toMatchObject({ type: 'finished' });
+  expect(seen.flatMap((event) => (event.type === 'step' ? [event.loss] : []))).toEqual(expected);
+});
+
+test('a volume that refuses everything ends a run before its first step, with exit code 5', async () => {
+  environment({ ...s3.environment, AWS_SECRET_ACCESS_KEY: 'another' });
+  const error = await events('s3://data/set').catch((caught: unknown) => caught);
+  expect(error).toMatchObject({ code: 'access_denied', exitCode: 5 });
+  const out = `s3://data/results/refused`;
+  const before = process.cwd();
+  try {
+    process.chdir(folder);
+    const running = train({ recipe: recipeFor(join(folder, 'local')), out, device: 'wasm' });
+    await expect(running.next()).rejects.toMatchObject({ code: 'access_denied', exitCode: 5 });
+  } finally {
+    process.chdir(before);
+  }
+});
+
+test('no key, token or signature is left in a run folder', async () => {
+  const secrets = [s3.secretAccessKey, 'X-Amz-Signature', 'X-Amz-Credential', 'sig='];
+  let count = 0;
+  for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile() || !/run-|here|there|runs/.test(entry.parentPath)) continue;
+    const text = (await readFile(join(entry.parentPath, entry.name))).toString('latin1');
+    for (const secret of secrets) expect(text.includes(secret), `${entry.name}: ${secret}`).toBe(false);
+    count++;
+  }
+  expect(count).toBeGreaterThan(50);
 });
