@@ -3,7 +3,7 @@ export * from './cache/index.ts';
 export * from './databricks/index.ts';
 export { GatewayClient, type GatewayInfo, GatewayVolume } from './gateway/index.ts';
 export * from './http/index.ts';
-export { HttpsVolume } from './https/index.ts';
+export { HttpsVolume, openHttpsPlace } from './https/index.ts';
 export * from './hub/index.ts';
 export type { Place, VolumeKind } from './kind.ts';
 export * from './local.ts';

@@ -113,6 +113,20 @@ describe('HTTPS', () => {
   });
 });
 
+test('web folders may redirect to other hosts, but not on behalf of others', async () => {
+  const [one, other] = await Promise.all([FileServer.start(), FileServer.start()]);
+  try {
+    other.files.set('a.txt', new Uint8Array(3));
+    const there = { kind: 'answer', status: 302, headers: { Location: `${other.url}/a.txt` } } as const;
+    one.faults = [there, there];
+    expect(await openHttpsPlace(`${one.url}/x/`).volume.open('a.txt').read()).toHaveLength(3);
+    const strict = openHttpsPlace(`${one.url}/x/`, undefined, 'same-host').volume;
+    await expect(strict.open('a.txt').read()).rejects.toMatchObject({ code: 'redirect_refused' });
+  } finally {
+    await Promise.all([one.dispose(), other.dispose()]);
+  }
+});
+
 test.each([
   'https://host/x?sig=s3cret',
   'https://user:s3cret@host/x',

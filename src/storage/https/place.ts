@@ -7,7 +7,11 @@ import { type Http, isPrivateHost, sharedHttp } from '../http/index.ts';
 import type { Place } from '../kind.ts';
 import { HttpsVolume } from './volume.ts';
 
-export function openHttpsPlace(place: string, http: Http = sharedHttp()): Place {
+export function openHttpsPlace(
+  place: string,
+  http: Http = sharedHttp(),
+  redirects: 'any' | 'same-host' = 'any',
+): Place {
   let url: URL;
   try {
     url = new URL(place);
@@ -31,7 +35,7 @@ export function openHttpsPlace(place: string, http: Http = sharedHttp()): Place 
   } catch {
     throw refused(place, 'an address with a broken escape', 'write % as %25');
   }
-  return { volume: new HttpsVolume(url.origin + url.pathname.slice(0, cut), http), path };
+  return { volume: new HttpsVolume(url.origin + url.pathname.slice(0, cut), http, redirects), path };
 }
 
 function refused(place: string, received: string, fix: string): ConfigError {

@@ -21,6 +21,8 @@ export class HttpsVolume implements Volume {
   constructor(
     location: string,
     private readonly http: Http,
+    /** `same-host` for those who ask on behalf of others: a redirect could lead them into their own net. */
+    private readonly redirects: 'any' | 'same-host' = 'any',
   ) {
     this.location = location.endsWith('/') ? location : `${location}/`;
   }
@@ -37,7 +39,7 @@ export class HttpsVolume implements Volume {
     const reading = (signal?: AbortSignal): ObjectRead => ({
       label: this.location + clean,
       address: async () => ({ url: this.location + escapePath(clean) }),
-      redirects: 'any',
+      redirects: this.redirects,
       etag,
       signal,
     });
