@@ -3,7 +3,8 @@
  * of the headless predictor; it works under a strict Content-Security-Policy, from another origin, in a sandboxed frame,
  * without WebGPU, and says what is wrong when something is.
  */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
@@ -13,6 +14,8 @@ import type { ErrorDetail, OcelliPredict, PredictionDetail, ReadyDetail } from '
 import { openChromium } from './support/chromium.ts';
 import { type HeadlessFinding, headlessFindings, writeWidgetModels } from './support/widget-models.ts';
 import { buildWidget, openWidgetSite, type WidgetSite } from './support/widget-site.ts';
+
+const axeSource = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 let root: string;
 let site: WidgetSite;
@@ -318,6 +321,148 @@ describe('on a page', () => {
     expect(asked().slice(2)).toEqual([`HEAD ${weights}`, `GET ${weights}`]);
     await context.close();
   });
+});
+
+test('what our own path does not know goes through transformers.js, which is loaded only then', async () => {
+  const json = JSON.parse(readFileSync(join(root, 'vit/preprocessor_config.json'), 'utf8')) as object;
+  const other = { ...json, image_processor_type: 'CLIPImageProcessor', do_center_crop: false };
+  site.put('/other/preprocessor_config.json', { body: JSON.stringify(other) });
+  for (const path of ['config.json', 'onnx/model.onnx']) {
+    site.put(`/other/${path}`, { body: readFileSync(join(root, 'vit', path)) });
+  }
+  const { page, context } = await openWidgetPage(
+    `${script}<ocelli-predict model="/models/vit" device="wasm"></ocelli-predict>`,
+  );
+  const outside: string[] = [];
+  page.on('request', (request) => {
+    if (!request.url().startsWith(site.url) && !request.url().startsWith('blob:'))
+      outside.push(request.url());
+  });
+  const from = site.requests.length;
+  const own = await found(page);
+  const isPipeline = (path: string): boolean => path.includes('pipeline-model');
+  expect(site.requests.slice(from).filter(isPipeline)).toEqual([]);
+  const ready = page.evaluate(
+    () =>
+      new Promise<string>((done) =>
+        document
+          .querySelector('ocelli-predict')!
+          .addEventListener('ready', (event) => done((event as CustomEvent<ReadyDetail>).detail.path)),
+      ),
+  );
+  await page.evaluate(() => document.querySelector('ocelli-predict')!.setAttribute('model', '/other/'));
+  const other2 = await found(page);
+  expect(await ready).toBe('transformers.js');
+  expect(site.requests.slice(from).filter(isPipeline)).toHaveLength(1);
+  expect(outside).toEqual([]);
+  // Its resize is another; so are the scores, a little.
+  expect(other2.findings.map(({ label }) => label).sort()).toEqual(
+    own.findings.map(({ label }) => label).sort(),
+  );
+  for (const { label, score } of other2.findings) {
+    expect(Math.abs(own.findings.find((finding) => finding.label === label)!.score! - score!)).toBeLessThan(
+      0.02,
+    );
+  }
+  await context.close();
+});
+
+describe('several threads', () => {
+  const body = `${script}<ocelli-predict model="/models/vit" device="wasm"></ocelli-predict>`;
+  const runtimeOf = (page: Page): Promise<string> =>
+    page.evaluate(
+      async () => (await (document.querySelector('ocelli-predict') as OcelliPredict).load()).runtime,
+    );
+
+  test('on a page that is isolated by its headers', async () => {
+    const headers = {
+      'Cross-Origin-Opener-Policy': 'same-origin',
+      'Cross-Origin-Embedder-Policy': 'require-corp',
+    };
+    site.headers = headers;
+    const { page, context } = await openWidgetPage(body, { headers });
+    expect(await runtimeOf(page)).toMatch(/^onnxruntime on wasm, [2-4] threads$/);
+    expectSame(await found(page), await headlessFindings(join(root, 'vit'), picture), 1e-5);
+    await context.close();
+    site.headers = {};
+  });
+
+  test('on a static host, by the service worker that a page asks for', async () => {
+    const address = '/widget/isolated.html';
+    site.put(address, { body: `<script src="./ocelli-isolation.js"></script>${body}` });
+    const context = await browser.newContext();
+    const page = await context.newPage();
+    await page.goto(`${site.url}${address}`);
+    await page.waitForFunction(() => crossOriginIsolated);
+    await page.waitForFunction(() => customElements.get('ocelli-predict') !== undefined);
+    expect(await runtimeOf(page)).toMatch(/threads$/);
+    expectSame(await found(page), await headlessFindings(join(root, 'vit'), picture), 1e-5);
+    await context.close();
+  });
+});
+
+test('nothing to complain about for axe, in light and dark, with a picture and an error', async () => {
+  const { page, context } = await openWidgetPage(
+    `<main><h1>Test</h1>${script}<ocelli-predict model="/models/yolos" device="wasm" threshold="0.2"></ocelli-predict></main>`,
+  );
+  await page.addScriptTag({ content: axeSource });
+  const shots = '.cache/screenshots';
+  mkdirSync(shots, { recursive: true });
+  const check = async (state: string): Promise<void> => {
+    for (const colorScheme of ['light', 'dark'] as const) {
+      await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+      await page.evaluate((dark) => {
+        document.body.style.background = dark ? '#0f1217' : '#fff';
+        document.querySelector('h1')!.style.color = dark ? '#fff' : '#000';
+      }, colorScheme === 'dark');
+      await page.screenshot({ path: `${shots}/widget-${state}-${colorScheme}.png`, fullPage: true });
+      const violations = await page.evaluate(async () => {
+        const { axe } = window as unknown as {
+          axe: { run(): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> };
+        };
+        return (await axe.run()).violations.map(({ id, nodes }) => `${id}: ${nodes[0]!.html}`);
+      });
+      expect(violations, `${state}, ${colorScheme}`).toEqual([]);
+    }
+  };
+  await check('empty');
+  await found(page);
+  await check('objects');
+  await predict(page, '/nowhere.png');
+  await page.getByRole('button', { name: 'Address' }).click();
+  await check('error');
+  await page.evaluate(() => document.querySelector('ocelli-predict')!.setAttribute('model', '/models/vit'));
+  await found(page);
+  await page.setViewportSize({ width: 320, height: 700 });
+  await check('narrow');
+  expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(320);
+  await context.close();
+});
+
+test('by keyboard alone', async () => {
+  const { page, context } = await openWidgetPage(
+    `${script}<ocelli-predict model="/models/yolos" device="wasm" threshold="0"></ocelli-predict>`,
+  );
+  const chooser = page.waitForEvent('filechooser');
+  await page.keyboard.press('Tab');
+  await page.keyboard.press('Enter');
+  const shown = page.evaluate(
+    () => new Promise((done) => document.addEventListener('prediction', () => done(true), { once: true })),
+  );
+  await (await chooser).setFiles({
+    name: 'picture.png',
+    mimeType: 'image/png',
+    buffer: Buffer.from(picture),
+  });
+  await shown;
+  // Sentences for those who don't see the picture.
+  expect(await page.getByRole('status').textContent()).toMatch(/^7 found: \w \d+/);
+  expect(await page.getByRole('img').getAttribute('aria-label')).toMatch(/^The picture\. 7 found/);
+  await page.getByRole('listitem').first().focus();
+  expect(await page.getByRole('listitem').count()).toBe(7);
+  await page.getByRole('slider').fill('1');
+  await page.getByRole('status').filter({ hasText: 'Nothing above the threshold' }).waitFor();
+  await context.close();
 });
 
 describe('under a strict policy', () => {

@@ -2,13 +2,14 @@
  * `<ocelli-predict model="…">`: a model on a page. Nothing is loaded until there is a picture to look at (or
  * `preload="model"`, or a call of `load`). The element holds what it shows; the shared worker does the work.
  */
-import { ConfigError, OcelliError, RunError } from '../../core/index.ts';
-import { modelPlace, placeName, placeOfFiles } from '../model-place.ts';
-import type { Answer, Finding, ModelPlace, Progress, WorkerState } from '../protocol.ts';
+import { OcelliError, RunError } from '../../core/index.ts';
+import { placeOfFiles } from '../model-place.ts';
+import type { Answer, Finding, Progress, WorkerState } from '../protocol.ts';
 import { Camera } from './camera.ts';
 import { type HeldModel, WidgetConnection } from './connection.ts';
 import type { ErrorDetail, OcelliPredictEventMap, PredictionDetail, ReadyDetail } from './events.ts';
 import { chosenFindings, summary } from './findings.ts';
+import { ModelHolder } from './model-holder.ts';
 import { attributeNames, modelAttributes, readSettings, type Settings } from './settings.ts';
 import { bitmapOf, type FolderFile, fetchPicture, handedOver } from './transfer.ts';
 import { View } from './view.ts';
@@ -32,9 +33,7 @@ export class OcelliPredict extends HTMLElement {
 
   private readonly view: View;
   private settings: Settings;
-  private chosen: ModelPlace | undefined;
-  private opening: Promise<HeldModel> | undefined;
-  private opened: HeldModel | undefined;
+  private readonly holder: ModelHolder;
   private shown: Shown | undefined;
   private camera: Camera | undefined;
   /** Set by the slider; the attribute, when it changes, wins. */
@@ -42,8 +41,6 @@ export class OcelliPredict extends HTMLElement {
   /** Counts pictures: an answer that comes after a newer picture is not shown. */
   private asked = 0;
   private fetching: AbortController | undefined;
-  /** Counts models: what was opened for an earlier one is closed. */
-  private generation = 0;
   private scheduled = false;
   private repeat = false;
   /** The value of `src` that was looked at. */
@@ -66,6 +63,24 @@ export class OcelliPredict extends HTMLElement {
       },
     });
     this.settings = this.read();
+    this.holder = new ModelHolder(
+      () => this.connection,
+      () => this.settings,
+      () => this.isConnected,
+      {
+        opening: () => {
+          this.view.loading('unknown');
+          this.view.say('Loading the model …');
+        },
+        progress: (progress) => this.onProgress(progress),
+        ready: (model) => {
+          this.view.loading(undefined);
+          this.view.say('The model is ready.');
+          this.describe(model);
+          this.tell('ready', this.readyDetail(model), true);
+        },
+      },
+    );
     for (const type of ['dragover', 'dragleave', 'drop'] as const) {
       super.addEventListener(type, (event) => this.onDrag(event as DragEvent));
     }
@@ -95,13 +110,13 @@ export class OcelliPredict extends HTMLElement {
     if (before === after) return;
     this.settings = this.read();
     if (name === 'threshold') this.threshold = undefined;
-    if (name === 'model') this.chosen = undefined;
+    if (name === 'model') this.holder.chosen = undefined;
     if (name === 'src') this.looked = undefined;
     const another = modelAttributes.includes(name);
     if (another) this.letGo();
     if (!this.isConnected) return;
     this.refresh();
-    const again = name === 'labels' && this.opened?.task.startsWith('zero-shot') === true;
+    const again = name === 'labels' && this.holder.opened?.task.startsWith('zero-shot') === true;
     if (another || again || name === 'src' || name === 'preload') this.schedule(another || again);
     else this.present();
   }
@@ -109,7 +124,7 @@ export class OcelliPredict extends HTMLElement {
   /** Opens the model now. Resolves with what `ready` tells. */
   async load(): Promise<ReadyDetail> {
     try {
-      return this.readyDetail(await this.open());
+      return this.readyDetail(await this.holder.open());
     } catch (error) {
       this.fail(error);
       throw error;
@@ -209,7 +224,7 @@ export class OcelliPredict extends HTMLElement {
   }
 
   get task(): string {
-    return this.opened?.task ?? this.settings.task ?? '';
+    return this.holder.opened?.task ?? this.settings.task ?? '';
   }
   set task(value: string) {
     this.setAttribute('task', value);
@@ -239,79 +254,18 @@ export class OcelliPredict extends HTMLElement {
     return WidgetConnection.shared(OcelliPredict.workerAddress);
   }
 
-  private get name(): string {
-    return this.chosen ? placeName(this.chosen) : this.settings.model;
-  }
-
-  /** The worker's answer, by the model that is open then. A file can be asked about again when its worker is gone. */
   private async ask(picture: Blob | ImageBitmap): Promise<Answer> {
-    const model = await this.open();
     this.view.loading('unknown');
     try {
-      return await this.connection.predict(model, picture, this.settings.labels);
-    } catch (error) {
-      const lost = error instanceof OcelliError && ['device_lost', 'worker_crashed'].includes(error.code);
-      if (!lost || !(picture instanceof Blob)) throw error;
-      this.connection.restart(model);
-      return await this.connection.predict(await this.open(), picture, this.settings.labels);
+      return await this.holder.ask(picture);
     } finally {
       this.view.loading(undefined);
     }
   }
 
-  private open(): Promise<HeldModel> {
-    if (this.opened && !this.connection.isAlive(this.opened)) this.letGo();
-    this.opening ??= this.openNow(this.generation);
-    return this.opening;
-  }
-
-  private async openNow(generation: number): Promise<HeldModel> {
-    try {
-      const { task, device, dtype, maxBytes } = this.settings;
-      const { record } = this.connection;
-      const request = { place: this.place(), task, device, dtype, maxBytes, record };
-      this.view.loading('unknown');
-      this.view.say('Loading the model …');
-      const model = await this.connection.open(request, (progress) => {
-        if (generation === this.generation) this.onProgress(progress);
-      });
-      if (generation !== this.generation) {
-        void this.connection.close(model);
-        return await this.open();
-      }
-      this.opened = model;
-      this.view.say('The model is ready.');
-      this.describe(model);
-      this.tell('ready', this.readyDetail(model), true);
-      return model;
-    } catch (error) {
-      if (generation !== this.generation) return await this.open();
-      this.opening = undefined;
-      throw error;
-    } finally {
-      if (generation === this.generation) this.view.loading(undefined);
-    }
-  }
-
-  private place(): ModelPlace {
-    if (this.chosen) return this.chosen;
-    const { model, hub } = this.settings;
-    if (model !== '') return modelPlace(model, document.baseURI, hub);
-    throw new ConfigError({
-      code: 'model_missing',
-      expected:
-        'a model: the attribute model with the address of a folder or a hub id, or a folder of this machine',
-      received: 'none',
-      fix: 'set the attribute model, or choose or drop the folder of a model',
-    });
-  }
-
-  /** Another model, or none: the one that is open is given back. */
+  /** Another model, or none. */
   private letGo(): void {
-    this.generation++;
-    if (this.opened) void this.connection.close(this.opened);
-    this.opened = undefined;
-    this.opening = undefined;
+    this.holder.letGo();
     this.view.loading(undefined);
     this.view.describe('');
   }
@@ -320,7 +274,7 @@ export class OcelliPredict extends HTMLElement {
   private take(files: readonly FolderFile[]): void {
     this.view.fail(undefined);
     try {
-      this.chosen = placeOfFiles(files);
+      this.holder.chosen = placeOfFiles(files);
     } catch (error) {
       this.fail(error);
       return;
@@ -342,7 +296,7 @@ export class OcelliPredict extends HTMLElement {
       this.repeat = false;
       if (!this.isConnected) return;
       const { src } = this;
-      const hasModel = this.settings.model !== '' || this.chosen !== undefined;
+      const hasModel = this.holder.isNamed;
       if (src !== '' && this.looked !== src && hasModel) {
         this.looked = src;
         this.look(src);
@@ -409,7 +363,7 @@ export class OcelliPredict extends HTMLElement {
     if (this.camera === undefined) this.drawScene(source, answer.width, answer.height);
     const text = summary(answer, detail.findings);
     if (speak) this.view.say(text);
-    if (this.opened) this.describe(this.opened, answer);
+    if (this.holder.opened) this.describe(this.holder.opened, answer);
     if (tell) this.tell('prediction', detail, true);
     return detail;
   }
@@ -441,18 +395,20 @@ export class OcelliPredict extends HTMLElement {
   private detail(answer: Answer): PredictionDetail {
     const { width, height, times, output } = answer;
     return {
-      ...{ task: this.task, model: this.name, width, height, findings: this.choose(answer), times },
+      ...{ task: this.task, model: this.holder.name, width, height, findings: this.choose(answer), times },
       ...(output === undefined ? {} : { output }),
     };
   }
 
   private readyDetail({ task, classes, runtime, device, path }: HeldModel): ReadyDetail {
-    return { model: this.name, task, classes, runtime, device, path };
+    return { model: this.holder.name, task, classes, runtime, device, path };
   }
 
   private describe({ runtime }: HeldModel, answer?: Answer): void {
     const time = answer ? ` · ${Math.round(answer.times.total)} ms` : '';
-    this.view.describe(`${this.name.replace(/\/$/, '').split('/').slice(-2).join('/')} · ${runtime}${time}`);
+    this.view.describe(
+      `${this.holder.name.replace(/\/$/, '').split('/').slice(-2).join('/')} · ${runtime}${time}`,
+    );
   }
 
   private onProgress(progress: Progress): void {
@@ -488,7 +444,7 @@ export class OcelliPredict extends HTMLElement {
   }
 
   private refresh(): void {
-    this.view.offer(this.settings.sources, this.settings.model === '' && this.chosen === undefined);
+    this.view.offer(this.settings.sources, !this.holder.isNamed);
     for (const problem of this.problems) this.fail(problem);
     this.problems = [];
   }

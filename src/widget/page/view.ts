@@ -71,7 +71,7 @@ export class View {
     make('button', { type: 'submit', part: 'button' }, 'Look'),
   );
   private readonly slider = make('input', { type: 'range', min: '0', max: '1', step: '0.01' });
-  private readonly sliderValue = make('output');
+  private readonly sliderValue = make('span', { class: 'value', 'aria-hidden': 'true' });
   private readonly threshold = make(
     'label',
     { class: 'threshold', part: 'threshold' },

@@ -20,6 +20,8 @@ export interface WidgetSite {
   readonly cdn: string;
   /** A page or a file at an address (`/page.html`); a page's HTML is its `<body>`, or all of it from `<!doctype` on. */
   put(path: string, answer: Answer): string;
+  /** Sent with everything, beside an answer's own. */
+  headers: Readonly<Record<string, string>>;
   /** Paths that were asked for, in order. */
   readonly requests: string[];
   close(): Promise<void>;
@@ -74,13 +76,15 @@ export async function openWidgetSite(folders: Readonly<Record<string, string>>):
       'Content-Length': String(bytes.length),
       ...(status === 200 ? etag : {}),
       ...cors,
+      ...site.headers,
       ...headers,
     });
     response.end(request.method === 'HEAD' ? undefined : bytes);
   };
   const own = await listen(createServer((request, response) => answer(request, response, false)));
   const cdn = await listen(createServer((request, response) => answer(request, response, true)));
-  return {
+  const site: WidgetSite = {
+    headers: {},
     url: addressOf(own),
     cdn: addressOf(cdn),
     requests,
@@ -100,6 +104,7 @@ export async function openWidgetSite(folders: Readonly<Record<string, string>>):
       }
     },
   };
+  return site;
 }
 
 /** `/models/vit/config.json` is `config.json` below `folders.models/vit`. */
