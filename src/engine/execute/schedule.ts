@@ -12,7 +12,7 @@ const firstGuess = { software: targetMilliseconds / 8, hardware: targetMilliseco
 const together = 1;
 
 /** One submission of a run: its dispatches, when it was submitted and when its end was told (`performance.now()`). */
-export interface TimedSubmission {
+interface TimedSubmission {
   readonly from: number;
   readonly to: number;
   readonly submitted: number;

@@ -11,7 +11,8 @@ import { tuningCandidates } from '../compile/tuning-candidates.ts';
 import { recordGraph } from '../graph/index.ts';
 import { openTestGpu } from '../testing/run-plan.ts';
 import * as tf from '../tf.ts';
-import { planTarget, TuningStore, tune } from './index.ts';
+import { Execution, planTarget, TuningStore, tune } from './index.ts';
+import { givesTheSame } from './tune.ts';
 
 const gpu = await openTestGpu();
 
@@ -97,6 +98,41 @@ describe.skipIf(!gpu)('tune', () => {
     } finally {
       device.close();
       process.env.XDG_CACHE_HOME = folder;
+    }
+  });
+
+  it('trusts a doubtful form only where it gives the same numbers', async () => {
+    const graph = await record();
+    const plan = planGraph(graph, { ...planTarget(gpu!), tuning: new Map() });
+    // Twice the products: what a driver may make of an instruction that nobody else has.
+    const kernels = plan.kernels.map((kernel) => ({
+      ...kernel,
+      wgsl: kernel.wgsl.replaceAll('max(', '2.0 * max('),
+    }));
+    expect(kernels[0]!.wgsl).not.toBe(plan.kernels[0]!.wgsl);
+    const [one, other, wrong] = await Promise.all(
+      [plan, plan, { ...plan, kernels }].map((each) => Execution.prepare(each, gpu!)),
+    );
+    try {
+      expect(await givesTheSame(graph, one!, other!)).toBe(true);
+      expect(await givesTheSame(graph, wrong!, one!)).toBe(false);
+    } finally {
+      for (const execution of [one, other, wrong]) execution!.dispose();
+    }
+  });
+
+  it.skipIf(!gpu?.features.includes('shader-f16'))('files choices for half precision apart', async () => {
+    const graph = await recordGraph(({ a, b }) => ({ y: tf.matMul(a!, b!) }), {
+      a: tf.zeros([64, 32]),
+      b: tf.zeros([32, 64]),
+    });
+    const device = await another();
+    try {
+      await tune(device, graph, { software: true, candidates: 2, budget: 60_000, precision: 'fp16' });
+      const keys = Object.keys(TuningStore.of(device).choices());
+      expect(keys.filter((key) => key.startsWith('f16 MatMul/nn/1x64x64x32'))).toHaveLength(1);
+    } finally {
+      device.close();
     }
   });
 });

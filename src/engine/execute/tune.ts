@@ -139,7 +139,8 @@ const isDoubtful = (form: string): boolean => form.startsWith('matrix ');
 /** Relative to the largest number: f16 rounds what a plain form may read as f32. */
 const tolerance = 5e-3;
 
-async function givesTheSame(graph: Graph, one: Execution, other: Execution): Promise<boolean> {
+/** Whether two forms of a kernel compute the same. */
+export async function givesTheSame(graph: Graph, one: Execution, other: Execution): Promise<boolean> {
   const [found, wanted] = [await tried(graph, one), await tried(graph, other)];
   return Object.keys(wanted).every((name) => {
     const numbers = wanted[name]!;
