@@ -38,26 +38,31 @@ export async function uploadRunFiles(session: Session, uploads: readonly LocalFi
   for (const file of uploads) {
     if (session.state.artifacts[file.artifactPath] === file.version) continue;
     const bytes = await files.read(file.path);
-    await putArtifact(session.client, session.artifactUri, file.artifactPath, bytes, async () =>
-      signedForRun(session.client, session.state.runId, file.artifactPath),
-    );
+    const owner = { kind: 'run', id: session.state.runId } as const;
+    await putArtifact(session.client, session.artifactUri, owner, file.artifactPath, bytes);
     session.state.artifacts[file.artifactPath] = file.version;
     await session.save();
   }
 }
 
-export interface SignedUpload {
+interface SignedUpload {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** Puts bytes at `root/path`; `sign` is asked where the store is not proxied by the server. */
+/** Whose artifact: a run's, or a logged model's. */
+export interface ArtifactOwner {
+  readonly kind: 'run' | 'model';
+  readonly id: string;
+}
+
+/** Puts bytes at `root/path`, where `root` is what the server says of the owner. */
 export async function putArtifact(
   client: MlflowClient,
   root: string,
+  owner: ArtifactOwner,
   path: string,
   bytes: Uint8Array,
-  sign: () => Promise<SignedUpload>,
 ): Promise<void> {
   const proxied = /^mlflow-artifacts:(?:\/\/[^/]*)?\/+(.*)$/.exec(root);
   if (proxied) {
@@ -65,8 +70,9 @@ export async function putArtifact(
     return;
   }
   if (root.startsWith('dbfs:/databricks/')) {
-    const { url, headers } = await sign();
-    await client.putSigned(url, headers, bytes);
+    // A page gets into no store of a workspace: its gateway does.
+    if (client.endpoint.gateway) await client.putThroughGateway(owner, path, bytes);
+    else await putSignedArtifact(client, owner, path, bytes);
     return;
   }
   throw new RemoteError({
@@ -77,6 +83,20 @@ export async function putArtifact(
   });
 }
 
+/** On Databricks: asks for an address of the object store, and puts the bytes there. */
+export async function putSignedArtifact(
+  client: MlflowClient,
+  owner: ArtifactOwner,
+  path: string,
+  bytes: Uint8Array,
+): Promise<void> {
+  const { url, headers } =
+    owner.kind === 'run'
+      ? await signedForRun(client, owner.id, path)
+      : await signedForModel(client, owner.id, path);
+  await client.putSigned(url, headers, bytes);
+}
+
 interface CredentialInfo {
   signed_uri: string;
   type: string;
@@ -84,7 +104,7 @@ interface CredentialInfo {
 }
 
 /** From Databricks' credential answer to a request. Azure needs its blob type named. */
-export function signedUpload(info: CredentialInfo): SignedUpload {
+function signedUpload(info: CredentialInfo): SignedUpload {
   const headers = Object.fromEntries((info.headers ?? []).map(({ name, value }) => [name, value]));
   if (info.type === 'AZURE_SAS_URI') headers['x-ms-blob-type'] ??= 'BlockBlob';
   return { url: info.signed_uri, headers };
@@ -99,4 +119,13 @@ async function signedForRun(client: MlflowClient, runId: string, path: string): 
     },
   );
   return signedUpload(answer.credential_infos[0]!);
+}
+
+async function signedForModel(client: MlflowClient, modelId: string, path: string): Promise<SignedUpload> {
+  const answer = await client.call<{ credentials: { credential_info: CredentialInfo }[] }>(
+    'POST',
+    `logged-models/${modelId}/artifacts/credentials-for-upload`,
+    { body: { paths: [path] } },
+  );
+  return signedUpload(answer.credentials[0]!.credential_info);
 }

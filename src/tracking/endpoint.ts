@@ -10,6 +10,8 @@ export interface Endpoint {
   /** Without a trailing slash and without user or password. */
   readonly host: string;
   readonly databricks: boolean;
+  /** Whether it is a gateway's passing on (docs/gateway.md), which uploads for pages. */
+  readonly gateway: boolean;
   /** What addresses of MLflow's own pages begin with; a gateway passes none of them on. */
   readonly pages: string;
   /** For the next request: a token may be replaced between two of them. */
@@ -58,6 +60,7 @@ export async function resolveEndpoint(trackingUri: string, environment: Environm
   return {
     host,
     databricks: false,
+    gateway: gateway !== undefined && host === `${gateway}/gw/mlflow`,
     pages: (gateway !== undefined && environment('OCELLI_MLFLOW_PAGES')) || `${host}/#`,
     headers: async () => headers,
     renew: async () => false,
@@ -70,6 +73,7 @@ export function databricksEndpoint(access: DatabricksAccess): Endpoint {
   return {
     host: access.host,
     databricks: true,
+    gateway: false,
     pages: `${access.host}/ml`,
     headers: async () => ({ Authorization: await access.authorization() }),
     renew: ({ Authorization: refused = '' }) => access.renew(refused),

@@ -1,3 +1,5 @@
+export { type ArtifactOwner, putSignedArtifact } from './artifacts.ts';
+export { MlflowClient } from './client.ts';
 export { databricksEndpoint, type Endpoint, resolveEndpoint } from './endpoint.ts';
 export { type PushOptions, type PushResult, push } from './push.ts';
 export { SystemLog } from './system.ts';

@@ -8,7 +8,7 @@
 
 import { parse, stringify } from 'yaml';
 import { files } from '#platform';
-import { localFiles, putArtifact, signedUpload, uploadRunFiles } from './artifacts.ts';
+import { localFiles, putArtifact, uploadRunFiles } from './artifacts.ts';
 import { MlflowError } from './client.ts';
 import type { Session } from './session.ts';
 
@@ -64,12 +64,7 @@ async function createLoggedModel(session: Session, options: ModelOptions): Promi
   for (const file of await localFiles(options.folder, '')) {
     const path = file.artifactPath.slice(1);
     const bytes = path === 'MLmodel' ? await mlmodelOf(session, file.path) : await files.read(file.path);
-    await putArtifact(client, artifactUri, path, bytes, async () => {
-      const answer = await client.call<{
-        credentials: { credential_info: Parameters<typeof signedUpload>[0] }[];
-      }>('POST', `logged-models/${modelId}/artifacts/credentials-for-upload`, { body: { paths: [path] } });
-      return signedUpload(answer.credentials[0]!.credential_info);
-    });
+    await putArtifact(client, artifactUri, { kind: 'model', id: modelId }, path, bytes);
   }
   await client.call('PATCH', `logged-models/${modelId}`, {
     body: { model_id: modelId, status: 'LOGGED_MODEL_READY' },

@@ -6,6 +6,8 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type Gateway, type GatewayOptions, type LogEntry, startGateway } from '../../src/gateway/index.ts';
 import { GatewayClient, GatewayVolume, Http, openPlace, type SignedUrl } from '../../src/storage/index.ts';
+import { putArtifact } from '../../src/tracking/artifacts.ts';
+import { MlflowClient, resolveEndpoint } from '../../src/tracking/index.ts';
 import { DatabricksDouble } from '../support/databricks-double/index.ts';
 import { S3Server } from '../support/seaweed.ts';
 import { type VolumeUnderTest, volumeContract } from '../support/volume-contract.ts';
@@ -201,6 +203,39 @@ describe('users with their own tokens', () => {
     expect(log.filter(({ type }) => type === 'request')[0]).toMatchObject({ client: 'ann@example.com' });
     expect(JSON.stringify(log)).not.toMatch(/token-of|X-Amz/);
   });
+});
+
+test('files of runs go to the store of a workspace, which lets no page in', async () => {
+  const settings: Record<string, string> = workspace.environment;
+  const mlflow = await resolveEndpoint('databricks', (name) => settings[name]);
+  const { url } = await start({ mlflow });
+  const put = (query: Record<string, string>): Promise<Response> =>
+    fetch(`${url}/gw/mlflow/artifact?${new URLSearchParams(query)}`, { method: 'PUT', body: 'report' });
+  expect((await put({ run_id: 'run1', path: 'report/a b+c.html' })).status).toBe(200);
+  expect((await put({ model_id: 'm-1', path: 'onnx/model.onnx' })).status).toBe(200);
+  for (const key of ['run1/artifacts/report/a b+c.html', 'm-1/artifacts/onnx/model.onnx']) {
+    expect(text((await s3.stored('workspace', `mlflow/${key}`))!)).toBe('report');
+  }
+  for (const query of [
+    { run_id: '../x', path: 'a' },
+    { run_id: 'run1', path: '../../m-1/artifacts/a' },
+    { run_id: 'run1', path: '%2e%2e/a' },
+    { path: 'a' },
+  ] as Record<string, string>[]) {
+    expect((await put(query)).status).toBe(400);
+  }
+  // As a page's push does it.
+  const page = await resolveEndpoint('databricks', (name) => (name === 'OCELLI_GATEWAY' ? url : undefined));
+  const root = 'dbfs:/databricks/mlflow-tracking/0/run2/artifacts';
+  const bytes = new TextEncoder().encode('by a page');
+  await putArtifact(new MlflowClient(page), root, { kind: 'run', id: 'run2' }, 'a/b.txt', bytes);
+  expect(text((await s3.stored('workspace', 'mlflow/run2/artifacts/a/b.txt'))!)).toBe('by a page');
+  // Addresses that write are not for pages.
+  const asked = await fetch(`${url}/gw/mlflow/api/2.0/mlflow/artifacts/credentials-for-write`, {
+    method: 'POST',
+    body: '{"run_id":"run1","path":["a"]}',
+  });
+  expect(asked.status).toBe(403);
 });
 
 test('no secret is in any log line of all that', () => {

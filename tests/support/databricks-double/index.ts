@@ -6,6 +6,7 @@
  * - `/api/2.0/fs/directories…`, `/api/2.0/fs/files…` with ranges, conditions and paging
  * - `create-download-url`, `create-upload-url`, `create-upload-part-urls`, `create-abort-upload-url`,
  *   `create-resumable-upload-url`, `initiate-upload`, `complete-upload`
+ * - MLflow's addresses for files of runs and models (artifacts.ts)
  *
  * Bytes are in a bucket of a real S3 server (tests/support/seaweed.ts), and the URLs that it hands out lead there, so
  * that signatures, expiry and ranges are real. Faults (`faults.add`) answer instead; a URL that shall do harm leads to
@@ -17,6 +18,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo, Socket } from 'node:net';
 import type { S3Server } from '../seaweed.ts';
 import { type Answer, answers } from './answers.ts';
+import { artifactAnswer } from './artifacts.ts';
 import { Faults, type Harm } from './faults.ts';
 import { type Cloud, FilesEndpoints } from './files.ts';
 import { Tokens } from './oauth.ts';
@@ -138,6 +140,8 @@ export class DatabricksDouble {
       const refused = this.tokens.check(request.headers.authorization);
       if (refused) return send(response, refused);
       const path = decodeURIComponent(url.pathname.slice('/api/2.0/fs'.length));
+      const artifact = await artifactAnswer(line, body, this.store);
+      if (artifact) return send(response, artifact);
       if (!url.pathname.startsWith('/api/2.0/fs/')) return send(response, answers.unknownRoute);
       if ((request.method === 'GET' || request.method === 'HEAD') && path.startsWith('/files/')) {
         const key = path.replace('/files/Volumes/', '');
