@@ -347,6 +347,39 @@ describe('attacks', () => {
     expect([1, 2].map(() => budget.take('a'))).toEqual([0, expect.any(Number)]);
   });
 
+  test('a server behind a volume that redirects elsewhere leads nowhere', async () => {
+    let reached = 0;
+    const inner = createServer((_, response) => {
+      reached++;
+      response.end(secret);
+    });
+    await new Promise<void>((resolve) => inner.listen(0, '127.0.0.1', resolve));
+    const target = `http://127.0.0.1:${(inner.address() as AddressInfo).port}/latest/meta-data`;
+    const outer = createServer((incoming, response) => {
+      if (incoming.url === '/set/index.json') response.end(JSON.stringify([{ path: 'a.txt', size: 5 }]));
+      else response.writeHead(302, { Location: target }).end();
+    });
+    await new Promise<void>((resolve) => outer.listen(0, '127.0.0.1', resolve));
+    const volume = `http://127.0.0.1:${(outer.address() as AddressInfo).port}/set`;
+    try {
+      const url = await start({ volumes: [{ place: volume, write: false }] });
+      for (const path of [
+        'a.txt',
+        '@evil.example/a.txt',
+        'http://evil.example/a.txt',
+        '?x=http://evil.example',
+      ]) {
+        const answer = await fetch(`${url}/gw/bytes?${query({ volume, path })}`);
+        expect(answer.status).toBeGreaterThanOrEqual(400);
+        expect(await answer.text()).not.toContain(secret);
+      }
+      expect(reached).toBe(0);
+    } finally {
+      outer.close();
+      inner.close();
+    }
+  });
+
   test('it does not listen to the world by itself', async () => {
     await expect(start({ listen: '0.0.0.0' })).rejects.toMatchObject({
       code: 'gateway_open_to_all',

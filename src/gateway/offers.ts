@@ -10,7 +10,9 @@ import {
   DatabricksVolume,
   forwardedAccess,
   joinPath,
+  openHttpsPlace,
   openPlace,
+  sharedHttp,
   splitVolumePlace,
   type Volume,
 } from '../storage/index.ts';
@@ -102,6 +104,8 @@ export class Offers {
   }
 
   private async openAs(place: string, userToken: string | undefined): Promise<Opened> {
+    // A web server may send its readers on, but not this one: it stands where others can't look.
+    if (/^https?:/i.test(place)) return openHttpsPlace(`${place}/`, sharedHttp(), 'same-host');
     if (this.userTokensFor === undefined) return openPlace(place, { as: 'folder', keys: 'own' });
     const { location, path } = splitVolumePlace(place);
     return { volume: new DatabricksVolume(location, forwardedAccess(this.userTokensFor, userToken!)), path };
