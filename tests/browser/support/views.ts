@@ -12,7 +12,7 @@ import type { OpenedPage } from './page.ts';
 export const screenshots = '.cache/screenshots';
 
 export interface AppOptions extends BrowserContextOptions {
-  /** What the page remembers as its recipe. */
+  /** What the page remembers as its recipe, until it is changed. */
   readonly recipe?: string;
 }
 
@@ -23,7 +23,9 @@ export async function openAppPage(
 ): Promise<OpenedPage> {
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
   if (recipe !== undefined) {
-    await context.addInitScript((text) => localStorage.setItem('ocelli-recipe', text), recipe);
+    await context.addInitScript((text) => {
+      if (localStorage.getItem('ocelli-recipe') === null) localStorage.setItem('ocelli-recipe', text);
+    }, recipe);
   }
   const page = await context.newPage();
   const complaints: string[] = [];
