@@ -1,14 +1,12 @@
-export { AzureVolume, type AzureVolumeOptions } from './azure/index.ts';
 export * from './cache/index.ts';
 export * from './databricks/index.ts';
 export { GatewayClient, type GatewayInfo, GatewayVolume } from './gateway/index.ts';
 export * from './http/index.ts';
-export { HttpsVolume, openHttpsPlace } from './https/index.ts';
+export { openHttpsPlace } from './https/index.ts';
 export * from './hub/index.ts';
 export type { Place, VolumeKind } from './kind.ts';
 export * from './local.ts';
 export { OutputFolder } from './output.ts';
-export { cleanPath, comparePaths, escapePart, escapePath, joinPath } from './paths.ts';
+export { cleanPath, joinPath } from './paths.ts';
 export * from './place.ts';
-export { S3Volume, type S3VolumeOptions } from './s3/index.ts';
 export * from './volume.ts';

@@ -15,6 +15,9 @@ export function environmentVariable(name: string): string | undefined {
   return environment[name] || undefined;
 }
 
+/** Whether `fetch` keeps a page's rules: other hosts are asked before unusual headers, redirects are hidden. */
+export const fetchIsRestricted: boolean = true;
+
 export function userName(): string {
   return 'browser';
 }

@@ -12,6 +12,9 @@ export function environmentVariable(name: string): string | undefined {
   return process.env[name] || undefined;
 }
 
+/** Whether `fetch` keeps a page's rules: other hosts are asked before unusual headers, redirects are hidden. */
+export const fetchIsRestricted: boolean = false;
+
 export function userName(): string {
   try {
     return os.userInfo().username;

@@ -1,2 +1,2 @@
 export { blobEndpoint, openAzurePlace, parseAbfss } from './place.ts';
-export { type AzureAccess, AzureVolume, type AzureVolumeOptions, cleanSas, sasEnd } from './volume.ts';
+export { type AzureAccess, AzureVolume } from './volume.ts';

@@ -219,7 +219,7 @@ export function cleanSas(sas: string): string {
 }
 
 /** Milliseconds since 1970 at which a SAS ends; never, when it doesn't say (a stored policy may). */
-export function sasEnd(sas: string): number {
+function sasEnd(sas: string): number {
   const end = Date.parse(new URLSearchParams(sas).get('se') ?? '');
   return Number.isNaN(end) ? Number.POSITIVE_INFINITY : end;
 }

@@ -3,6 +3,7 @@
  * its bytes as they come. A connection that is silent for too long is given up; every failure of the transport
  * is a `TransportError` with a reason without URLs, so that callers can decide about another try.
  */
+import { fetchIsRestricted } from '#platform';
 import { RemoteError } from '../../core/index.ts';
 import { TransportError } from './patience.ts';
 import { withoutSecrets } from './redact.ts';
@@ -85,7 +86,8 @@ async function follow(
         // Signatures are the only right that is sent; a page's cookies are none of the store's business.
         credentials: 'omit',
         referrerPolicy: 'no-referrer',
-        redirect: 'manual',
+        // A page can't see where a redirect leads: what carries no rights may follow it.
+        redirect: fetchIsRestricted && request.redirects === 'any' ? 'follow' : 'manual',
         cache: 'no-store',
         signal,
         ...(request.body === undefined ? {} : { body: request.body as BodyInit }),

@@ -8,7 +8,7 @@ export {
   objectSize,
   readObject,
 } from './object.ts';
-export { shownUrl, withoutSecrets } from './redact.ts';
+export { withoutSecrets } from './redact.ts';
 export { type Refusal, refusalOf, refusalText } from './refusal.ts';
 export { SignedUrls, type SignedUrlsOptions, type SignPaths } from './signed-urls.ts';
 export { type SignedSource, signedSource } from './source.ts';

@@ -3,6 +3,7 @@
  * (`Range`, with `If-Match` so that two versions are never glued together), an address that expired is asked for
  * anew, and what came is checked against what was asked and announced before anyone sees it.
  */
+import { fetchIsRestricted } from '#platform';
 import { DataError, type OcelliError, RemoteError } from '../../core/index.ts';
 import { expectedLength, type Http, isWorthRetrying } from './client.ts';
 import { TransportError, TruncatedError } from './patience.ts';
@@ -56,7 +57,7 @@ export async function readObject(http: Http, read: ObjectRead): Promise<ObjectBy
     return { bytes: new Uint8Array(), size: undefined, etag: read.etag };
   }
   const patience = http.patience(read.label, read.signal);
-  const state = new Received(read, http.options.conditional ?? true);
+  const state = new Received(read, http.options.conditional ?? !fetchIsRestricted);
   let renewed = 0;
   for (;;) {
     const before = state.received;

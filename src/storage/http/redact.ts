@@ -3,16 +3,6 @@
  * may fetch the object. So messages never carry a query, a user and password, or anything that looks like a token.
  */
 
-/** Scheme, host and path; the query and what stands before an `@` are left out. */
-export function shownUrl(url: string | URL): string {
-  try {
-    const { protocol, host, pathname, search } = new URL(url);
-    return `${protocol}//${host}${pathname}${search === '' ? '' : '?…'}`;
-  } catch {
-    return withoutSecrets(String(url));
-  }
-}
-
 /** Text of others (an answer's body, a library's message) without what could be used by a reader. */
 export function withoutSecrets(text: string): string {
   return text

@@ -39,7 +39,7 @@ export interface HttpOptions {
   readonly longestRetryAfter?: number;
   /** Requests to one host at a time (64). */
   readonly perHost?: number;
-  /** Whether reads carry `If-Match` (true; false in browsers, where it costs a preflight that buckets may refuse). */
+  /** Whether reads carry `If-Match` (in browsers not: there it costs a preflight that buckets may refuse). */
   readonly conditional?: boolean;
   /** In [0, 1), for jitter. */
   readonly random?: () => number;

@@ -1,2 +1,1 @@
 export { openHttpsPlace } from './place.ts';
-export { HttpsVolume } from './volume.ts';

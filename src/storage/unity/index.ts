@@ -1,2 +1,1 @@
-export { UnityClient } from './client.ts';
 export { openUnityPlace } from './place.ts';
