@@ -7,6 +7,7 @@ import { env, pipeline, RawImage } from '@huggingface/transformers';
 const settings = new URLSearchParams(location.search);
 const device = settings.get('device') as 'webgpu' | 'wasm';
 
+env.allowLocalModels = true;
 env.allowRemoteModels = false;
 env.localModelPath = '/models/';
 env.useBrowserCache = false;
