@@ -4,6 +4,7 @@
  * (webgpu.ts).
  */
 import type { GpuAccess } from '#platform';
+import type { SubgroupMatrices } from '../compile/lowerings/mat-mul-tiles.ts';
 import { deviceLost, deviceRejected, outOfMemory } from '../device-errors.ts';
 import { Failures } from './failures.ts';
 import { GpuMemory } from './gpu-memory.ts';
@@ -16,8 +17,8 @@ const wantedFeatures = [
   'chromium-experimental-subgroup-matrix',
 ] as const;
 
-/** `[M, K] · [K, N]`, as `adapter.info.subgroupMatrixConfigs` lists it. */
-export interface SubgroupMatrix {
+/** An entry of `adapter.info.subgroupMatrixConfigs`: [M, K] · [K, N], with sums of another type. */
+interface MatrixConfig {
   readonly M: number;
   readonly N: number;
   readonly K: number;
@@ -36,8 +37,8 @@ export interface Gpu {
   readonly limits: Readonly<Record<string, number>>;
   /** How many neighbouring invocations surely are in one subgroup (subgroups.ts); 1 without `subgroups`. */
   readonly subgroup: number;
-  /** Matrix products that subgroups do in hardware; none without `chromium-experimental-subgroup-matrix`. */
-  readonly subgroupMatrices: readonly SubgroupMatrix[];
+  /** Matrices of f16 that subgroups multiply in hardware, with sums in f32; for products in half precision. */
+  readonly matrices?: SubgroupMatrices | undefined;
   readonly failures: Failures;
   /** Buffers outside of TensorFlow.js. */
   readonly memory: GpuMemory;
@@ -69,14 +70,15 @@ export async function openGpuDevice(access: GpuAccess, adapter: GPUAdapter): Pro
   void device.lost.then((info) => {
     if (!closing) failures.report(deviceLost(info.message || info.reason));
   });
+  const subgroup = await subgroupWidth(device, adapter.info.subgroupMinSize || 1);
   return {
     device,
     name: adapterName(adapter),
     software: isSoftware(adapter),
     features,
     limits,
-    subgroup: await subgroupWidth(device, adapter.info.subgroupMinSize || 1),
-    subgroupMatrices: subgroupMatrices(adapter, features),
+    subgroup,
+    matrices: matricesOf(adapter.info, features, subgroup),
     failures,
     memory,
     close() {
@@ -88,16 +90,22 @@ export async function openGpuDevice(access: GpuAccess, adapter: GPUAdapter): Pro
   };
 }
 
-function subgroupMatrices(adapter: GPUAdapter, features: readonly string[]): SubgroupMatrix[] {
-  if (!features.includes('chromium-experimental-subgroup-matrix')) return [];
-  const { subgroupMatrixConfigs } = adapter.info as { subgroupMatrixConfigs?: Iterable<SubgroupMatrix> };
-  return [...(subgroupMatrixConfigs ?? [])].map(({ M, N, K, componentType, resultComponentType }) => ({
-    M,
-    N,
-    K,
-    componentType,
-    resultComponentType,
-  }));
+/** The largest matrices that suit; none where subgroups come in several sizes, or are no neighbours. */
+function matricesOf(
+  info: GPUAdapterInfo,
+  features: readonly string[],
+  subgroup: number,
+): SubgroupMatrices | undefined {
+  const needed = ['shader-f16', 'subgroups', 'chromium-experimental-subgroup-matrix'];
+  const one = info.subgroupMinSize === subgroup && info.subgroupMaxSize === subgroup;
+  if (!one || !needed.every((feature) => features.includes(feature))) return undefined;
+  const { subgroupMatrixConfigs } = info as { subgroupMatrixConfigs?: Iterable<MatrixConfig> };
+  const [found] = [...(subgroupMatrixConfigs ?? [])]
+    .filter((config) => config.componentType === 'f16' && config.resultComponentType === 'f32')
+    // Results are stored four neighbours at a time.
+    .filter(({ N }) => N % 4 === 0)
+    .toSorted((a, b) => b.M * b.N * b.K - a.M * a.N * a.K);
+  return found && { M: found.M, N: found.N, K: found.K, size: subgroup };
 }
 
 /** The adapter for heavy work, or undefined when WebGPU has none. */

@@ -35,6 +35,7 @@ export class KernelBuilder {
   private readonly declarations: string[] = [];
   private readonly helpers = new Set<string>();
   private readonly features = new Set<string>();
+  private readonly builtins = new Set<string>();
   private names = 0;
   private readonly body: BlockScope;
   /** Loads of four neighbours, spelled `(q * 4 + j)`, become one load of a vector. */
@@ -84,6 +85,12 @@ export class KernelBuilder {
 
   enable(feature: string): void {
     this.features.add(feature);
+  }
+
+  /** A further built-in number of `main`, by its own name. */
+  builtin(name: string, type: string): string {
+    this.builtins.add(`@builtin(${name}) ${name}: ${type}`);
+    return name;
   }
 
   /** How a value lies in memory; reshapes of what lies in memory do so too. */
@@ -200,7 +207,7 @@ export class KernelBuilder {
       ...this.declarations,
       `@compute @workgroup_size(${workgroupSize.join(', ')})`,
       'fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) local: vec3<u32>,',
-      '  @builtin(local_invocation_index) lane: u32, @builtin(global_invocation_id) invocation: vec3<u32>) {',
+      `  ${['@builtin(local_invocation_index) lane: u32', '@builtin(global_invocation_id) invocation: vec3<u32>', ...this.builtins].join(', ')}) {`,
       `${this.body.text()}}`,
     ].join('\n');
     return {

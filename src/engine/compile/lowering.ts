@@ -13,6 +13,7 @@
  */
 import type { Graph, GraphAttribute, GraphDtype, GraphNode } from '../graph/index.ts';
 import type { KernelBuilder } from './kernel-builder.ts';
+import type { SubgroupMatrices } from './lowerings/mat-mul-tiles.ts';
 import type { Position } from './position.ts';
 import type { Scope } from './scope.ts';
 import type { PlanKernel } from './types.ts';
@@ -94,6 +95,8 @@ export interface TemplateWriter {
   ranges(values: readonly number[]): readonly MemoryRange[];
   /** How many neighbouring lanes surely are in one subgroup, a power of two; 1: the device has none. */
   readonly subgroup: number;
+  /** Matrices of f16 that subgroups multiply; where products are f16. */
+  readonly matrices?: SubgroupMatrices | undefined;
   /** What products multiply is f16. */
   readonly half: boolean;
   /** Memory between the kernels of this template. `half`: f16, where products are. */

@@ -7,7 +7,9 @@ import { analyse, storageOf } from './analysis.ts';
 import { EmitContext, type Target, writeGroup } from './emit/index.ts';
 import { Grouping } from './groups.ts';
 import { writeHalfWeights } from './half-weights.ts';
+import type { SubgroupMatrices } from './lowerings/mat-mul-tiles.ts';
 import { place } from './placement.ts';
+import { sizeOf } from './position.ts';
 import { halfValues } from './precision.ts';
 import { withRecomputation } from './recompute/index.ts';
 import { rewriteGraph } from './rewrite.ts';
@@ -23,6 +25,8 @@ export interface PlanOptions {
   readonly software?: boolean;
   /** How many neighbouring lanes surely are in one subgroup, a power of two (1); of a device with `subgroups`. */
   readonly subgroup?: number | undefined;
+  /** Matrices of f16 that subgroups of the device multiply. */
+  readonly matrices?: SubgroupMatrices | undefined;
   /** Choices that were measured on this device. */
   readonly tuning?: ReadonlyMap<string, string>;
   /** In the order in which they come. */
@@ -34,6 +38,8 @@ export interface PlanOptions {
    * (half-weights.ts). Sums are f32, and so are the weights. The device must have `shader-f16`.
    */
   readonly precision?: 'fp32' | 'fp16' | undefined;
+  /** Inputs are f16 as activations would be: for timing a kernel by itself. */
+  readonly halfInputs?: boolean | undefined;
 }
 
 /** More in one kernel gains nothing: addresses take registers. */
@@ -51,6 +57,7 @@ export function planGraph(recorded: Graph, options: PlanOptions): KernelPlan {
     buffers: Math.min(options.limits.maxStorageBuffersPerShaderStage ?? 8, mostBuffers),
     subgroup: options.features.has('subgroups') ? (options.subgroup ?? 1) : 1,
     half: options.precision === 'fp16',
+    matrices: options.matrices,
   };
   const { graph, regions } = options.recompute
     ? withRecomputation(rewritten, target.buffers)
@@ -73,10 +80,13 @@ export function planGraph(recorded: Graph, options: PlanOptions): KernelPlan {
   ];
   const values = new Map<number, PlanValue>();
   const stored = groups.flatMap(({ stores }) => stores);
+  const isLarge = (id: number): boolean =>
+    graph.values[id]!.dtype === 'float32' && sizeOf(graph.values[id]!.shape) >= 1024;
   const halves = target.half ? halfValues(analysis, placement, stored) : undefined;
+  const fed = options.halfInputs ? new Set(Object.values(graph.inputs).filter(isLarge)) : undefined;
   for (const id of [...given, ...stored]) {
     const { shape, dtype } = graph.values[id]!;
-    values.set(id, { id, shape, dtype, storage: halves?.has(id) ? 'f16' : storageOf(dtype) });
+    values.set(id, { id, shape, dtype, storage: halves?.has(id) || fed?.has(id) ? 'f16' : storageOf(dtype) });
   }
   const context = new EmitContext(analysis, target, values);
   const laid = new Map(arenas.map((arena) => [arena, context.layOut(arena)]));

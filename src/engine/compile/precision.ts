@@ -3,8 +3,8 @@
  * storage: activations and their gradients take half the bytes, and sums lose nothing on the way.
  *
  * f32 stay: what the caller feeds, keeps or reads back (weights, the optimiser's state, losses, outputs); gradients
- * of weights, which are summed and squared; results of reductions and statistics; powers, exponentials and
- * logarithms, which leave the range of f16; and what is small.
+ * of weights, which are summed and squared; results of reductions and statistics, with all that has one number for
+ * each channel; powers, exponentials and logarithms, which leave the range of f16; and what is small.
  */
 import { type Analysis, elementsOf } from './analysis.ts';
 import { updateNodes } from './arenas.ts';
@@ -43,7 +43,10 @@ export function halfValues(
   const isHalf = (value: number): boolean => {
     const producer = producers.get(value);
     if (!producer || kept.has(value) || summed.has(value)) return false;
-    if (graph.values[value]!.dtype !== 'float32' || elementsOf(analysis, value) < fewest) return false;
+    const { dtype, shape } = graph.values[value]!;
+    if (dtype !== 'float32' || elementsOf(analysis, value) < fewest) return false;
+    // One number for each channel: statistics, and what is made of them, however many channels there are.
+    if (shape.filter((length) => length > 1).length < 2) return false;
     if (lowerings[producer.node]!.kind === 'reduce') return false;
     const full = fullPrecision[graph.nodes[producer.node]!.kernel];
     return full === undefined || (full !== 'all' && !full.includes(producer.output));

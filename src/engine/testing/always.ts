@@ -2,7 +2,7 @@
 export function always(form: string): ReadonlyMap<string, string> {
   return new (class extends Map<string, string> {
     override get(key: string): string | undefined {
-      return /^(MatMul|Linear|Conv2d)/.test(key) ? form : undefined;
+      return /^(f16 )?(MatMul|Linear|Conv2d)/.test(key) ? form : undefined;
     }
   })();
 }

@@ -8,6 +8,7 @@ import type { Arena } from '../arenas.ts';
 import type { Group } from '../groups.ts';
 import { KernelBuilder, type ValueSource } from '../kernel-builder.ts';
 import type { KernelOptions, MemoryRange } from '../lowering.ts';
+import type { SubgroupMatrices } from '../lowerings/mat-mul-tiles.ts';
 import { Position, sizeOf } from '../position.ts';
 import type { PlanKernel, PlanValue, StorageType } from '../types.ts';
 
@@ -20,6 +21,8 @@ export interface Target {
   readonly buffers: number;
   /** How many neighbouring lanes surely are in one subgroup, a power of two; 1: the device has none. */
   readonly subgroup: number;
+  /** Matrices of f16 that subgroups multiply. */
+  readonly matrices?: SubgroupMatrices | undefined;
   /** Activations and what products multiply are f16. */
   readonly half: boolean;
 }

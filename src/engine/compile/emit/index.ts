@@ -46,7 +46,7 @@ function writeTemplate(
 ): void {
   const node = group.nodes.find((one) => context.analysis.lowerings[one]!.kind === 'template')!;
   const lowering = context.analysis.lowerings[node] as TemplateLowering;
-  const { features, limits, software, tuning, subgroup, half } = context.target;
+  const { features, limits, software, tuning, subgroup, half, matrices } = context.target;
   const label = context.label(group);
   lowering.build({
     features,
@@ -55,6 +55,7 @@ function writeTemplate(
     tuning,
     subgroup,
     half,
+    matrices: half ? matrices : undefined,
     ranges: (values) => context.ranges(values),
     temporary: (shape, dtype, asked) =>
       context.temporary(shape, dtype, half && asked === 'half' ? 'f16' : undefined),

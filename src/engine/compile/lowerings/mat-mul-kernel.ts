@@ -9,6 +9,7 @@ import type { KernelOptions, Scope, TemplateWriter } from '../lowering.ts';
 import { opaque } from '../opaque.ts';
 import { Position, sizeOf } from '../position.ts';
 import { writeDirect } from './mat-mul-direct.ts';
+import { writeMatrix } from './mat-mul-matrix.ts';
 import type { Multiplication } from './mat-mul-multiplication.ts';
 import type { Operand, Vectors } from './mat-mul-operand.ts';
 import { writeTile } from './mat-mul-tile.ts';
@@ -49,7 +50,7 @@ export interface Product {
 export function writeProduct(writer: TemplateWriter, product: Product): void {
   const { shape } = product;
   const target = targetOf(writer);
-  const measured = writer.tuning.get(productKey(product.name, shape));
+  const measured = writer.tuning.get(productKey(writer.half ? `f16 ${product.name}` : product.name, shape));
   const found = measured === undefined ? undefined : parseTile(measured);
   const chosen = found && isUsable(found, target) ? found : chooseTile(shape, target);
   const sum = splitSum(product, chosen);
@@ -62,7 +63,7 @@ export function writeProduct(writer: TemplateWriter, product: Product): void {
   const grid = flatDispatch(groups);
   const options: KernelOptions = {
     label: sum.splits > 1 ? `${product.name} parts` : product.name,
-    workgroupSize: [invocationsOf(tile), 1, 1],
+    workgroupSize: [invocationsOf(tile, target), 1, 1],
     workgroups: grid.workgroups,
     flops: product.flops ?? 2 * batch * rows * columns * depth,
     bytes: 4 * batch * (rows * depth + columns * depth + rows * columns),
@@ -100,7 +101,8 @@ export function writeProduct(writer: TemplateWriter, product: Product): void {
           columnOf,
         }),
     };
-    (tile.kind === 'tile' ? writeTile : writeDirect)(multiplication);
+    if (tile.kind === 'matrix') writeMatrix(multiplication, target.matrices!);
+    else (tile.kind === 'tile' ? writeTile : writeDirect)(multiplication);
   });
   if (partials !== undefined) addParts(writer, product, partials, sum.splits);
 }
@@ -110,7 +112,7 @@ export function writeProduct(writer: TemplateWriter, product: Product): void {
  * same speed (measured on lavapipe).
  */
 const usableBy = ({ kind }: Tile, perInvocation: number): Vectors =>
-  kind === 'tile' ? { inner: true, outer: true } : { inner: false, outer: perInvocation % 4 === 0 };
+  kind !== 'direct' ? { inner: true, outer: true } : { inner: false, outer: perInvocation % 4 === 0 };
 
 interface Sum {
   readonly splits: number;

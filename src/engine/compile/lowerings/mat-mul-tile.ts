@@ -96,6 +96,8 @@ interface Common {
   readonly lanes: number;
   readonly depth: number;
   readonly batch: string;
+  /** The block is array<f16>, as subgroup matrices are read. */
+  readonly half?: boolean;
 }
 
 /** What an invocation brings: a vector of four, for one row (or four) at a term within the block. */
@@ -110,9 +112,9 @@ interface Load {
 }
 
 /** A block of one operand in workgroup memory. */
-class Block {
+export class Block {
   readonly along: 'inner' | 'outer';
-  private readonly memory: string;
+  readonly memory: string;
   private readonly rowStride: number;
   private loads: Load[] = [];
   private tapped: Load[] = [];
@@ -126,11 +128,27 @@ class Block {
   ) {
     // An operand without vectors is put together from single numbers, along the sum.
     this.along = operand.along ?? 'inner';
-    const { kernel, depth } = common;
-    this.rowStride = this.along === 'inner' ? depth / 4 + 1 : count / 4;
+    const { kernel, depth, half = false } = common;
+    // Matrices of f16 begin at multiples of 16 bytes.
+    const gap = half ? 2 : 1;
+    this.rowStride = this.along === 'inner' ? depth / 4 + gap : count / 4 + (half ? gap : 0);
     const size = this.along === 'inner' ? count * this.rowStride : depth * this.rowStride;
     this.memory = kernel.name('block');
-    kernel.declare(`var<workgroup> ${this.memory}: array<vec4<f32>, ${size}>;`);
+    kernel.declare(
+      `var<workgroup> ${this.memory}: array<${half ? `f16, ${4 * size}` : `vec4<f32>, ${size}`}>;`,
+    );
+  }
+
+  /** Numbers from a row (or, where neighbours are across rows, a term) to the next. */
+  get stride(): number {
+    return 4 * this.rowStride;
+  }
+
+  /** Where the number of a row at a term lies, counted in numbers. */
+  offset(row: string, term: string): string {
+    return this.along === 'inner'
+      ? `(${row}) * ${this.stride} + ${term}`
+      : `(${term}) * ${this.stride} + ${row}`;
   }
 
   /** Which rows and terms this invocation brings: the same ones of every block. */
@@ -171,11 +189,16 @@ class Block {
 
   /** Brings the block that begins at term `k`; beyond the term `end`, where there is one, are zeros. */
   fill(outer: Scope, end: string | undefined): void {
-    const { kernel } = this.common;
+    const { kernel, half } = this.common;
     for (const { place, term, slot, condition } of this.tapped) {
       const scope = kernel.block(outer);
       const k = scope.let(`k + ${term}`);
-      scope.line(`${this.memory}[${slot}] = ${this.vector(scope, place, k, end)};`);
+      const brought = this.vector(scope, place, k, end);
+      if (half) {
+        const four = scope.let(`vec4<f16>(${brought})`);
+        for (const [i, part] of parts.entries())
+          scope.line(`${this.memory}[${slot} * 4 + ${i}] = ${four}.${part};`);
+      } else scope.line(`${this.memory}[${slot}] = ${brought};`);
       outer.line(condition ? `if (${condition}) {\n${scope.text()}}` : `{\n${scope.text()}}`);
     }
   }

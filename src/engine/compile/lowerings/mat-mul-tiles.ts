@@ -20,20 +20,30 @@ export interface ProductShape {
 }
 
 export interface Tile {
-  readonly kind: 'tile' | 'direct';
+  readonly kind: 'tile' | 'direct' | 'matrix';
   /** Results of one workgroup. */
   readonly rows: number;
   readonly columns: number;
   /** Terms of the sum that a workgroup keeps in workgroup memory (`tile`) or reads at a time (`direct`). */
   readonly depth: number;
-  /** Results of one invocation; columns are a multiple of four. */
+  /** Results of one invocation (`matrix`: of one subgroup); columns are a multiple of four. */
   readonly perRow: number;
   readonly perColumn: number;
   /** Parts that the sum is split into. */
   readonly splits: number;
 }
 
+/** Matrices of f16 that a subgroup multiplies, [M, K] · [K, N], with sums in f32. */
+export interface SubgroupMatrices {
+  readonly M: number;
+  readonly N: number;
+  readonly K: number;
+  /** Invocations of a subgroup, always. */
+  readonly size: number;
+}
+
 export interface ProductTarget {
+  readonly matrices?: SubgroupMatrices | undefined;
   /** The adapter computes on the processor. */
   readonly software: boolean;
   readonly workgroupStorage: number;
@@ -43,11 +53,14 @@ export interface ProductTarget {
 export function targetOf({
   software,
   limits,
+  matrices,
 }: {
   readonly software: boolean;
   readonly limits: Readonly<Record<string, number>>;
+  readonly matrices?: SubgroupMatrices | undefined;
 }): ProductTarget {
   return {
+    matrices,
     software,
     workgroupStorage: limits.maxComputeWorkgroupStorageSize ?? 16384,
     invocations: Math.min(
@@ -71,6 +84,15 @@ const form = (
   speed: number,
   fewest = 0,
 ): Form => ({ kind, rows, columns, depth, perRow, perColumn, speed, fewest });
+
+/** By subgroups: their results are `perRow` × `perColumn`. */
+const matrixForms: readonly Form[] = [
+  form('matrix', [128, 128, 32], [64, 32], 1),
+  form('matrix', [64, 128, 32], [32, 32], 1),
+  form('matrix', [128, 64, 32], [32, 32], 1),
+  form('matrix', [64, 64, 32], [32, 32], 1),
+  form('matrix', [64, 32, 32], [16, 32], 1),
+];
 
 /** FLOPs of a product for which 200 ms of compiling (lavapipe) are made up for within a hundred steps or so. */
 const worthCompiling = 48e6;
@@ -115,18 +137,29 @@ const mostTerms = 8192;
 const mostPartials = 2 ** 24;
 
 /** Bytes of workgroup memory, with the vector of four by which rows are apart beyond their length. */
-export function workgroupBytes({ kind, rows, columns, depth }: Tile | Form): number {
+export function workgroupBytes(
+  { kind, rows, columns, depth, perRow, perColumn }: Tile | Form,
+  matrices?: SubgroupMatrices,
+): number {
   if (kind === 'direct') return 0;
+  if (kind === 'matrix') {
+    const most = (length: number): number => Math.max(length * (depth + 8), depth * (length + 8));
+    const staged = (rows / perRow) * (columns / perColumn) * (matrices ? matrices.M * matrices.N : 0);
+    return 2 * (most(rows) + most(columns)) + 4 * staged;
+  }
   const inner = (length: number): number => length * (depth + 4);
   const outer = (length: number): number => depth * length;
   return 4 * (Math.max(inner(rows), outer(rows)) + Math.max(inner(columns), outer(columns)));
 }
 
-export const invocationsOf = ({ rows, columns, perRow, perColumn }: Tile | Form): number =>
-  (rows / perRow) * (columns / perColumn);
+export const invocationsOf = (
+  { kind, rows, columns, perRow, perColumn }: Tile | Form,
+  { matrices }: Pick<ProductTarget, 'matrices'> = {},
+): number => (rows / perRow) * (columns / perColumn) * (kind === 'matrix' ? (matrices?.size ?? 0) : 1);
 
 const fits = (tile: Tile | Form, target: ProductTarget): boolean =>
-  workgroupBytes(tile) <= target.workgroupStorage && invocationsOf(tile) <= target.invocations;
+  workgroupBytes(tile, target.matrices) <= target.workgroupStorage &&
+  invocationsOf(tile, target) <= target.invocations;
 
 /** Whether kernels can be written for a tile that came by its name, and the adapter runs them. */
 export function isUsable(tile: Tile, target: ProductTarget): boolean {
@@ -137,8 +170,28 @@ export function isUsable(tile: Tile, target: ProductTarget): boolean {
     perColumn / 4,
     depth / (kind === 'tile' ? 4 : 1),
     splits,
+    ...(kind === 'matrix' ? partsOf(tile, target.matrices) : []),
   ];
   return whole.every((number) => Number.isInteger(number) && number > 0) && perRow > 0 && fits(tile, target);
+}
+
+/** How many small matrices there are along each side; no number at all without any. */
+const partsOf = ({ perRow, perColumn, depth }: Tile | Form, matrices?: SubgroupMatrices): number[] =>
+  matrices ? [perRow / matrices.M, perColumn / matrices.N, depth / matrices.K] : [Number.NaN];
+
+/** Forms by subgroup matrices. Never a default: a search takes them where the device computes right with them. */
+export function matrixCandidates(shape: ProductShape, target: ProductTarget): Tile[] {
+  if (target.software || !target.matrices) return [];
+  const found = matrixForms.map(({ speed: _, fewest: __, ...rest }) => {
+    const groups = shape.batch * over(shape.rows, rest.rows) * over(shape.columns, rest.columns);
+    return { ...rest, splits: splitsFor(shape, groups, 'gpu') };
+  });
+  const work = ({ rows, columns }: Tile): number =>
+    over(shape.rows, rows) * rows * over(shape.columns, columns) * columns;
+  return found
+    .filter((tile) => isUsable(tile, target))
+    .toSorted((a, b) => work(a) - work(b))
+    .slice(0, 2);
 }
 
 const over = (length: number, step: number): number => Math.ceil(length / step);
@@ -187,7 +240,7 @@ export const tileName = ({ kind, rows, columns, depth, perRow, perColumn, splits
 
 /** The tile of that name; undefined when it is none. */
 export function parseTile(name: string): Tile | undefined {
-  const match = /^(tile|direct) (\d+)x(\d+)x(\d+)\/(\d+)x(\d+)(?:\/(\d+))?$/.exec(name);
+  const match = /^(tile|direct|matrix) (\d+)x(\d+)x(\d+)\/(\d+)x(\d+)(?:\/(\d+))?$/.exec(name);
   if (!match) return undefined;
   const [rows, columns, depth, perRow, perColumn, splits] = match.slice(2).map((part) => Number(part ?? 1));
   return {

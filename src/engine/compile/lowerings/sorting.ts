@@ -132,7 +132,6 @@ registerLowering('TopK', (node): TemplateLowering => {
 let others = vec4f(${vectors}[first + i]);
 let before = (others > vec4f(entry)) | ((others == vec4f(entry)) & (at < vec4i(${own})));
 places += select(vec4i(0), vec4i(1), before); at += 4;
-if (i % 32 == 31 && places.x + places.y + places.z + places.w >= ${k}) { return; }
 }`);
           main.line('let place = places.x + places.y + places.z + places.w;');
         } else {
