@@ -2,7 +2,7 @@
  * Volumes of Unity Catalog: one suite for every server. It runs against the double of the official server always
  * (files and S3), against the real `uc-server` where it is built (files and Azure), and against any server that
  * `UC_URL` names (`UC_TOKEN`; S3 and Azure where `UC_S3_ENDPOINT` and `UC_AZURE_ENDPOINT` name their storage,
- * `UC_S3_LOCATION` the bucket and folder that the server has keys for).
+ * `UC_S3_LOCATION` the bucket and folder that the server has keys for; left out, the bucket of a volume that it has).
  */
 import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -14,7 +14,7 @@ import { openUnityPlace } from '../../src/storage/unity/index.ts';
 import { AzuriteServer } from '../support/azurite.ts';
 import { S3Server } from '../support/seaweed.ts';
 import { optionalProgram } from '../support/servers.ts';
-import { Catalog, UnityServer } from '../support/unity.ts';
+import { bucketOf, Catalog, UnityServer } from '../support/unity.ts';
 import { UnityDouble } from '../support/unity-double.ts';
 import { type VolumeUnderTest, volumeContract } from '../support/volume-contract.ts';
 
@@ -69,7 +69,8 @@ async function built(program: string): Promise<Setup> {
 async function named(url: string): Promise<Setup> {
   const folder = await mkdtemp(join(tmpdir(), 'ocelli-unity-'));
   const { UC_TOKEN, UC_S3_ENDPOINT, UC_S3_LOCATION, UC_AZURE_ENDPOINT } = process.env;
-  const location = UC_S3_LOCATION ?? `s3://${container}/volumes`;
+  const known = UC_S3_ENDPOINT && !UC_S3_LOCATION ? await bucketOf(url, UC_TOKEN) : undefined;
+  const location = UC_S3_LOCATION ?? `s3://${known ?? container}/ocelli-tests`;
   return {
     url,
     token: UC_TOKEN,

@@ -1,9 +1,11 @@
 /** What goes wrong between here and a store, on real servers: keys, clocks, expiry, changes, broken connections. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { AzureVolume, openAzurePlace } from '../../src/storage/azure/index.ts';
 import { ServerClock } from '../../src/storage/clock.ts';
 import { Renewable } from '../../src/storage/grant.ts';
 import { Http } from '../../src/storage/index.ts';
 import { openS3Place, S3Volume, type S3VolumeOptions, s3Endpoint } from '../../src/storage/s3/index.ts';
+import { AzuriteServer } from '../support/azurite.ts';
 import { S3Server } from '../support/seaweed.ts';
 import { optionalProgram } from '../support/servers.ts';
 import { Toxiproxy } from '../support/toxiproxy.ts';
@@ -131,6 +133,61 @@ describe('S3, when things go wrong', () => {
       new Promise((resolve) => setTimeout(resolve, 300)).then(() => server.up()),
     ]);
     expect(bytes).toHaveLength(10);
+  });
+});
+
+describe('Azure, when things go wrong', () => {
+  let server: AzuriteServer;
+  const open = (sas: string) =>
+    openAzurePlace(
+      `abfss://trouble@${server.account}.dfs.core.windows.net/`,
+      (name) => ({ AZURE_STORAGE_SAS_TOKEN: sas, AZURE_STORAGE_ENDPOINT: server.endpoint })[name],
+      new Http({ firstWait: 5, longestWait: 50 }),
+    ).volume;
+  beforeAll(async () => {
+    server = await AzuriteServer.start();
+    await server.container('trouble');
+    await server.put('trouble', 'a.txt', '0123456789');
+  }, 180_000);
+  afterAll(() => server?.dispose());
+
+  test('a SAS that only reads may not write, and the error says which rights are missing', async () => {
+    const volume = open(server.sas('rl'));
+    expect(await volume.open('a.txt').read()).toHaveLength(10);
+    const error = await volume.write('b.txt', 'x').catch((caught: unknown) => caught);
+    expect(error).toMatchObject({ code: 'access_denied', exitCode: 5 });
+    expect(String(error)).toContain('sp=racwdl');
+    expect(String(error)).not.toMatch(/sig=/);
+  });
+
+  test.each([
+    ['that has ended', () => server.sas('rl', -1)],
+    ['that was changed', () => server.sas('rl').replace(/sp=rl/, 'sp=rwl')],
+    ['with a false signature', () => server.sas('rl').replace(/sig=[^&]{4}/, 'sig=AAAA')],
+  ])('a SAS %s opens nothing', async (_, sas) => {
+    for (const attempt of [() => open(sas()).open('a.txt').read(), () => listAll(open(sas()), '')]) {
+      const error = await attempt().catch((caught: unknown) => caught);
+      expect(error).toMatchObject({ exitCode: 5, code: expect.stringMatching(/^access_/) });
+      expect(String(error)).not.toMatch(/sig=|AAAA/);
+    }
+  });
+
+  test('an upload in blocks arrives whole or not at all', async () => {
+    const volume = new AzureVolume({
+      location: 'abfss://trouble',
+      endpoint: server.endpoint,
+      container: 'trouble',
+      access: Renewable.fixed({ sas: server.sas() }),
+      http: new Http(),
+      parts: { from: 2 ** 20, size: 2 ** 20 },
+    });
+    const bytes = new Uint8Array(3 * 2 ** 20 + 5).fill(7);
+    await volume.write('large.bin', bytes);
+    expect((await server.stored('trouble', 'large.bin'))?.byteLength).toBe(bytes.byteLength);
+    const stop = new AbortController();
+    setTimeout(() => stop.abort(new Error('enough')), 20);
+    await expect(volume.write('never.bin', bytes, { signal: stop.signal })).rejects.toThrow('enough');
+    expect(await server.stored('trouble', 'never.bin')).toBeUndefined();
   });
 });
 

@@ -167,3 +167,27 @@ export class Catalog {
     });
   }
 }
+
+/** The bucket of the first volume on S3 that a server has: one that it has keys for. */
+export async function bucketOf(url: string, token: string | undefined): Promise<string | undefined> {
+  const base = `${url.replace(/\/+$/, '')}/api/2.1/unity-catalog`;
+  const get = async (
+    path: string,
+  ): Promise<Record<string, { name: string; storage_location?: string }[]>> => {
+    const response = await fetch(`${base}/${path}`, {
+      headers: token ? { Authorization: `Bearer ${token}` } : {},
+    });
+    return response.ok ? ((await response.json()) as never) : {};
+  };
+  for (const { name: catalog } of (await get('catalogs')).catalogs ?? []) {
+    const schemas = await get(`schemas?catalog_name=${encodeURIComponent(catalog)}`);
+    for (const { name: schema } of schemas.schemas ?? []) {
+      const query = new URLSearchParams({ catalog_name: catalog, schema_name: schema });
+      for (const { storage_location } of (await get(`volumes?${query}`)).volumes ?? []) {
+        const bucket = /^s3a?:\/\/([^/]+)/.exec(storage_location ?? '')?.[1];
+        if (bucket) return bucket;
+      }
+    }
+  }
+  return undefined;
+}
