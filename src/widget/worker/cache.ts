@@ -11,18 +11,32 @@ const cacheName = 'ocelli-models-v1';
 const bytesHeader = 'X-Ocelli-Bytes';
 const storedHeader = 'X-Ocelli-Stored';
 
+/** A copy that the server still names; without a server, any whole one. */
 export async function cached(
   url: string,
   signal?: AbortSignal,
   fetcher: typeof fetch = fetch,
 ): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  const found = await find(url);
+  if (found && (await isCurrent(url, found.headers, signal, fetcher))) return found.bytes();
+  if (found) await (await openCache())?.delete(url);
+  return undefined;
+}
+
+/** A copy, whatever the server says. */
+export async function stored(url: string): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  return (await find(url))?.bytes();
+}
+
+async function find(
+  url: string,
+): Promise<{ readonly headers: Headers; bytes(): Promise<Uint8Array<ArrayBuffer>> } | undefined> {
   const cache = await openCache();
   const found = await cache?.match(url).catch(() => undefined);
   if (!cache || !found) return undefined;
   const body = await found.blob();
-  const whole = body.size > 0 && String(body.size) === found.headers.get(bytesHeader);
-  if (whole && (await isCurrent(url, found.headers, signal, fetcher))) {
-    return new Uint8Array(await body.arrayBuffer());
+  if (body.size > 0 && String(body.size) === found.headers.get(bytesHeader)) {
+    return { headers: found.headers, bytes: async () => new Uint8Array(await body.arrayBuffer()) };
   }
   await cache.delete(url);
   return undefined;

@@ -2,10 +2,10 @@
  * The files of one model, wherever they lie. A static host that answers every address with its start page gives HTML
  * with status 200 for a file that is not there: that counts as missing, and is said.
  */
-import { CheckpointError } from '../../core/index.ts';
+import { CheckpointError, RemoteError } from '../../core/index.ts';
 import { fileAddress, placeName } from '../model-place.ts';
 import type { ModelPlace, Progress } from '../protocol.ts';
-import { cached, remember } from './cache.ts';
+import { cached, remember, stored } from './cache.ts';
 import { download, megabytes } from './download.ts';
 
 export interface FileOptions {
@@ -62,7 +62,10 @@ export class WidgetFiles {
     throw this.missing(paths);
   }
 
-  /** A file's bytes; undefined when there is none. `keep`: it goes into the cache. */
+  /**
+   * A file's bytes; undefined when there is none. `keep`: a copy is used if the server still names its version; others are
+   * fetched each time, and their copy is for times without a connection.
+   */
   async read(
     path: string,
     { maxBytes = this.options.maxBytes, keep = true, orHtml = true } = {},
@@ -79,15 +82,15 @@ export class WidgetFiles {
       return known;
     }
     const label = `${path} of ${this.name}`;
-    const loaded = await download(url, {
-      label,
-      maxBytes,
-      signal,
-      onProgress: tell,
-      ...(fetcher ? { fetcher } : {}),
+    const options = { label, maxBytes, signal, onProgress: tell, ...(fetcher ? { fetcher } : {}) };
+    const loaded = await download(url, options).catch(async (error: unknown) => {
+      const far = error instanceof RemoteError && error.code === 'model_unreachable';
+      const bytes = far && !keep ? await stored(url) : undefined;
+      if (!bytes) throw error;
+      return { bytes, version: undefined };
     });
     if (!loaded || (!orHtml && startsAsHtml(loaded.bytes))) return undefined;
-    if (keep) await remember(url, loaded.bytes, loaded.version);
+    if (loaded.version) await remember(url, loaded.bytes, loaded.version);
     return loaded.bytes;
   }
 
