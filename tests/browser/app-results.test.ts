@@ -267,6 +267,8 @@ test('try: a dropped picture is classified, a broken one says so, the camera is 
 
   await page.getByRole('button', { name: 'Use the camera' }).click();
   await page.getByText(/pictures\/s/).waitFor({ timeout: 60_000 });
+  await drop([{ name: 'meanwhile.png', bytes: await picture(1) }]);
+  expect(Object.keys(await scoresShown('meanwhile.png'))).toHaveLength(4);
   await photograph(opened, 'try');
   expect(await accessibilityProblems(opened)).toEqual([]);
   await page.getByRole('button', { name: 'Stop the camera' }).click();

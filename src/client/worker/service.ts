@@ -56,6 +56,8 @@ import { listPlace, pushRun, saveFolder } from './remote.ts';
 /** Of a volume, to find its splits; more would take a browser minutes. */
 const arrangedFiles = 100_000;
 
+const predicting = 'a prediction';
+
 export class TrainingWorker implements TrainingService {
   /** What owns the device now, in words. */
   private busy: string | undefined;
@@ -162,7 +164,9 @@ export class TrainingWorker implements TrainingService {
     const engine = this.conductor ? 'onnx' : 'auto';
     if (!this.predictor.holds(request, engine)) await this.mountAll(request.places);
     const work = (): Promise<PredictResult> => this.predictor.predict(request, pictures, engine);
-    return this.conductor ? work() : this.exclusively('a prediction', work, { keepsPredictor: true });
+    // A picture may be dropped while the camera films: predictions wait for each other, and refuse none.
+    if (this.conductor || this.busy === predicting) return work();
+    return this.exclusively(predicting, work, { keepsPredictor: true });
   }
 
   async inspect({ run, split = 'val', places }: InspectRequest): Promise<Inspection> {
