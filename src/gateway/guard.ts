@@ -11,16 +11,11 @@
 import type { MiddlewareHandler } from 'hono';
 import { Refusal } from './refusals.ts';
 
-export interface GuardOptions {
+interface GuardOptions {
   readonly origins: readonly string[];
   readonly behindProxy: boolean;
   readonly rate: number;
   readonly burst: number;
-}
-
-export interface Caller {
-  /** For the log and the budget: an address, or the user that the proxy names. */
-  readonly client: string;
 }
 
 export function guardHosts({ origins, behindProxy }: GuardOptions): MiddlewareHandler {

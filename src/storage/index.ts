@@ -4,7 +4,7 @@ export { GatewayClient, type GatewayInfo, GatewayVolume } from './gateway/index.
 export * from './http/index.ts';
 export { openHttpsPlace } from './https/index.ts';
 export * from './hub/index.ts';
-export type { Place, VolumeKind } from './kind.ts';
+export type { Environment, Place, VolumeKind } from './kind.ts';
 export * from './local.ts';
 export { OutputFolder } from './output.ts';
 export { cleanPath, joinPath } from './paths.ts';

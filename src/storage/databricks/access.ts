@@ -5,7 +5,8 @@
  * forwards with each request as `X-Forwarded-Access-Token`.
  */
 import { environmentVariable, homeDirectory } from '#platform';
-import { type DatabricksConfiguration, type Environment, readConfiguration } from './configuration.ts';
+import type { Environment } from '../kind.ts';
+import { type DatabricksConfiguration, readConfiguration } from './configuration.ts';
 import { ClientCredentials } from './oauth.ts';
 import type { DatabricksAccess } from './types.ts';
 

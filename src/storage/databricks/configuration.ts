@@ -9,9 +9,8 @@
  */
 import { files } from '#platform';
 import { ConfigError } from '../../core/index.ts';
+import type { Environment } from '../kind.ts';
 import { parseConfigFile } from './config-file.ts';
-
-export type Environment = (name: string) => string | undefined;
 
 export type DatabricksConfiguration = {
   /** Origin, without a slash at the end. */

@@ -1,5 +1,4 @@
 export { type AccessOptions, databricksAccess, forwardedAccess } from './access.ts';
-export type { Environment } from './configuration.ts';
 export type { DatabricksAccess } from './types.ts';
 export {
   DatabricksVolume,

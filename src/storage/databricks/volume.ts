@@ -6,10 +6,10 @@
 import { environmentVariable } from '#platform';
 import { ConfigError } from '../../core/index.ts';
 import { type Http, sharedHttp } from '../http/index.ts';
-import { cleanPath, comparePaths, joinPath } from '../paths.ts';
+import type { Environment, Place } from '../kind.ts';
+import { cleanPath, cleanPrefix, comparePaths, joinPath } from '../paths.ts';
 import type { ByteSource, Entry, SignedUrl, Volume, WriteOptions } from '../volume.ts';
 import { databricksAccess } from './access.ts';
-import type { Environment } from './configuration.ts';
 import { FilesApi, FilesApiRefusal, type FolderEntry } from './files-api.ts';
 import { Reader } from './read.ts';
 import type { DatabricksAccess } from './types.ts';
@@ -49,10 +49,9 @@ export class DatabricksVolume implements Volume {
 
   async *list(prefix: string, signal?: AbortSignal): AsyncIterable<Entry> {
     // What is before the last slash is the folder to look into; the rest begins a name.
-    const cut = prefix.lastIndexOf('/') + 1;
-    const folder = cleanPath(prefix.slice(0, cut), this.location);
-    const within = joinPath(folder, '') + (folder === '' ? '' : '/');
-    yield* this.walk(folder, this.entries(folder, signal), within + prefix.slice(cut), signal);
+    const clean = cleanPrefix(prefix, this.location);
+    const folder = clean.slice(0, Math.max(0, clean.lastIndexOf('/')));
+    yield* this.walk(folder, this.entries(folder, signal), clean, signal);
   }
 
   open(path: string): ByteSource {
@@ -175,9 +174,7 @@ export function splitVolumePlace(place: string): { readonly location: string; re
 const opened = new Map<string, Promise<DatabricksVolume>>();
 
 /** Opens a `/Volumes/…` place by the environment or a profile. */
-export async function openDatabricks(
-  place: string,
-): Promise<{ readonly volume: DatabricksVolume; readonly path: string }> {
+export async function openDatabricks(place: string): Promise<Place> {
   const { location, path } = splitVolumePlace(place);
   const identity = [
     'HOST',

@@ -109,7 +109,6 @@ export class GatewayClient {
     await this.send({ url: this.bytesUrl(volume, path), method: 'DELETE', label: `${volume}/${path}` });
   }
 
-  /** The gateway's own refusal behind an error of a ranged read, asked for without the bytes. */
   private async ask(signal?: AbortSignal): Promise<GatewayInfo> {
     const answer = await this.send({ url: `${this.address}/info`, label: this.address, signal });
     const info = parsed(answer) as Partial<GatewayInfo> & { gateway?: unknown };

@@ -4,6 +4,7 @@
  */
 import { environmentVariable } from '#platform';
 import { ConfigError } from '../../core/index.ts';
+import type { Place } from '../kind.ts';
 import { cleanPath } from '../paths.ts';
 import { GatewayClient } from './client.ts';
 import { GatewayVolume } from './volume.ts';
@@ -20,9 +21,7 @@ export function isGatewayPlace(place: string): boolean {
 const opened = new Map<string, GatewayVolume>();
 const clients = new Map<string, GatewayClient>();
 
-export async function openGatewayPlace(
-  place: string,
-): Promise<{ readonly volume: GatewayVolume; readonly path: string }> {
+export async function openGatewayPlace(place: string): Promise<Place> {
   const address = environmentVariable('OCELLI_GATEWAY')!;
   const client = clients.get(address) ?? new GatewayClient(address);
   clients.set(address, client);

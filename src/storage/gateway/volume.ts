@@ -5,7 +5,7 @@
  */
 import { DataError, type RemoteError } from '../../core/index.ts';
 import { Http, type ObjectBytes, readObject, SignedUrls } from '../http/index.ts';
-import { cleanPath } from '../paths.ts';
+import { cleanPath, cleanPrefix } from '../paths.ts';
 import type { ByteSource, Entry, SignedUrl, Volume, WriteOptions } from '../volume.ts';
 import type { GatewayClient } from './client.ts';
 
@@ -39,8 +39,7 @@ export class GatewayVolume implements Volume {
   }
 
   async *list(prefix: string, signal?: AbortSignal): AsyncIterable<Entry> {
-    cleanPath(prefix, this.location);
-    yield* await this.gateway.list(this.location, prefix, signal);
+    yield* await this.gateway.list(this.location, cleanPrefix(prefix, this.location), signal);
   }
 
   open(path: string): ByteSource {
