@@ -73,7 +73,7 @@ export async function checkDataset(data: DataSettings, options: CheckOptions): P
     });
     if (split === 'train') train = raw;
     // Those of COCO files are told with their JSON paths while they are read.
-    if (raw.format !== 'coco') problems.push(...boxProblems(split, raw));
+    if (raw.format !== 'coco' && raw.format !== 'shards') problems.push(...boxProblems(split, raw));
     problems.push(...classProblems(split, raw, split === 'train' ? undefined : train));
     if (options.task === 'classification') {
       problems.push(...labelProblems(split, raw, data.multi_label ?? false));

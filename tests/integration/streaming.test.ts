@@ -6,6 +6,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { parseRecipe } from '../../src/config/index.ts';
 import {
   type Batch,
   type DataSettings,
@@ -15,6 +16,8 @@ import {
   openDataset,
   shardDataset,
 } from '../../src/data/index.ts';
+import { train } from '../../src/runs/index.ts';
+import { tinyRecipe } from '../support/recipes.ts';
 import { S3Server } from '../support/seaweed.ts';
 import { optionalProgram } from '../support/servers.ts';
 import { type Toxic, Toxiproxy } from '../support/toxiproxy.ts';
@@ -197,5 +200,26 @@ describe.skipIf(program === undefined)('through toxiproxy', () => {
       await proxy.enable(false);
       expect(await epoch(loader)).toEqual(expected);
     }
+  });
+
+  test('a recipe that names shards trains with the losses of the files', async () => {
+    const losses = async (data: DataSettings): Promise<number[]> => {
+      const text = tinyRecipe({ data: { ...data }, training: { seed: 5 } });
+      const { recipe } = parseRecipe(text, { source: 'recipe.yaml' });
+      const out = await mkdtemp(join(folder, 'run-'));
+      const found: number[] = [];
+      for await (const event of train({ recipe, out, device: 'wasm' })) {
+        if (event.type === 'step') found.push(event.loss);
+      }
+      return found;
+    };
+    const splits = await shardDataset(local, { out: join(folder, 'train-shards'), needsBoxes: true });
+    await upload('train-shards');
+    const data = Object.fromEntries(
+      splits.map(({ split, path }) => [`${split}_data_path`, path.replace(folder, 's3://data')]),
+    ) as unknown as DataSettings;
+    const found = await losses(data);
+    expect(found.length).toBeGreaterThan(4);
+    expect(found).toEqual(await losses(local));
   });
 });

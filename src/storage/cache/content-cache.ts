@@ -75,7 +75,7 @@ export class ContentCache {
   async read(place: string, what: readonly string[]): Promise<Uint8Array | undefined> {
     const waiting = this.writing.get(JSON.stringify([place, what]));
     const path = await this.pathOf(place, what);
-    const file = waiting ? await waiting.packed : await files.read(path).catch(() => undefined);
+    const file = waiting ? await waiting.packed : await readIfThere(path);
     const content = file && (await unpackEntry(file));
     if (content) {
       this.statistics.hits++;
@@ -110,6 +110,7 @@ export class ContentCache {
   /** Waits for what is being written. */
   async settled(): Promise<void> {
     await Promise.all(Array.from(this.writing.values(), ({ done }) => done));
+    await this.scanning;
   }
 
   private async writeEntry(
@@ -154,19 +155,21 @@ export class ContentCache {
     const { limit } = this;
     if (length > limit / 10) return false;
     const due = this.known === undefined || this.sinceScan + length > limit * shareBetweenScans;
-    const above = (this.known ?? 0) + this.sinceScan + length > limit;
-    if (due || (above && !this.full)) {
+    const isAbove = (): boolean => (this.known ?? 0) + this.sinceScan + length > this.limit;
+    if (due || (isAbove() && !this.full)) {
       this.scanning ??= this.makeRoom(keyOf(path).split('/')[0]!).finally(() => {
         this.scanning = undefined;
       });
-      await this.scanning;
     }
-    return (this.known ?? 0) + this.sinceScan + length <= this.limit;
+    // To count a hundred thousand entries takes its time: nobody waits for it while there is room.
+    if (isAbove()) await this.scanning;
+    return !isAbove();
   }
 
   /** Counts what lies in the folder, others' entries too, and throws away what is above the limit. */
   private async makeRoom(group: string): Promise<void> {
     const { folder } = this.options;
+    const before = this.sinceScan;
     const groups = await foldersIn(folder);
     const found = (await Promise.all(groups.map(entriesOf))).flat();
     let total = found.reduce((sum, { size }) => sum + size, 0);
@@ -174,7 +177,7 @@ export class ContentCache {
     const limit = Math.min(this.options.limit, total + free / 2);
     this.limit = limit;
     this.full = false;
-    if (total + this.sinceScan > limit * (1 - shareBetweenScans)) {
+    if (total > limit * (1 - shareBetweenScans)) {
       const idle = found.filter(({ path, group: own }) => own !== group || !this.used.has(keyOf(path)));
       const lastUse = ({ path, written }: Found): number =>
         Math.max(written, this.used.get(keyOf(path)) ?? 0);
@@ -189,7 +192,17 @@ export class ContentCache {
       this.full = total > limit * shareAfterScan;
     }
     this.known = total;
-    this.sinceScan = 0;
+    // What was written meanwhile may have been counted or not.
+    this.sinceScan -= before;
+  }
+}
+
+/** To look first costs less than an error that explains what is missing. */
+async function readIfThere(path: string): Promise<Uint8Array | undefined> {
+  try {
+    return (await files.stat(path)) && (await files.read(path));
+  } catch {
+    return undefined;
   }
 }
 
