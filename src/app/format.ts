@@ -28,7 +28,7 @@ export function bytesOf(bytes: number): string {
 export function numberOf(value: number): string {
   if (value === 0) return '0';
   const size = Math.abs(value);
-  if (size < 1e-3 || size >= 1e6) return value.toExponential(1).replace('e-', 'e−').replace('e+', 'e');
+  if (size < 1e-4 || size >= 1e6) return value.toExponential(1).replace('e-', 'e−').replace('e+', 'e');
   if (size >= 1000) return Math.round(value).toLocaleString('en');
   return String(Number(value.toPrecision(3)));
 }

@@ -6,7 +6,7 @@ import { batch, type ReadonlySignal, type Signal, signal } from '@preact/signals
 import type { PreviewResult, RunResult, TrainingClient } from '../client/index.ts';
 import type { RunEvent, RunEventOf } from '../core/index.ts';
 import { type Curves, emptyCurves, takeEvent } from './curves.ts';
-import { Previews } from './previews.ts';
+import { type Pace, Previews } from './previews.ts';
 import type { Setup } from './setup.ts';
 
 export type LiveStatus =
@@ -49,6 +49,7 @@ export class Live {
   private store: Curves = emptyCurves();
   private pending: Facts = nothing;
   private step: RunEventOf<'step'> | undefined;
+  private pausedAt: number | undefined;
   private timer: ReturnType<typeof setTimeout> | undefined;
   private readonly images: Previews;
 
@@ -57,7 +58,7 @@ export class Live {
     private readonly setup: Setup,
     private readonly onChange: () => void,
   ) {
-    this.images = new Previews(client, () => this.status.peek() === 'running');
+    this.images = new Previews(client, () => this.previewPace());
   }
 
   /** What the charts draw. Reading it subscribes to its changes. */
@@ -83,6 +84,8 @@ export class Live {
 
   async start(): Promise<void> {
     this.begin();
+    // Browsers agree sooner when the user has just done something.
+    void this.client.persist().catch(() => false);
     await this.follow(async () => {
       const { recipe, places } = await this.setup.ready();
       return this.client.start({ recipe, places }, (event) => this.take(event));
@@ -183,16 +186,25 @@ export class Live {
     } else if (event.type === 'step' && status === 'starting') {
       this.status.value = 'running';
       this.images.start();
-    } else if (event.type === 'step' && event.step >= event.total_steps - 1) {
-      this.images.hurry();
     } else if (event.type === 'paused') {
       this.flush();
+      this.pausedAt = event.step;
       this.status.value = 'paused';
+      this.images.refresh();
       this.onChange();
     } else if (event.type === 'resumed' && event.from === 'pause' && status === 'paused') {
       this.status.value = 'running';
     }
     this.timer ??= setTimeout(() => this.flush(), flushMs);
+  }
+
+  /** A run that stands still is asked when it stops there, and not again. */
+  private previewPace(): Pace {
+    const { step } = this;
+    const status = this.status.peek();
+    if (status === 'paused') return this.preview.peek()?.step === this.pausedAt ? 'none' : 'now and then';
+    if (status !== 'running' || !step) return 'none';
+    return step.total_steps - step.step <= Math.min(10, step.total_steps / 8) ? 'every step' : 'now and then';
   }
 
   private note(event: RunEvent): void {

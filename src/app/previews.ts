@@ -7,8 +7,10 @@ import type { PreviewResult, TrainingClient } from '../client/index.ts';
 
 const soonestMs = 1500;
 /** A preview may take this share of the run's time. */
-const share = 0.05;
+const share = 0.08;
 const shownImages = [0, 1, 2, 3, 4, 5, 6, 7];
+
+export type Pace = 'none' | 'now and then' | 'every step';
 
 export class Previews {
   private readonly latest = signal<PreviewResult | undefined>(undefined);
@@ -19,7 +21,7 @@ export class Previews {
 
   constructor(
     private readonly client: TrainingClient,
-    private readonly isRunning: () => boolean,
+    private readonly pace: () => Pace,
   ) {}
 
   get result(): ReadonlySignal<PreviewResult | undefined> {
@@ -36,8 +38,8 @@ export class Previews {
     void this.turn();
   }
 
-  /** Once more, soon: the run is about to end. */
-  hurry(): void {
+  /** Now, whatever was planned: the run stands still. */
+  refresh(): void {
     if (!this.going || this.asking) return;
     clearTimeout(this.timer);
     void this.turn();
@@ -56,23 +58,24 @@ export class Previews {
 
   private async turn(): Promise<void> {
     let wait = soonestMs;
-    if (document.visibilityState === 'visible' && this.isRunning()) {
-      const begin = performance.now();
+    if (document.visibilityState === 'visible' && this.pace() !== 'none') {
       this.asking = true;
       try {
         const result = await this.client.worker.preview({ images: shownImages });
         if (!this.going) return;
         if (this.blobs.peek().size === 0) await this.fetchPictures();
         this.latest.value = result;
+        wait = Math.max(soonestMs, result.ms / share);
       } catch {
         // The run ended meanwhile; its end says how.
         if (!this.going) return;
       } finally {
         this.asking = false;
       }
-      wait = Math.max(soonestMs, (performance.now() - begin) / share);
     }
-    this.timer = setTimeout(() => void this.turn(), Math.min(wait, 60_000));
+    // The last picture is that of the last steps: one question is always open then.
+    const next = this.pace() === 'every step' ? 0 : Math.min(wait, 60_000);
+    this.timer = setTimeout(() => void this.turn(), next);
   }
 
   private async fetchPictures(): Promise<void> {

@@ -58,6 +58,8 @@ export interface PreviewResult {
   readonly epoch: number;
   readonly classes: readonly string[];
   readonly images: readonly PreviewImage[];
+  /** What it took of the run's time. */
+  readonly ms: number;
 }
 
 export interface PreviewImage {

@@ -97,7 +97,7 @@ test('form and YAML stay in step, comments stay, and errors stand at their place
   await yaml.waitFor();
   await rate.fill('0.01');
   await rate.blur();
-  await page.waitForFunction(() => document.querySelector('.cm-content')?.textContent?.includes('0.01'));
+  await page.locator('.cm-content', { hasText: '0.01' }).waitFor();
   const text = await page.evaluate(() => localStorage.getItem('ocelli-recipe'));
   expect(text).toBe(shortRecipe(2).replace('learning_rate: 2e-3', 'learning_rate: 0.01'));
 

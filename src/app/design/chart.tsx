@@ -76,6 +76,8 @@ export function LineChart({
           tooltip: {
             trigger: 'axis',
             confine: true,
+            // Drawn, not written as HTML with styles in it, which a strict content security policy forbids.
+            renderMode: 'richText',
             transitionDuration: 0,
             backgroundColor: paper,
             borderColor: line,
@@ -159,6 +161,8 @@ export function BarChart({ title, summary, labels, series, format = String }: Ba
             trigger: 'axis',
             axisPointer: { type: 'none' },
             confine: true,
+            // Drawn, not written as HTML with styles in it, which a strict content security policy forbids.
+            renderMode: 'richText',
             transitionDuration: 0,
             backgroundColor: paper,
             borderColor: line,
@@ -238,6 +242,8 @@ export function EChart({
   );
 }
 
+const restMs = 1200;
+
 /** One chart on the page: draws when something has changed and somebody can see it. */
 class Drawing {
   private chart: EChartsType | undefined;
@@ -245,6 +251,7 @@ class Drawing {
   private seen = false;
   private over = false;
   private series = '';
+  private later: ReturnType<typeof setTimeout> | undefined;
   private readonly sight: IntersectionObserver;
   private readonly size: ResizeObserver;
   private readonly forgetColours: () => void;
@@ -268,11 +275,15 @@ class Drawing {
 
   change(): void {
     this.changed = true;
+    clearTimeout(this.later);
     if (this.seen) enqueue(this.turn);
+    // Out of sight it may wait until the numbers rest.
+    else this.later = setTimeout(() => enqueue(this.turn), restMs);
   }
 
   close(): void {
     this.over = true;
+    clearTimeout(this.later);
     this.forgetColours();
     this.size.disconnect();
     this.sight.disconnect();

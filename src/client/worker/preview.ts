@@ -13,6 +13,7 @@ export async function previewOf(
   { step, epoch }: StepPosition,
   { split = 'val', images, threshold = 0.5 }: PreviewRequest = {},
 ): Promise<PreviewResult> {
+  const begin = performance.now();
   const dataset = splits[split];
   if (!dataset) {
     throw new ConfigError({
@@ -39,6 +40,7 @@ export async function previewOf(
     step,
     epoch,
     classes: loaded.classes.names,
+    ms: performance.now() - begin,
     images: records.map((record, i) => ({
       index: wanted[i]!,
       fileName: record.fileName,

@@ -48,8 +48,12 @@ const colours = HighlightStyle.define([
 
 export function openEditor(parent: HTMLElement, text: string, onChange: (text: string) => void): Editor {
   let taking = false;
+  // In a tree of its own the editor's styles are made by code; in the page it would add style elements, which a strict
+  // content security policy forbids.
+  const root = parent.attachShadow({ mode: 'open' });
   const view = new EditorView({
-    parent,
+    parent: root as unknown as Element,
+    root,
     state: EditorState.create({
       doc: text,
       extensions: [
@@ -57,6 +61,7 @@ export function openEditor(parent: HTMLElement, text: string, onChange: (text: s
         lintGutter(),
         history(),
         drawSelection(),
+        EditorView.lineWrapping,
         highlightActiveLine(),
         highlightActiveLineGutter(),
         yaml(),

@@ -122,6 +122,12 @@ function RecipeState({
       <span class="visually-hidden" role="status">
         {settled}
       </span>
+      {reading?.recipe && warnings.length === 0 ? (
+        <p class="soft">
+          {reading.recipe.model.task_type.replaceAll('_', ' ')}, {reading.recipe.training.max_epochs} epochs
+          in batches of {reading.recipe.data.batch_size}
+        </p>
+      ) : undefined}
       <ul class="plain">
         {problems.map((problem) => (
           <li key={`${problem.line}:${problem.text}`}>

@@ -135,7 +135,11 @@ function RunProgress() {
           {
             name: metric ? metric.name : 'Validation',
             value: metric?.value,
-            note: evaluation?.step === undefined ? '' : `at step ${countOf(evaluation.step)}`,
+            note: !metric
+              ? ''
+              : evaluation?.step === undefined || status === 'finished'
+                ? 'of the best checkpoint'
+                : `at step ${countOf(evaluation.step)}`,
           },
           {
             name: 'Images per second',
