@@ -125,6 +125,14 @@ export class UnityDouble {
         return { catalogs: [...this.catalogs].map((one) => ({ name: one })), next_page_token: null };
       case 'POST catalogs':
         return this.createCatalog(JSON.parse(body));
+      case 'GET schemas': {
+        const of = `${query.get('catalog_name')}.`;
+        const found = [...this.schemas].filter((full_name) => full_name.startsWith(of));
+        return {
+          schemas: found.map((full_name) => ({ name: full_name.slice(of.length), full_name })),
+          next_page_token: null,
+        };
+      }
       case 'POST schemas':
         return this.createSchema(JSON.parse(body));
       case 'POST volumes':
