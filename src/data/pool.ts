@@ -121,7 +121,11 @@ export class SamplePool {
     const memory = request.memory ?? this.spare.pop();
     member.open++;
     try {
-      const transfer = memory ? [memory.buffer as ArrayBuffer] : [];
+      const { picture } = request;
+      const transfer = [
+        ...(memory ? [memory.buffer as ArrayBuffer] : []),
+        ...(picture instanceof Uint8Array ? [picture.buffer as ArrayBuffer] : []),
+      ];
       const answer = await member.thread.ask({ request: { ...request, memory } }, transfer);
       if ('sample' in answer || 'bad' in answer) return answer;
       throw new DOMException('The sample is not wanted any more', 'AbortError');

@@ -8,7 +8,7 @@ export interface ByteSource {
   readonly path: string;
   /** In bytes. */
   size(): Promise<number>;
-  /** The whole, or `[start, end)`. A range past the end is an error. */
+  /** The whole, or `[start, end)`, as bytes of the caller's own. A range past the end is an error. */
   read(range?: { start: number; end: number }, signal?: AbortSignal): Promise<Uint8Array>;
   /**
    * Where another thread finds the same bytes by itself, as plain data: a place and a path below it. Missing
