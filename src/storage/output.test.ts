@@ -138,3 +138,30 @@ test('a run goes on in the folder that says where it is copied to', async () => 
   await writeFile(join(folder, 'plain'), '');
   expect((await OutputFolder.openExisting(folder)).place).toBeUndefined();
 });
+
+test('a run is fetched where nothing is here, and nothing here is mistaken for it', async () => {
+  const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
+  volume.files.set('runs/first/recipe.yaml', encode('a: 1'));
+  volume.files.set('runs/first/events.jsonl', encode('{}\n{}\n'));
+  volume.files.set('runs/first/checkpoints/last/state.json', encode('{}'));
+  const before = process.cwd();
+  try {
+    process.chdir(folder);
+    const fetched = await OutputFolder.openExisting('memory:runs/first');
+    expect(fetched.path).toBe('runs/first');
+    expect(new TextDecoder().decode(await files.read('runs/first/checkpoints/last/state.json'))).toBe('{}');
+    await files.append('runs/first/events.jsonl', '{}\n');
+    await OutputFolder.openExisting('memory:runs/first');
+    volume.files.set('runs/first/events.jsonl', encode('{}\n'.repeat(9)));
+    const taken = { code: 'run_folder_taken', exitCode: 2 };
+    await expect(OutputFolder.openExisting('memory:runs/first')).rejects.toMatchObject(taken);
+    volume.files.set('other/first/recipe.yaml', encode('b: 1'));
+    await expect(OutputFolder.openExisting('memory:other/first')).rejects.toMatchObject(taken);
+    await expect(OutputFolder.openExisting('memory:runs/none')).rejects.toMatchObject({
+      code: 'not_a_run',
+      exitCode: 3,
+    });
+  } finally {
+    process.chdir(before);
+  }
+});

@@ -91,11 +91,15 @@ export class OutputFolder {
 
   /** Brings what lies at the place here, when nothing is here: to go on with a run of another machine. */
   private async fetch(signal?: AbortSignal): Promise<void> {
-    if (!this.at || (await files.stat(`${this.path}/recipe.yaml`))) return;
+    if (!this.at) return;
     const { volume, path } = this.at;
     const prefix = path === '' ? '' : `${path}/`;
     const entries: Entry[] = [];
     for await (const entry of volume.list(prefix, signal)) entries.push(entry);
+    if (await files.stat(`${this.path}/recipe.yaml`)) {
+      await this.checkSameRun(entries.find((entry) => entry.path === `${prefix}events.jsonl`)?.size ?? 0);
+      return;
+    }
     if (!entries.some((entry) => entry.path === `${prefix}recipe.yaml`)) {
       throw new DataError({
         code: 'not_a_run',
@@ -111,6 +115,20 @@ export class OutputFolder {
       await files.write(`${this.path}/${entry.path.slice(prefix.length)}`, bytes);
     }
     await this.begin();
+  }
+
+  /** What is here must be that run, and no older than what lies at the place: it would replace it. */
+  private async checkSameRun(eventsThere: number): Promise<void> {
+    const named = await files.stat(`${this.path}/${note}`);
+    const place = named && new TextDecoder().decode(await files.read(`${this.path}/${note}`)).trim();
+    const eventsHere = (await files.stat(`${this.path}/events.jsonl`))?.size ?? 0;
+    if (place === this.place && eventsHere >= eventsThere) return;
+    throw new ConfigError({
+      code: 'run_folder_taken',
+      expected: `${this.path} to be free for the run at ${this.place}`,
+      received: place === this.place ? 'an older state of it: it went on elsewhere' : 'another run',
+      fix: `move ${this.path} away, or work in another folder`,
+    });
   }
 
   /** Copies what has changed since the last time, and removes what is gone. */
