@@ -40,6 +40,7 @@ export class CapturedSession {
 
   /**
    * @param inputs of a picture whose outputs are known: they tell the shapes
+   * @param dimensions sizes by name that the plain session was opened with
    * @throws whatever onnxruntime says against it
    */
   static async open(
@@ -48,12 +49,13 @@ export class CapturedSession {
     ports: { readonly inputs: readonly Port[]; readonly outputs: readonly Port[] },
     inputs: readonly NamedInput[],
     outputs: HostOutputs,
+    dimensions: Readonly<Record<string, number>>,
   ): Promise<CapturedSession> {
     const session = await ort.InferenceSession.create(model, {
       executionProviders: ['webgpu'],
       enableGraphCapture: true,
       preferredOutputLocation: 'gpu-buffer',
-      freeDimensionOverrides: fixedDimensions(ports.inputs, inputs),
+      freeDimensionOverrides: { ...dimensions, ...fixedDimensions(ports.inputs, inputs) },
       logSeverityLevel: 3,
     });
     try {

@@ -3,7 +3,7 @@
  * all pictures become equally large, it is recorded afterwards (captured-session.ts), and the recording takes over if it
  * gives the same numbers.
  */
-import { CheckpointError, DeviceError } from '../../core/index.ts';
+import { CheckpointError, DeviceError, type Size } from '../../core/index.ts';
 import { loadOnnxWeb, type OnnxWeb, sharedThreads } from '../../platform/browser/index.ts';
 import type { HostOutputs } from '../../tasks/decoding/index.ts';
 import type { ProcessedBatch } from '../../vision/index.ts';
@@ -38,11 +38,22 @@ export async function prepareOnnx(device: WidgetDevice): Promise<OnnxWeb> {
   return ort;
 }
 
-export async function openRuntime(model: Uint8Array, device: WidgetDevice): Promise<OnnxRuntime> {
+/** By the names that exporters give; those that a file does not have are left alone. One picture at a time. */
+export const dimensionsOf = ({ height, width }: Size): Record<string, number> => ({
+  ...{ batch: 1, batch_size: 1, height, width },
+});
+
+/** @param size of all pictures, where they have one: onnxruntime then works out beforehand what depends on it alone */
+export async function openRuntime(
+  model: Uint8Array,
+  device: WidgetDevice,
+  size?: Size,
+): Promise<OnnxRuntime> {
   const ort = await prepareOnnx(device);
   try {
     const session = await ort.InferenceSession.create(model, {
       executionProviders: [device],
+      ...(size ? { freeDimensionOverrides: dimensionsOf(size) } : {}),
       logSeverityLevel: 3,
     });
     return new OnnxRuntime(ort, session, device, model);
@@ -109,7 +120,7 @@ export class OnnxRuntime {
    * Records the run of the last picture, and takes the recording from now on if a replay of it, and one of another
    * picture, give the same numbers. Never throws: `capture` says why it came to nothing.
    */
-  async record(wanted: readonly string[]): Promise<void> {
+  async record(wanted: readonly string[], size: Size): Promise<void> {
     const { model, last } = this;
     this.model = undefined;
     this.last = undefined;
@@ -120,7 +131,8 @@ export class OnnxRuntime {
     }
     let recording: CapturedSession | undefined;
     try {
-      recording = await CapturedSession.open(this.ort, model, this, last.inputs, last.outputs);
+      const { inputs, outputs } = last;
+      recording = await CapturedSession.open(this.ort, model, this, inputs, outputs, dimensionsOf(size));
       const other = last.inputs.map(mirrored);
       const expected = await this.runPlainly(other, wanted);
       await recording.run(last.inputs);

@@ -2,13 +2,13 @@
  * From a model's place to a model that answers: our own path where it knows task, processor and inputs, transformers.js
  * for the rest.
  */
-import { DeviceError } from '../../core/index.ts';
+import { DeviceError, type Size } from '../../core/index.ts';
 import { openGpu } from '../../platform/browser/index.ts';
-import { createProcessor } from '../../vision/index.ts';
+import { createProcessor, type ImageProcessor } from '../../vision/index.ts';
 import type { OpenRequest, Progress } from '../protocol.ts';
 import { WidgetFiles } from './files.ts';
 import { type OnnxRuntime, openRuntime, prepareOnnx, type WidgetDevice } from './onnx-runtime.ts';
-import { OwnModel, outputNames } from './own-model.ts';
+import { OwnModel, oneSize, outputNames } from './own-model.ts';
 import { chooseTask } from './tasks.ts';
 import { warmUp } from './warm-up.ts';
 import type { WidgetModel } from './widget-model.ts';
@@ -53,12 +53,12 @@ async function openOwn(
   request: OpenRequest,
   onProgress: (progress: Progress) => void,
 ): Promise<OwnModel | undefined> {
-  if (!isKnownProcessor(processorConfig)) return undefined;
+  const processor = knownProcessor(processorConfig);
+  if (!processor) return undefined;
   const bytes = await files.weights(onnxFiles(request.dtype));
   onProgress({ phase: 'runtime' });
-  const runtime = await openOn(bytes, device, request.device === 'auto');
-  if (runtime.knows(outputNames[task]))
-    return new OwnModel(config, processorConfig, task, runtime, request.record);
+  const runtime = await openOn(bytes, device, oneSize(processor), request.device === 'auto');
+  if (runtime.knows(outputNames[task])) return new OwnModel(config, processor, task, runtime, request.record);
   await runtime.dispose();
   return undefined;
 }
@@ -70,13 +70,18 @@ export function onnxFiles(dtype: OpenRequest['dtype']): string[] {
   return dtype === 'fp16' ? [...half, ...full] : [...full, ...half];
 }
 
-async function openOn(bytes: Uint8Array, device: WidgetDevice, mayFallBack: boolean): Promise<OnnxRuntime> {
+async function openOn(
+  bytes: Uint8Array,
+  device: WidgetDevice,
+  size: Size | undefined,
+  mayFallBack: boolean,
+): Promise<OnnxRuntime> {
   await warmUp(device);
   try {
-    return await openRuntime(bytes, device);
+    return await openRuntime(bytes, device, size);
   } catch (error) {
     if (device === 'wasm' || !mayFallBack || !(error instanceof DeviceError)) throw error;
-    return openRuntime(bytes, 'wasm');
+    return openRuntime(bytes, 'wasm', size);
   }
 }
 
@@ -95,12 +100,13 @@ async function chooseDevice(asked: OpenRequest['device']): Promise<WidgetDevice>
   });
 }
 
-function isKnownProcessor(config: Readonly<Record<string, unknown>>): boolean {
+/** Undefined where we don't know its kind. */
+function knownProcessor(config: Readonly<Record<string, unknown>>): ImageProcessor | undefined {
   try {
-    createProcessor(config);
-    return true;
+    return createProcessor(config);
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'unknown_image_processor') return false;
+    if (error instanceof Error && 'code' in error && error.code === 'unknown_image_processor')
+      return undefined;
     throw error;
   }
 }

@@ -3,7 +3,7 @@
  * processors as in training, onnxruntime, and the same decoding as in evaluation. The numbers are those of
  * `ocelli predict`.
  */
-import { type ClassMap, classesOf, type Raster } from '../../core/index.ts';
+import { type ClassMap, classesOf, type Raster, type Size } from '../../core/index.ts';
 import {
   decodeClassification,
   decodeDetections,
@@ -11,7 +11,7 @@ import {
   requireFiniteOutputs,
   topLabels,
 } from '../../tasks/decoding/index.ts';
-import { createProcessor, type ImageProcessor, type ProcessedBatch } from '../../vision/index.ts';
+import type { ImageProcessor, ProcessedBatch } from '../../vision/index.ts';
 import type { Answer, Finding } from '../protocol.ts';
 import type { OnnxRuntime } from './onnx-runtime.ts';
 import type { WidgetModel } from './widget-model.ts';
@@ -22,24 +22,33 @@ export const outputNames = { classification: ['logits'], detection: ['logits', '
 /** Objects below this are noise in everyone's eyes, and there are as many of them as queries. */
 const lowestScore = 0.01;
 
+/** The size of all pictures after this processor; undefined where it depends on theirs. */
+export function oneSize(processor: ImageProcessor): Size | undefined {
+  const [first, ...others] = [
+    { height: 480, width: 640 },
+    { height: 640, width: 480 },
+    { height: 97, width: 1003 },
+  ].map((size) => processor.outputSize(size));
+  const same = others.every(({ height, width }) => height === first!.height && width === first!.width);
+  return same ? first : undefined;
+}
+
 export class OwnModel implements WidgetModel {
   readonly path = 'ocelli';
   readonly classNames: readonly string[];
   private readonly classes: ClassMap;
-  private readonly processor: ImageProcessor;
   private readonly multiLabel: boolean;
   private tried = false;
 
   constructor(
     config: Readonly<Record<string, unknown>>,
-    processorConfig: Readonly<Record<string, unknown>>,
+    private readonly processor: ImageProcessor,
     readonly task: 'classification' | 'detection',
     private readonly runtime: OnnxRuntime,
     private readonly mayRecord: boolean,
   ) {
     this.classes = classesOf(config);
     this.classNames = this.classes.names;
-    this.processor = createProcessor(processorConfig);
     this.multiLabel = config.problem_type === 'multi_label_classification';
   }
 
@@ -65,15 +74,11 @@ export class OwnModel implements WidgetModel {
   async improve(): Promise<void> {
     if (this.tried) return;
     this.tried = true;
-    const reason = this.againstRecording();
-    if (reason === undefined) await this.runtime.record(outputNames[this.task]);
-    else this.runtime.forgetModel(reason);
-  }
-
-  private againstRecording(): string | undefined {
-    if (this.runtime.device !== 'webgpu') return 'no WebGPU';
-    if (!this.mayRecord) return 'the runtime had to be started again';
-    return this.makesOneSize() ? undefined : 'pictures differ in size';
+    const size = oneSize(this.processor);
+    if (this.runtime.device !== 'webgpu') this.runtime.forgetModel('no WebGPU');
+    else if (!this.mayRecord) this.runtime.forgetModel('the runtime had to be started again');
+    else if (!size) this.runtime.forgetModel('pictures differ in size');
+    else await this.runtime.record(outputNames[this.task], size);
   }
 
   get recording(): { readonly captured: boolean; readonly capture: string } {
@@ -82,15 +87,6 @@ export class OwnModel implements WidgetModel {
 
   dispose(): Promise<void> {
     return this.runtime.dispose();
-  }
-
-  private makesOneSize(): boolean {
-    const sizes = [
-      { height: 480, width: 640 },
-      { height: 640, width: 480 },
-      { height: 97, width: 1003 },
-    ].map((size) => this.processor.outputSize(size));
-    return sizes.every(({ height, width }) => height === sizes[0]!.height && width === sizes[0]!.width);
   }
 
   private findings(outputs: HostOutputs, batch: ProcessedBatch): Finding[] {
