@@ -2,6 +2,7 @@
 # Prints the command of a server that tests start, and installs it first when it is missing:
 #   azurite    Microsoft's emulator of Azure Blob Storage (npm, 365 MB, a minute): checks SAS tokens as Azure does
 #   toxiproxy  Shopify's proxy that breaks connections as told (built by Go, a minute)
+#   all        prints nothing: has azurite, toxiproxy (where Go is) and SeaweedFS (scripts/python.sh) ready for the tests
 #   uc-server  a Unity Catalog server (built by Rust, 12 minutes); --no-build: prints nothing when it isn't there
 # Kept below ~/.cache/ocelli, or below OCELLI_SERVERS, for the next run; none of them belongs to the package.
 set -euo pipefail
@@ -23,6 +24,13 @@ need() {
 }
 
 case ${1:-} in
+all)
+  # Before the tests and not in them: a first installation takes longer than a test may.
+  bash "$0" azurite >/dev/null
+  bash "$0" toxiproxy >/dev/null || true
+  bash "$(dirname "$0")/python.sh" servers >/dev/null
+  exit 0
+  ;;
 azurite)
   folder=$root/azurite-3.37.0
   binary=$folder/node_modules/.bin/azurite-blob
@@ -67,7 +75,7 @@ uc-server)
   fi
   ;;
 *)
-  echo "Expected azurite, toxiproxy or uc-server. Received: ${1:-nothing}. Fix: bash scripts/servers.sh azurite" >&2
+  echo "Expected azurite, toxiproxy, uc-server or all. Received: ${1:-nothing}. Fix: bash scripts/servers.sh azurite" >&2
   exit 2
   ;;
 esac
