@@ -6,11 +6,14 @@ import { type ReadonlySignal, signal } from '@preact/signals';
 import type { DataDescription, DataImage, TrainingClient } from '../client/index.ts';
 import type { SplitName } from '../core/index.ts';
 import type { Setup } from './setup.ts';
+import { spreadOver } from './spread.ts';
 
 export interface Described {
   readonly status: 'unknown' | 'reading' | 'ready' | 'failed';
   readonly description?: DataDescription | undefined;
-  /** By split: the pictures that are shown. */
+  /** A few training pictures from all over. */
+  readonly samples: readonly DataImage[];
+  /** By split: the pictures that are shown one after the other. */
   readonly images: Readonly<Partial<Record<SplitName, readonly DataImage[]>>>;
   readonly error?: unknown;
 }
@@ -24,9 +27,10 @@ export interface DataPeek {
 }
 
 export const shownPictures = 12;
+export const shownSamples = 8;
 
 export function openDataPeek(client: TrainingClient, setup: Setup): DataPeek {
-  const now = signal<Described>({ status: 'unknown', images: {} });
+  const now = signal<Described>({ status: 'unknown', samples: [], images: {} });
   let known: string | undefined;
   let places: unknown;
   const fetchImages = (split: SplitName, from: number): Promise<DataImage[]> =>
@@ -50,10 +54,11 @@ export function openDataPeek(client: TrainingClient, setup: Setup): DataPeek {
       now.value = { ...now.peek(), status: 'reading', error: undefined };
       try {
         const description = await client.worker.describeData(await setup.ready());
-        const train = await fetchImages('train', 0);
-        if (known === key) now.value = { status: 'ready', description, images: { train } };
+        const chosen = spreadOver(description.splits.train?.images ?? 0, shownSamples);
+        const samples = await client.worker.dataImages('train', chosen);
+        if (known === key) now.value = { status: 'ready', description, samples, images: {} };
       } catch (error) {
-        if (known === key) now.value = { status: 'failed', images: {}, error };
+        if (known === key) now.value = { status: 'failed', samples: [], images: {}, error };
       }
     },
     async show(split, from) {

@@ -58,7 +58,11 @@ export class Live {
     private readonly setup: Setup,
     private readonly onChange: () => void,
   ) {
-    this.images = new Previews(client, () => this.previewPace());
+    this.images = new Previews(
+      client,
+      () => this.previewPace(),
+      () => this.pending.data?.splits.val?.images ?? 0,
+    );
   }
 
   /** What the charts draw. Reading it subscribes to its changes. */

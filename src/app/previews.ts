@@ -4,11 +4,12 @@
  */
 import { type ReadonlySignal, signal } from '@preact/signals';
 import type { PreviewResult, TrainingClient } from '../client/index.ts';
+import { spreadOver } from './spread.ts';
 
 const soonestMs = 1500;
 /** A preview may take this share of the run's time. */
 const share = 0.08;
-const shownImages = [0, 1, 2, 3, 4, 5, 6, 7];
+export const shownImages = 8;
 
 export type Pace = 'none' | 'now and then' | 'every step';
 
@@ -22,6 +23,8 @@ export class Previews {
   constructor(
     private readonly client: TrainingClient,
     private readonly pace: () => Pace,
+    /** How many validation images there are. */
+    private readonly total: () => number,
   ) {}
 
   get result(): ReadonlySignal<PreviewResult | undefined> {
@@ -61,7 +64,7 @@ export class Previews {
     if (document.visibilityState === 'visible' && this.pace() !== 'none') {
       this.asking = true;
       try {
-        const result = await this.client.worker.preview({ images: shownImages });
+        const result = await this.client.worker.preview({ images: this.chosen() });
         if (!this.going) return;
         if (this.blobs.peek().size === 0) await this.fetchPictures();
         this.latest.value = result;
@@ -78,8 +81,12 @@ export class Previews {
     this.timer = setTimeout(() => void this.turn(), next);
   }
 
+  private chosen(): number[] {
+    return spreadOver(this.total(), shownImages);
+  }
+
   private async fetchPictures(): Promise<void> {
-    const images = await this.client.worker.dataImages('val', shownImages);
+    const images = await this.client.worker.dataImages('val', this.chosen());
     this.blobs.value = new Map(images.map(({ index, picture }) => [index, picture]));
   }
 }

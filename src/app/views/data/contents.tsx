@@ -1,5 +1,5 @@
 /** What is in the data of the recipe: counts, balance of the classes, pictures with their annotations, problems. */
-import { useState } from 'preact/hooks';
+import { useEffect, useState } from 'preact/hooks';
 import type { DataDescription } from '../../../client/index.ts';
 import type { SplitName } from '../../../core/index.ts';
 import { shownPictures } from '../../described.ts';
@@ -121,6 +121,10 @@ function Pictures({ description }: Part) {
     setFrom(start);
     void data.show(next, start).catch((error: unknown) => notices.report(error));
   };
+  // Other data begins with its first training pictures.
+  useEffect(() => {
+    if (description) show('train', 0);
+  }, [description]);
   return (
     <Card
       title="Pictures and what is known of them"

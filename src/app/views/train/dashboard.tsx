@@ -216,7 +216,9 @@ function RunFacts() {
             ? ['Compiled step', `${countOf(compiled.dispatches)} dispatches, in ${durationOf(compiled.ms)}`]
             : undefined,
           checkpoint ? ['Last checkpoint', `step ${countOf(checkpoint.step)}`] : undefined,
-          ['Screen', client.keepsAwake ? 'kept on while training' : 'may go to sleep'],
+          live.isActive
+            ? ['Screen', client.keepsAwake ? 'kept on while training' : 'may go to sleep']
+            : undefined,
           ['Folder', <code key="run">{started.run}</code>],
         ]}
       />

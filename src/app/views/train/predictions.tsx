@@ -2,14 +2,14 @@
 import { Card } from '../../design/card.tsx';
 import { Picture } from '../../design/picture.tsx';
 import { countOf } from '../../format.ts';
+import { shownImages } from '../../previews.ts';
 import { useApp } from '../../state.ts';
 
-const places = [0, 1, 2, 3, 4, 5, 6, 7];
+const places = Array.from({ length: shownImages }, (_, place) => place);
 
 export function LivePredictions() {
   const { live } = useApp();
   const preview = live.preview.value;
-  const images = new Map(preview?.images.map((image) => [image.index, image]));
   const detects = preview?.images.some(
     ({ truth }) => truth.boxes.length > 0 && preview.images[0]?.prediction.task !== 'classification',
   );
@@ -37,12 +37,13 @@ export function LivePredictions() {
     >
       <div class="pictures" aria-busy={!preview}>
         {places.map((place) => {
-          const image = images.get(place);
+          const image = preview?.images[place];
+          if (preview && !image) return undefined;
           return (
             <Picture
               key={place}
               name={image?.fileName ?? 'A validation picture'}
-              blob={live.pictures.value.get(place)}
+              blob={image && live.pictures.value.get(image.index)}
               classes={preview?.classes ?? []}
               prediction={image?.prediction}
               truth={image?.truth}

@@ -2,6 +2,7 @@
 import { useSignalEffect } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
 import { useEffect } from 'preact/hooks';
+import { shownSamples } from '../../described.ts';
 import { Button } from '../../design/button.tsx';
 import { Icon, type IconName } from '../../design/icon.tsx';
 import { NoticeBox } from '../../design/notice-list.tsx';
@@ -80,7 +81,7 @@ type Recipe = NonNullable<ReturnType<typeof useApp>['setup']['reading']['value']
 /** Eight pictures of the data; their room is there from the start. */
 function Samples() {
   const { data, setup } = useApp();
-  const { status, description, images, error } = data.now.value;
+  const { status, description, samples, error } = data.now.value;
   const task = setup.reading.value?.recipe?.model.task_type;
   if (status === 'failed') {
     return (
@@ -89,11 +90,10 @@ function Samples() {
       </div>
     );
   }
-  const shown = images.train?.slice(0, 8) ?? [];
   return (
     <div class="hero-samples" aria-busy={status !== 'ready'}>
-      {Array.from({ length: 8 }, (_, i) => {
-        const image = shown[i];
+      {Array.from({ length: shownSamples }, (_, i) => {
+        const image = samples[i];
         return (
           <Picture
             key={i}

@@ -1,0 +1,10 @@
+/**
+ * A few positions all over a list, always the same ones: multiples of an irrational number, which fall into no step with the order of
+ * the list (class after class, or classes in turn).
+ */
+export function spreadOver(total: number, wanted: number): number[] {
+  const chosen = new Set<number>();
+  for (let i = 0; chosen.size < Math.min(total, wanted); i++)
+    chosen.add(Math.floor(((i * Math.SQRT2) % 1) * total));
+  return [...chosen];
+}
