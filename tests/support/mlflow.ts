@@ -50,13 +50,16 @@ export class MlflowServer {
     );
     for (const stream of [this.child.stdout!, this.child.stderr!])
       stream.on('data', (chunk) => (this.output += chunk));
-    const deadline = Date.now() + 90_000;
+    // Seconds on a machine with nothing else to do.
+    const deadline = Date.now() + 110_000;
     while (Date.now() < deadline) {
       if (this.child.exitCode !== null) break;
       const answer = await fetch(`${this.uri}/health`).catch(() => undefined);
       if (answer?.ok) return;
       await new Promise((resolve) => setTimeout(resolve, 200));
     }
+    // Nobody else knows of it yet.
+    await this.dispose();
     throw new Error(`the MLflow server did not start:\n${this.output}`);
   }
 
