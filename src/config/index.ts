@@ -1,7 +1,6 @@
 /** The recipe: its schema, its text, its defaults. Public face of the room. */
 export { recipeJsonSchema } from './document.ts';
 export { isDeepStrictEqual } from './equal.ts';
-export { nearest } from './nearest.ts';
 export {
   diagnoseRecipe,
   type ParseOptions,
