@@ -14,6 +14,9 @@
  * `stream/annotations`: a generated file as large as COCO's instances_train2017.json (118,287 images, 860,001
  * objects) becomes a data set. `peak_mb` is the largest resident memory of the process, threads included;
  * `longest_pause_ms` the longest time for which the main thread did not answer meanwhile.
+ *
+ * Measured: `stream/annotations` 1,170–1,190 MB, on two x86-64 cores under ten times their load. The rates say something only
+ * on a machine with nothing else to do: pictures from far cost 2 ms of one core beside the 5.5 ms of local ones.
  */
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
