@@ -26,7 +26,7 @@ export interface OpenRequest {
   /** `auto`: WebGPU where the browser has an adapter, else WebAssembly. */
   readonly device: 'auto' | 'webgpu' | 'wasm';
   readonly dtype: 'fp32' | 'fp16';
-  /** Whether a model may be recorded and replayed on the GPU; a page that had a trap does without. */
+  /** Whether the model may be recorded and replayed on the GPU; a page that had a trap does without. */
   readonly record: boolean;
   /** Files above this are refused, in bytes. */
   readonly maxBytes: number;

@@ -142,7 +142,7 @@ describe('the numbers of headless predictions', () => {
     ['half', 'wasm', 2e-3],
   ])('%s on %s', async (name, device, tolerance) => {
     const { page, context, complaints } = await openWidgetPage(
-      `${script}<ocelli-predict model="/models/${name}" device="${device}" threshold="0" top-k="100"></ocelli-predict>`,
+      `${script}<ocelli-predict model="/models/${name}" device="${device}" threshold="0" top-k="100" ${name === 'vit' ? 'record' : ''}></ocelli-predict>`,
     );
     const expected = await headlessFindings(join(root, name), picture);
     expectSame(await found(page), expected, tolerance);

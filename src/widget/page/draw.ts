@@ -30,11 +30,16 @@ export function colorOf({ index, label }: Finding): string {
 /** @param pixelRatio of the screen; the canvas lies `width` CSS pixels wide on it */
 export function drawScene(canvas: HTMLCanvasElement, scene: Scene, width: number, pixelRatio: number): void {
   const scale = width / scene.width;
-  canvas.width = Math.max(1, Math.round(width * pixelRatio));
-  canvas.height = Math.max(1, Math.round(scene.height * scale * pixelRatio));
+  const columns = Math.max(1, Math.round(width * pixelRatio));
+  const rows = Math.max(1, Math.round(scene.height * scale * pixelRatio));
+  // Setting a size, even the same, takes new memory.
+  if (canvas.width !== columns) canvas.width = columns;
+  if (canvas.height !== rows) canvas.height = rows;
   const context = canvas.getContext('2d');
   if (!context) return;
-  context.imageSmoothingQuality = 'high';
+  context.setTransform(1, 0, 0, 1, 0, 0);
+  context.clearRect(0, 0, columns, rows);
+  context.imageSmoothingQuality = 'medium';
   const ground = scene.picture ? canvasOf(scene.picture) : scene.source;
   context.drawImage(ground, 0, 0, canvas.width, canvas.height);
   const { highlighted } = scene;

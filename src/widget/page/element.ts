@@ -25,6 +25,8 @@ interface Shown {
 }
 
 const defaultThreshold = 0.5;
+/** Milliseconds after which a picture is shown without its answer. */
+const patience = 150;
 
 export class OcelliPredict extends HTMLElement {
   static readonly observedAttributes: readonly string[] = attributeNames;
@@ -146,8 +148,12 @@ export class OcelliPredict extends HTMLElement {
       const isAddress = typeof picture === 'string' || picture instanceof URL;
       const source = isAddress ? await fetchPicture(String(picture), fetching.signal) : picture;
       const bitmap = source instanceof Blob ? await bitmapOf(source) : await createImageBitmap(source);
-      if (turn === this.asked) this.showAlone(bitmap);
-      const answer = await this.ask(source instanceof Blob ? source : await createImageBitmap(bitmap));
+      // A quick answer comes with its picture: drawing it twice costs as much as a small model.
+      const alone = setTimeout(() => {
+        if (turn === this.asked) this.showAlone(bitmap);
+      }, patience);
+      const sent = source instanceof Blob ? source : await createImageBitmap(bitmap);
+      const answer = await this.holder.ask(sent).finally(() => clearTimeout(alone));
       if (turn !== this.asked) return this.detail(answer);
       this.shown = { source: bitmap, again: source instanceof Blob ? source : bitmap, answer };
       return this.present() ?? this.detail(answer);
@@ -254,15 +260,6 @@ export class OcelliPredict extends HTMLElement {
     return WidgetConnection.shared(OcelliPredict.workerAddress);
   }
 
-  private async ask(picture: Blob | ImageBitmap): Promise<Answer> {
-    this.view.loading('unknown');
-    try {
-      return await this.holder.ask(picture);
-    } finally {
-      this.view.loading(undefined);
-    }
-  }
-
   /** Another model, or none. */
   private letGo(): void {
     this.holder.letGo();
@@ -320,7 +317,7 @@ export class OcelliPredict extends HTMLElement {
     let said = 0;
     while (this.camera === camera) {
       try {
-        const answer = await this.ask(await camera.frame());
+        const answer = await this.holder.ask(await camera.frame());
         if (this.camera !== camera) return;
         this.shown = { source: camera.video, again: camera.video, answer };
         // A voice that reads ten sentences a second is none.

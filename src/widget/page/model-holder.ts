@@ -101,7 +101,7 @@ export class ModelHolder {
 
   private request(): OpenRequest {
     const { task, device, dtype, maxBytes } = this.settings();
-    const { record } = this.connection();
+    const record = this.settings().record && this.connection().record;
     return { place: this.place(), task, device, dtype, maxBytes, record };
   }
 

@@ -13,6 +13,8 @@ export interface Settings {
   readonly dtype: 'fp32' | 'fp16';
   readonly maxBytes: number;
   readonly preload: boolean;
+  /** Whether models may be recorded on the GPU and replayed. */
+  readonly record: boolean;
   /** Objects and labels below this are not shown, 0 … 1. */
   readonly threshold: number | undefined;
   /** At most so many, the best ones. */
@@ -36,6 +38,7 @@ export const attributeNames = [
   'device',
   'dtype',
   'preload',
+  'record',
   'sources',
   'max-megabytes',
 ] as const;
@@ -91,6 +94,7 @@ export function readSettings(attribute: (name: string) => string | null): Read {
       device: choice('device', ['auto', 'webgpu', 'wasm']),
       dtype: choice('dtype', ['fp32', 'fp16']),
       maxBytes: (number('max-megabytes', 0, 1e6, false) ?? 2000) * 1e6,
+      record: attribute('record') !== null,
       preload: choice('preload', ['none', 'model']) === 'model',
       threshold: number('threshold', 0, 1, false),
       topK: number('top-k', 1, 1e6, true) ?? 5,

@@ -103,7 +103,7 @@ export class View {
     private readonly actions: ViewActions,
   ) {
     root.adoptedStyleSheets = [styles()];
-    this.stage.append(this.empty, this.canvas);
+    this.stage.append(this.empty, this.canvas, this.progress);
     const toolbar = make(
       'div',
       { class: 'toolbar', part: 'toolbar' },
@@ -131,7 +131,7 @@ export class View {
       make(
         'div',
         { class: 'frame', part: 'frame' },
-        ...[this.stage, this.progress, toolbar, this.error, this.list],
+        ...[this.stage, toolbar, this.error, this.list],
         make('div', { class: 'foot', part: 'foot' }, this.status, this.about),
         ...[this.file, this.folder],
       ),

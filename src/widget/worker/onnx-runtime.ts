@@ -107,12 +107,25 @@ export class OnnxRuntime {
   async run(batch: ProcessedBatch, wanted: readonly string[]): Promise<HostOutputs> {
     const inputs = inputsOf(batch, this.inputs);
     try {
-      if (this.captured?.fits(inputs)) return await this.captured.run(inputs);
+      const replayed = await this.replay(inputs);
+      if (replayed) return replayed;
       const outputs = await this.runPlainly(inputs, wanted);
       if (this.model) this.last = { inputs, outputs };
       return outputs;
     } catch (cause) {
       throw explain(cause, this.device);
+    }
+  }
+
+  /** A recording that was right before may still break: from then on runs are plain. After a trap nothing runs. */
+  private async replay(inputs: readonly NamedInput[]): Promise<HostOutputs | undefined> {
+    if (!this.captured?.fits(inputs)) return undefined;
+    try {
+      return await this.captured.run(inputs);
+    } catch (error) {
+      if (error instanceof WebAssembly.RuntimeError) throw error;
+      await this.dropRecording(error instanceof Error ? error.message : String(error));
+      return undefined;
     }
   }
 
@@ -233,7 +246,8 @@ function explain(cause: unknown, device: WidgetDevice): Error {
   }
   if (device === 'webgpu' && /device.*lost|lost.*device|adapter|webgpu|dawn|GPUDevice/i.test(message)) {
     return new DeviceError({
-      code: /lost/i.test(message) ? 'device_lost' : 'no_adapter',
+      // After a validation error every run fails: only a new device helps.
+      code: /lost|validation/i.test(message) ? 'device_lost' : 'no_adapter',
       expected: "a WebGPU device that onnxruntime's WebGPU provider can use",
       received: message.slice(0, 300),
       fix: 'reload the page, or set device="wasm"',

@@ -76,7 +76,7 @@ export class OwnModel implements WidgetModel {
     this.tried = true;
     const size = oneSize(this.processor);
     if (this.runtime.device !== 'webgpu') this.runtime.forgetModel('no WebGPU');
-    else if (!this.mayRecord) this.runtime.forgetModel('the runtime had to be started again');
+    else if (!this.mayRecord) this.runtime.forgetModel('not asked for, or given up after a failure');
     else if (!size) this.runtime.forgetModel('pictures differ in size');
     else await this.runtime.record(outputNames[this.task], size);
   }
