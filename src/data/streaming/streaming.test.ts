@@ -1,4 +1,5 @@
 /** Far pictures: the same batches as from local files, bounded memory, and what happens when they don't come. */
+import { setTimeout } from 'node:timers/promises';
 import { beforeAll, expect, test } from 'vitest';
 import { DataError, RemoteError } from '../../core/index.ts';
 import type { ByteSource } from '../../storage/index.ts';
@@ -31,17 +32,13 @@ function far(ms: (index: number) => number, fail?: (index: number) => Error | un
       counts.reads++;
       counts.most = Math.max(counts.most, ++counts.open);
       try {
-        await new Promise<void>((resolve, reject) => {
-          const timer = setTimeout(resolve, ms(index));
-          signal?.addEventListener('abort', () => {
-            clearTimeout(timer);
-            counts.aborted++;
-            reject(signal.reason);
-          });
-        });
+        await setTimeout(ms(index), undefined, { signal });
         const failure = fail?.(index);
         if (failure) throw failure;
         return pictures[index]!.slice();
+      } catch (error) {
+        if (signal?.aborted) counts.aborted++;
+        throw error;
       } finally {
         counts.open--;
       }
@@ -116,7 +113,7 @@ test('memory is bounded, and a limit that is too small makes it slow only', asyn
     const loader = new Loader(await options({ dataset, batchSize: 2, prefetch: 1, readAheadBytes }));
     const epoch = loader.epoch(0);
     await epoch.next();
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await setTimeout(50);
     // One batch was handed out, one is ready, and what the memory allows waits.
     expect(counts.reads).toBeLessThanOrEqual(
       4 + readAheadBytes / Math.min(...pictures.map(({ length }) => length)),
