@@ -9,7 +9,7 @@ export {
   type RecipeDiagnosis,
   type RecipeProblem,
 } from './parse.ts';
-export { isPlaceholder, usableData, usablePlace } from './places.ts';
+export { isPlaceholder, refuseSecrets, usableData, usablePlace } from './places.ts';
 export { type AdaptedProcessor, adaptProcessor } from './processor.ts';
 export {
   type Augmentation,

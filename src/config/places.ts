@@ -22,6 +22,37 @@ export function usablePlace(place: string, key: string): string {
   });
 }
 
+/**
+ * Refuses a recipe with a key in an address: recipes are copied into run folders and to MLflow. To be asked before
+ * anything is written.
+ *
+ * @throws ConfigError without the address's secret part
+ */
+export function refuseSecrets({ data, training, output }: Recipe): void {
+  const places: Record<string, unknown> = {
+    ...Object.fromEntries(Object.entries(data).map(([key, value]) => [`data.${key}`, value])),
+    'training.checkpoint_dir': training.checkpoint_dir,
+    'output.results_dir': output.results_dir,
+  };
+  for (const [key, place] of Object.entries(places)) {
+    if (typeof place !== 'string' || !carriesSecret(place)) continue;
+    throw new ConfigError({
+      code: 'place_invalid',
+      expected: `a place without query, user and password in ${key}`,
+      received: place.replace(/\/\/[^/]*@/, '//…@').replace(/[?#].*$/s, '?…'),
+      fix: 'leave them out: a recipe is copied into every run folder. Keys belong in the environment: docs/places.md',
+    });
+  }
+}
+
+/** `abfss://container@account` names no user. */
+function carriesSecret(place: string): boolean {
+  const [, scheme, authority, rest] = /^([a-z][a-z0-9+.-]+):\/\/([^/?#]*)(.*)$/is.exec(place) ?? [];
+  if (scheme === undefined || /^file$/i.test(scheme)) return false;
+  const user = /^abfss?$/i.test(scheme) ? /:.*@/ : /@/;
+  return user.test(authority!) || /\?/.test(rest!);
+}
+
 /** The data section itself, when none of its places has a placeholder left. */
 export function usableData(recipe: Recipe): Recipe['data'] {
   for (const split of ['train', 'val', 'test'] as const) {

@@ -1,6 +1,6 @@
 /** A run before its first event: the folder, the recipe in it, the event log, the checkpoint to go on from. */
 import { files } from '#platform';
-import { parseRecipe, type Recipe, resolvedYaml, usablePlace } from '../config/index.ts';
+import { parseRecipe, type Recipe, refuseSecrets, resolvedYaml, usablePlace } from '../config/index.ts';
 import { CheckpointError, ConfigError, type RunEventBody } from '../core/index.ts';
 import { OutputFolder } from '../storage/index.ts';
 import { type CheckpointState, CheckpointStore } from '../training/index.ts';
@@ -27,6 +27,7 @@ export interface OpenRun {
 }
 
 export async function openRun(request: OpenRunRequest): Promise<OpenRun> {
+  if (request.recipe) refuseSecrets(request.recipe);
   return request.resume ? openAgain(request) : openNew(request);
 }
 
