@@ -144,6 +144,25 @@ test('the columns are named as they should be, in their order', async () => {
   });
 });
 
+test('a footer is not believed before it is looked at', async () => {
+  const good = write(rows);
+  // The number of rows is a varint of the footer: each byte of it is made large in its turn.
+  const footer = new DataView(good.buffer, good.byteOffset).getUint32(good.length - 8, true);
+  let refused = 0;
+  for (let at = good.length - 8 - footer; at < good.length - 8; at++) {
+    const bytes = good.slice();
+    bytes[at] = 0x7f;
+    const error = await readCocoTable(source(bytes), 'x').then(
+      () => undefined,
+      (caught: unknown) => caught,
+    );
+    if (error === undefined) continue;
+    expect(error, `byte ${at}`).toMatchObject({ exitCode: 3 });
+    refused++;
+  }
+  expect(refused).toBeGreaterThan(footer / 4);
+});
+
 test('says what is wrong by its row, and what is no table', async () => {
   const bad = [rows[0]!, { ...rows[0]!, bbox: [1, 2] }, { ...rows[0]!, segmentation: 'x' }];
   const { complaints } = await readCocoTable(source(write(bad)), 'x');

@@ -7,7 +7,7 @@
  * that follows in further columns (`id`, `area`, `category_name`, `keypoints`), so that nothing is lost on the way
  * to a table and back; tables without them are read as well. Category names also stand in the file's metadata.
  */
-import { type AsyncBuffer, parquetMetadataAsync, parquetReadObjects } from 'hyparquet';
+import { type AsyncBuffer, type FileMetaData, parquetMetadataAsync, parquetReadObjects } from 'hyparquet';
 import { ByteWriter, ParquetWriter } from 'hyparquet-writer';
 import { DataError, OcelliError } from '../../core/index.ts';
 import { CocoColumnsBuilder, type CocoColumnsFile } from './columns.ts';
@@ -39,6 +39,7 @@ export interface TableSource {
 
 /** Rows that are encoded, or decoded, at a time. */
 const groupLength = 50_000;
+const mostRowsPerByte = 1000;
 const categoriesKey = 'ocelli.categories';
 
 type Schema = ConstructorParameters<typeof ParquetWriter>[0]['schema'];
@@ -183,7 +184,7 @@ async function readTable(file: AsyncBuffer, source: string): Promise<CocoReading
   const present = new Set(metadata.schema.map(({ name }) => name));
   const missing = ['image_id', 'file_name', 'category_id'].filter((name) => !present.has(name));
   if (missing.length > 0) throw withoutColumns(source, missing, [...present]);
-  const rows = Number(metadata.num_rows);
+  const rows = rowsOf(metadata, file.byteLength);
   const table = new TableReader();
   for (let start = 0; start < rows; start += groupLength) {
     const options = { rowStart: start, rowEnd: Math.min(rows, start + groupLength) };
@@ -193,6 +194,23 @@ async function readTable(file: AsyncBuffer, source: string): Promise<CocoReading
   }
   const named = metadata.key_value_metadata?.find(({ key }) => key === categoriesKey)?.value;
   return table.finish(named === undefined ? undefined : (JSON.parse(named) as unknown[]));
+}
+
+/** Checked before it is believed: a spoiled footer may announce more rows than a lifetime is long. */
+function rowsOf({ num_rows, row_groups }: FileMetaData, size: number): number {
+  let rows = 0;
+  for (const group of row_groups) {
+    for (const { meta_data: column } of group.columns) {
+      const start = Number(column?.dictionary_page_offset ?? column?.data_page_offset ?? 0);
+      const end = start + Number(column?.total_compressed_size ?? 0);
+      if (!(start >= 0 && end >= start && end <= size)) throw new Error('a column outside of the file');
+    }
+    rows += Number(group.num_rows);
+  }
+  if (rows !== Number(num_rows)) throw new Error(`${num_rows} rows announced, ${rows} in the row groups`);
+  // Ids and names of files don't repeat without end: a byte holds some rows at most.
+  if (!(rows >= 0 && rows <= size * mostRowsPerByte)) throw new Error(`${rows} rows in ${size} bytes`);
+  return rows;
 }
 
 type Row = Readonly<Record<string, unknown>>;
