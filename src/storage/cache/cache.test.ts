@@ -115,6 +115,29 @@ test('large files are kept in blocks; missing neighbours are one request', async
   });
 });
 
+test('a listing that lies about a size is an error, not memory for what is not there', async () => {
+  const far = new FarVolume('s3://b', { 'small.jpg': bytes(50), 'large.tar': bytes(3 << 20) });
+  const read = far.open.bind(far);
+  far.open = (path) => ({
+    ...read(path),
+    read: async (range) => {
+      const { length } = far.content[path]!;
+      if (range && range.end > length) throw new Error(`a file of ${length} bytes`);
+      return read(path).read(range);
+    },
+  });
+  far.list = async function* () {
+    yield { path: 'large.tar', size: Number.MAX_SAFE_INTEGER, version: 'v1' };
+    yield { path: 'small.jpg', size: 100, version: 'v1' };
+  };
+  const volume = cachedVolume(far, '', open());
+  await expect(volume.open('large.tar').read()).rejects.toThrow(`a file of ${3 << 20} bytes`);
+  await expect(volume.open('small.jpg').read({ start: 10, end: 80 })).rejects.toMatchObject({
+    code: 'range_outside_file',
+  });
+  expect(await volume.open('small.jpg').read()).toEqual(bytes(50));
+});
+
 test.each([
   ['cut off', (path: string) => truncate(path, 40)],
   ['emptied', (path: string) => truncate(path, 0)],

@@ -14,6 +14,8 @@ type Range = { readonly start: number; readonly end: number };
 type Version = Pick<Entry, 'size' | 'version'>;
 
 const blockLength = 1 << 20;
+/** Bytes of a range that are taken for there as they are listed. */
+const mostBelieved = 64 << 20;
 
 /**
  * @param prefix the folder, or file, of the volume that will be read: what is listed
@@ -75,12 +77,15 @@ class CachedFile {
     if (kept) return range ? kept.slice(start, end) : kept;
     // Who looks at the head of a small file will want the rest.
     const bytes = await this.source.read(undefined, signal);
+    if (range && end > bytes.length) throw outside(this.source.path, start, end, bytes.length);
     // What another server says of its size is not what was listed: no version to keep it under.
     if (bytes.length === size) await this.cache.write(this.place, this.words('whole'), bytes);
     return range ? bytes.slice(start, end) : bytes;
   }
 
   private async readBlocks(start: number, end: number, signal?: AbortSignal): Promise<Uint8Array> {
+    // A listing may lie: its size is not believed, and no memory taken for it, before the last byte was there.
+    if (end - start > mostBelieved) await this.readBlocks(end - 1, end, signal);
     const bytes = new Uint8Array(end - start);
     const first = Math.floor(start / blockLength);
     const last = Math.ceil(end / blockLength);

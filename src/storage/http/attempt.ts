@@ -122,7 +122,7 @@ function unsafe(from: URL, to: URL, { redirects, label }: HttpRequest, method: s
 
 /** Names and literal addresses of this machine and of private nets, among them those of cloud metadata. */
 export function isPrivateHost(hostname: string): boolean {
-  const host = hostname.replace(/^\[|\]$/g, '').toLowerCase();
+  const host = hostname.replace(/^\[|\]$|\.$/g, '').toLowerCase();
   if (host === 'localhost' || host.endsWith('.localhost') || host.endsWith('.internal')) return true;
   const mapped = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/.exec(host);
   if (mapped) {

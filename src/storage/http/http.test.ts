@@ -266,6 +266,8 @@ test('private addresses in every spelling', () => {
     '0.0.0.0',
   ];
   hosts.push('[::1]', '[fe80::1]', '[fd00::1]', '[::ffff:7f00:1]', 'metadata.google.internal', '100.64.0.1');
+  // A dot at the end is the same name.
+  hosts.push('localhost.', 'metadata.google.internal.');
   for (const host of hosts) expect(isPrivateHost(host), host).toBe(true);
   for (const host of ['example.org', '8.8.8.8', '172.32.0.1', '[2606:4700::1]', '192.169.0.1'])
     expect(isPrivateHost(host), host).toBe(false);
