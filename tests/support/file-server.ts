@@ -42,6 +42,8 @@ export class FileServer {
   readonly files = new Map<string, Uint8Array>();
   readonly requests: SeenRequest[] = [];
   faults: Fault[] = [];
+  /** Files that are answered by this status, always. */
+  readonly refused = new Map<string, number>();
   /** Answers without ETags, as some servers do. */
   withoutETags = false;
   /** Milliseconds before each answer. */
@@ -84,6 +86,11 @@ export class FileServer {
     const fault = this.faults.shift() ?? { kind: 'none' };
     if (fault.kind === 'answer') {
       response.writeHead(fault.status, { ...fault.headers }).end(fault.body ?? '');
+      return;
+    }
+    const refused = this.refused.get(path);
+    if (refused !== undefined) {
+      response.writeHead(refused, { 'Content-Type': 'text/html' }).end('<h1>No</h1>');
       return;
     }
     if (fault.kind === 'replace') this.files.set(path, fault.bytes);
