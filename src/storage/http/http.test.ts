@@ -1,7 +1,7 @@
 /** Reads over HTTP against a server that breaks its answers, each in one way. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type Fault, FileServer } from '../../../tests/support/file-server.ts';
-import { Http, isPrivateHost, type ObjectRead, readObject, withoutSecrets } from './index.ts';
+import { Http, isPrivateHost, type ObjectRead, objectSize, readObject, withoutSecrets } from './index.ts';
 
 let server: FileServer;
 let waits: { reason: string; wait: number }[];
@@ -75,6 +75,11 @@ describe('what comes in the end is what lies there', () => {
   test('a server that ignores every range', async () => {
     server.faults = Array.from({ length: 3 }, () => ({ kind: 'ignore-range' as const }));
     same((await read({ range: { start: 10, end: 20 } })).bytes, bytes.subarray(10, 20));
+    // From the first byte on nothing is skipped, and what comes after is still not wanted.
+    same((await read({ range: { start: 0, end: 20 } })).bytes, bytes.subarray(0, 20));
+    const address = async () => ({ url: `${server.url}/a.bin` });
+    expect((await objectSize(http, { label: 'test://a.bin', address })).size).toBe(bytes.byteLength);
+    expect(server.faults).toEqual([]);
   });
 });
 

@@ -164,7 +164,7 @@ class Received {
       throw changed(this.read);
     }
     const skipped = this.place(request, response);
-    await this.fill(chunks, skipped);
+    await this.fill(chunks, skipped, response.status === 200 && request.headers?.Range !== undefined);
     if (this.wanted !== undefined && this.received < this.wanted) {
       throw new TruncatedError(`the connection ended after ${this.received} of ${this.wanted} bytes`);
     }
@@ -247,18 +247,19 @@ class Received {
     this.size = size;
   }
 
-  private async fill(chunks: AsyncIterable<Uint8Array>, skipped: number): Promise<void> {
+  /** @param whole whether more comes than was asked for: the server ignored the range */
+  private async fill(chunks: AsyncIterable<Uint8Array>, skipped: number, whole: boolean): Promise<void> {
     let skip = skipped;
     for await (const chunk of chunks) {
       const piece = skip > 0 ? chunk.subarray(Math.min(skip, chunk.byteLength)) : chunk;
       skip = Math.max(0, skip - chunk.byteLength);
       if (piece.byteLength === 0) continue;
       const room = this.wanted === undefined ? Number.POSITIVE_INFINITY : this.wanted - this.received;
-      if (piece.byteLength > room && skipped === 0) {
+      if (piece.byteLength > room && !whole) {
         throw invalid(this.read, `more than the ${this.wanted} bytes that were asked for`);
       }
       this.append(piece.byteLength > room ? piece.subarray(0, room) : piece);
-      if (this.received === this.wanted && skipped > 0) return;
+      if (this.received === this.wanted && whole) return;
     }
   }
 
