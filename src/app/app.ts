@@ -4,6 +4,7 @@ import { type ConnectedGateway, connectGateway, type RunRecord, TrainingClient }
 import { OcelliError } from '../core/index.ts';
 import { openGpu } from '../platform/browser/index.ts';
 import { openDataPeek } from './described.ts';
+import { openDeviceChoice } from './device-choice.ts';
 import { Live } from './live.ts';
 import { type Notice, openNotices } from './notices.ts';
 import { goTo, openRoute } from './route.ts';
@@ -21,12 +22,14 @@ export function openApp(): App {
   const refreshRuns = async (): Promise<void> => {
     runs.value = await client.runs();
   };
-  const live = new Live(client, setup, () => void refreshRuns().catch(notices.report));
+  const device = openDeviceChoice();
+  const live = new Live(client, setup, device, () => void refreshRuns().catch(notices.report));
   const app: App = {
     client,
     route: openRoute(),
     setup,
     data: openDataPeek(client, setup),
+    device,
     live,
     runs,
     refreshRuns,
@@ -55,7 +58,7 @@ export function openApp(): App {
 /** What helps against the failure of a run, as buttons. */
 function remedies(app: App, error: unknown): { readonly label: string; run(): void }[] {
   const code = error instanceof OcelliError ? error.code : '';
-  const run = app.live.run.peek();
+  const run = app.live.facts.peek().checkpoint && app.live.run.peek();
   const resume = { label: 'Resume from the checkpoint', run: () => void app.live.resume(run ?? '') };
   if (code === 'invalid_recipe' || code === 'invalid_yaml') {
     return [{ label: 'Open the recipe', run: () => goTo('recipe') }];
@@ -63,6 +66,10 @@ function remedies(app: App, error: unknown): { readonly label: string; run(): vo
   if (code === 'disk_full') return [{ label: 'See what takes room', run: () => goTo('device') }];
   if (error instanceof OcelliError && error.name === 'DataError') {
     return [{ label: 'Open the data', run: () => goTo('data') }];
+  }
+  const elsewhere = ['model_not_found', 'task_not_supported'].includes(code);
+  if (run === undefined && (elsewhere || (error instanceof OcelliError && error.name === 'RemoteError'))) {
+    return [{ label: 'Choose another model', run: () => goTo('model') }];
   }
   return run === undefined ? [] : [resume];
 }
@@ -88,8 +95,13 @@ function withoutGpu(missing: string): Notice {
 /** A run whose tab was closed or reloaded in the middle. */
 async function offerInterrupted(app: App): Promise<void> {
   await app.refreshRuns();
+  // The worker of a page that was reloaded ends after its step, and until then the run seems to go on.
+  for (let tries = 0; tries < 5 && isUnderWay(app.runs.value[0]); tries++) {
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    await app.refreshRuns();
+  }
   const run = app.runs.value.find(({ status, checkpoint }) => status === 'interrupted' && checkpoint);
-  if (!run) return;
+  if (!run || app.live.status.peek() !== 'idle') return;
   app.notices.show({
     key: 'interrupted',
     tone: 'info',
@@ -107,3 +119,6 @@ async function offerInterrupted(app: App): Promise<void> {
     ],
   });
 }
+
+const isUnderWay = (run: RunRecord | undefined): boolean =>
+  run?.status === 'running' || run?.status === 'paused';

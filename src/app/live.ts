@@ -6,6 +6,7 @@ import { batch, type ReadonlySignal, type Signal, signal } from '@preact/signals
 import type { PreviewResult, RunResult, TrainingClient } from '../client/index.ts';
 import type { RunEvent, RunEventOf } from '../core/index.ts';
 import { type Curves, emptyCurves, takeEvent } from './curves.ts';
+import type { ChosenDevice } from './device-choice.ts';
 import { type Pace, Previews } from './previews.ts';
 import type { Setup } from './setup.ts';
 
@@ -56,6 +57,7 @@ export class Live {
   constructor(
     private readonly client: TrainingClient,
     private readonly setup: Setup,
+    private readonly device: ReadonlySignal<ChosenDevice>,
     private readonly onChange: () => void,
   ) {
     this.images = new Previews(
@@ -92,7 +94,8 @@ export class Live {
     void this.client.persist().catch(() => false);
     await this.follow(async () => {
       const { recipe, places } = await this.setup.ready();
-      return this.client.start({ recipe, places }, (event) => this.take(event));
+      const device = this.device.peek();
+      return this.client.start({ recipe, places, device }, (event) => this.take(event));
     });
   }
 
@@ -102,7 +105,7 @@ export class Live {
     this.run.value = run;
     await this.follow(async () => {
       await this.recall(run);
-      return this.client.resume({ run }, (event) => this.take(event));
+      return this.client.resume({ run, device: this.device.peek() }, (event) => this.take(event));
     });
   }
 

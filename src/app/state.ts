@@ -8,6 +8,7 @@ import { createContext } from 'preact';
 import { useContext } from 'preact/hooks';
 import type { ConnectedGateway, RunRecord, TrainingClient } from '../client/index.ts';
 import type { DataPeek } from './described.ts';
+import type { ChosenDevice } from './device-choice.ts';
 import type { Live } from './live.ts';
 import type { Notices } from './notices.ts';
 import type { Route } from './route.ts';
@@ -20,6 +21,8 @@ export interface App {
   readonly setup: Setup;
   /** What is in the data of the recipe. */
   readonly data: DataPeek;
+  /** Where the next run computes. */
+  readonly device: Signal<ChosenDevice>;
   /** The run that this page has started or resumed. */
   readonly live: Live;
   /** The runs of this browser, newest first. */

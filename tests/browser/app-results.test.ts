@@ -326,7 +326,7 @@ test('export: the snippet can be copied, half precision is written and downloade
   await show(`export?run=${run}`);
   await page.getByRole('button', { name: 'Copy' }).click();
   const copied = await page.evaluate(() => navigator.clipboard.readText());
-  expect(copied).toContain('<ocelli-predict model="./');
+  expect(copied).toContain('<ocelli-predict model="./model/"');
   expect(copied).toContain('task="classification"');
   await page.getByRole('button', { name: 'Write half precision' }).click();
   const [download] = await Promise.all([

@@ -9,6 +9,7 @@ import { drawShapes } from '../../src/data/sample/shapes.ts';
 import { encodeImage } from '../../src/platform/node/index.ts';
 import { openChromium } from './support/chromium.ts';
 import type { OpenedPage } from './support/page.ts';
+import { mainThreadTasks, traceCategories } from './support/trace.ts';
 import { accessibilityProblems, openAppPage, photograph } from './support/views.ts';
 
 /** A run of a few seconds that begins with the shipped model. */
@@ -125,40 +126,19 @@ test('form and YAML stay in step, comments stay, and errors stand at their place
   expect(await rate.getAttribute('placeholder')).toBe('0.0001');
 });
 
-interface TraceEvent {
-  readonly name: string;
-  readonly pid: number;
-  readonly tid: number;
-  readonly tdur?: number;
-  readonly args?: { readonly name?: string };
-}
-
-/**
- * Milliseconds of the page's main thread, longest first. It is the thread's own time: what other processes take of a busy machine
- * does not count.
- */
-function mainThreadTasks(trace: Buffer): number[] {
-  const { traceEvents } = JSON.parse(trace.toString()) as { traceEvents: readonly TraceEvent[] };
-  const main = new Set(
-    traceEvents
-      .filter(({ name, args }) => name === 'thread_name' && args?.name === 'CrRendererMain')
-      .map(({ pid, tid }) => `${pid}:${tid}`),
-  );
-  return traceEvents
-    .filter(({ name, pid, tid }) => name === 'RunTask' && main.has(`${pid}:${tid}`))
-    .map(({ tdur }) => Math.round((tdur ?? 0) / 1000))
-    .sort((a, b) => b - a);
-}
-
 test('trains with live numbers and predictions; paused, found again after a reload, resumed, and downloaded', async () => {
   const page = await open({ recipe: shortRecipe(8), acceptDownloads: true });
   await page.waitForFunction(() => document.querySelectorAll('.hero-samples img').length === 8);
   await page.waitForTimeout(3000);
   await startTraining(page);
   await status(page, 'running');
+  // The button is gone: people who use keys or a screen reader are taken to the run.
+  expect(await page.evaluate(() => document.activeElement?.tagName)).toBe('H1');
   await page.locator('.predictions [role=meter]').first().waitFor({ timeout: 60_000 });
+  // Predictions may come before the numbers are drawn for the first time.
+  await expect.poll(async () => Number(await tile(page, 'Loss'))).toBeGreaterThan(0);
   const first = Number(await tile(page, 'Loss'));
-  await browser.startTracing(page, { categories: ['disabled-by-default-devtools.timeline', 'toplevel'] });
+  await browser.startTracing(page, { categories: traceCategories });
   await page.waitForFunction(
     () => Number(document.querySelector('.tile dd')?.textContent?.split(' ')[0]) >= 40,
     undefined,
@@ -170,7 +150,7 @@ test('trains with live numbers and predictions; paused, found again after a relo
   await status(page, 'paused');
   const tasks = mainThreadTasks(await browser.stopTracing());
   console.log(
-    `longest tasks of the page while it trained: ${tasks.slice(0, 5).join(', ')} ms of its own time`,
+    `longest tasks of the page while it trained: ${tasks.slice(0, 5).map(Math.round).join(', ')} ms of its own time`,
   );
   expect(tasks[0]).toBeLessThan(50);
   expect(Number(await tile(page, 'Loss'))).toBeLessThan(0.8 * first);
@@ -229,6 +209,26 @@ test('takes a zip of class folders, splits it, shows what is in it, and says wha
   const recipe = await page.evaluate(() => localStorage.getItem('ocelli-recipe'));
   expect(recipe).toContain('train_data_path: /picked/mine/mine');
   await photograph(opened!, 'data-zip');
+});
+
+test('a run that failed before its first checkpoint offers no resume, only what helps', async () => {
+  const page = await open({ recipe: shortRecipe(1).replace('/picked/figures-resnet', '/picked/nothing') });
+  await startTraining(page);
+  await status(page, 'failed');
+  await page.getByText('There is no model').waitFor();
+  await page.getByRole('button', { name: 'Choose another model' }).waitFor();
+  expect(await page.getByRole('button', { name: 'Resume' }).count()).toBe(0);
+});
+
+test('what a run computes on can be chosen, and is kept', async () => {
+  const page = await open({ recipe: shortRecipe(1) });
+  await show(page, 'device');
+  await page.getByLabel('WebGPU', { exact: true }).check({ force: true });
+  await page.reload();
+  expect(await page.getByLabel('WebGPU', { exact: true }).isChecked()).toBe(true);
+  await show(page, 'train');
+  await startTraining(page);
+  await page.locator('dd', { hasText: /^webgpu on / }).waitFor({ timeout: 60_000 });
 });
 
 test('a browser without WebGPU says so and what helps, and trains all the same', async () => {

@@ -61,6 +61,8 @@ const predicting = 'a prediction';
 export class TrainingWorker implements TrainingService {
   /** What owns the device now, in words. */
   private busy: string | undefined;
+  /** Settles when the device has been looked at: that takes seconds, and what comes meanwhile waits. */
+  private look: Promise<unknown> | undefined;
   private conductor: Conductor | undefined;
   private interrupt: AbortController | undefined;
   /** What `describeData` opened. */
@@ -73,7 +75,9 @@ export class TrainingWorker implements TrainingService {
   }
 
   probe(): ReturnType<typeof probeEngine> {
-    return this.exclusively('a look at the device', probeEngine);
+    const look = this.exclusively('a look at the device', probeEngine);
+    this.look = look.catch(() => undefined);
+    return look;
   }
 
   start(request: StartRequest, listener: EventListener): Promise<RunResult> {
@@ -281,6 +285,7 @@ export class TrainingWorker implements TrainingService {
     work: () => Promise<Result>,
     { keepsPredictor = false } = {},
   ): Promise<Result> {
+    await this.look;
     if (this.busy !== undefined) {
       throw new ConfigError({
         code: 'worker_busy',

@@ -3,6 +3,7 @@ import { useEffect, useState } from 'preact/hooks';
 import type { EngineReport, StorageReport } from '../../../client/index.ts';
 import { Button } from '../../design/button.tsx';
 import { Card, Facts, ViewHead } from '../../design/card.tsx';
+import { Choice } from '../../design/field.tsx';
 import { NoticeBox } from '../../design/notice-list.tsx';
 import { Progress } from '../../design/progress.tsx';
 import { Table } from '../../design/table.tsx';
@@ -27,7 +28,7 @@ export function View() {
 let measured: EngineReport | undefined;
 
 function Compute() {
-  const { client, live, notices } = useApp();
+  const { client, live, notices, device } = useApp();
   const [report, setReport] = useState(measured);
   const [busy, setBusy] = useState(false);
   const active = live.isActive;
@@ -55,6 +56,21 @@ function Compute() {
         </Button>
       }
     >
+      <div class="row device-choice">
+        <span class="small">The next run computes on</span>
+        <Choice
+          legend="What the next run computes on"
+          value={device.value}
+          options={[
+            { value: 'auto', label: 'the fastest' },
+            { value: 'webgpu', label: 'WebGPU' },
+            { value: 'wasm', label: 'WebAssembly' },
+          ]}
+          onChange={(value) => {
+            device.value = value;
+          }}
+        />
+      </div>
       {active && !report ? (
         <p class="soft">
           A run has the device: {live.facts.value.started?.device ?? 'it is being opened'}. Measure when it is
@@ -87,7 +103,7 @@ function Report({ report }: { readonly report: EngineReport }) {
       ) : undefined}
       <Facts
         rows={[
-          ['Runs take', `${chosen.description} (${chosen.reason})`],
+          ['The fastest', `${chosen.description} (${chosen.reason})`],
           adapter
             ? ['Adapter', `${adapter.name}${adapter.software ? ', a software adapter: slow' : ''}`]
             : undefined,

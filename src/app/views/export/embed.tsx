@@ -5,13 +5,12 @@ import { Button } from '../../design/button.tsx';
 import { Card } from '../../design/card.tsx';
 import { Field } from '../../design/field.tsx';
 import { numberOf } from '../../format.ts';
-import { folderName } from '../../results/runs.ts';
 import { useApp } from '../../state.ts';
 import { embedSnippet } from './snippet.ts';
 
 export function Embed({ record }: { readonly record: RunRecord }) {
   const { notices } = useApp();
-  const [model, setModel] = useState(`./${folderName(record.run)}/model/`);
+  const [model, setModel] = useState('./model/');
   const [threshold, setThreshold] = useState(0.5);
   const detects = record.task === 'detection';
   const snippet = embedSnippet({ model, task: record.task, threshold: detects ? threshold : undefined });
@@ -26,7 +25,7 @@ export function Embed({ record }: { readonly record: RunRecord }) {
   return (
     <Card
       title="In your own page"
-      lead="Put the unpacked model folder and the widget’s folder on your web server, and these lines where visitors should try it."
+      lead="Put the unpacked model folder and the widget’s folder (npm run build:widget makes it in dist/widget) on your web server, and these lines where visitors should try it."
       actions={
         <Button icon="copy" onClick={() => void copy()}>
           Copy

@@ -75,7 +75,7 @@ function RunButtons() {
     const run = live.run.value;
     return (
       <>
-        {status !== 'finished' && run !== undefined ? (
+        {status !== 'finished' && run !== undefined && live.facts.value.checkpoint ? (
           <Button icon="play" onClick={() => void live.resume(run)}>
             Resume
           </Button>

@@ -33,6 +33,9 @@ function nameOfError(error: unknown): string | undefined {
   return error instanceof Error || error instanceof DOMException ? error.name : undefined;
 }
 
+/** Bytes; no single file of a run is larger. */
+const largestShortage = 4e9;
+
 export interface Surroundings {
   /** The nearest folder that does exist. */
   nearest(): Promise<string>;
@@ -51,7 +54,7 @@ export async function explainFileError(
     return new RunError({
       code: 'disk_full',
       expected: `space in the browser's storage to ${action} ${path}`,
-      received: `${free === undefined ? 'an unknown number of bytes' : `${(free / 1e6).toFixed(1)} MB`} free`,
+      received: roomLeft(free),
       fix: "remove old runs, or free space on the disk (the browser's quota is a share of it); what was written before is intact",
       cause: error,
     });
@@ -83,6 +86,12 @@ export async function explainFileError(
     fix: 'pick the file or folder again; close other tabs that work on this run',
     cause: error,
   });
+}
+
+/** Some browsers estimate generously, whatever the disk holds: a page shall not measure it. */
+function roomLeft(free: number | undefined): string {
+  if (free === undefined || free > largestShortage) return 'no room: the browser takes no more for this page';
+  return `${(free / 1e6).toFixed(1)} MB free`;
 }
 
 export function rangeError(path: string, start: number, end: number, size: number): DataError {
