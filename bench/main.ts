@@ -24,6 +24,7 @@ const cases: Readonly<Record<string, () => Promise<BenchCase>>> = {
   'coco-eval': async () => (await import('./coco-eval.ts')).cocoEval,
   images: async () => (await import('./images.ts')).images,
   predict: async () => (await import('./predict/index.ts')).predict,
+  page: async () => (await import('./page.ts')).page,
   bundle: async () => (await import('./bundle.ts')).bundle,
   'stream/files': async () => (await import('./stream/stream.ts')).stream,
   'stream/annotations': async () => (await import('./stream/stream.ts')).annotations,
