@@ -240,6 +240,16 @@ describe('on a page', () => {
       findings[3]!.label,
     ]);
     expect(await change('threshold', '0.99')).toEqual([]);
+    const told = await page.evaluate(() => {
+      const codes: string[] = [];
+      const element = document.querySelector('ocelli-predict') as OcelliPredict;
+      element.addEventListener('error', ({ detail }) => codes.push(detail.code));
+      element.setAttribute('threshold', 'high');
+      element.setAttribute('top-k', '3');
+      element.setAttribute('labels', '');
+      return codes;
+    });
+    expect(told).toEqual(['attribute_invalid']);
     await context.close();
   });
 

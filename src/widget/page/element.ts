@@ -48,6 +48,8 @@ export class OcelliPredict extends HTMLElement {
   /** The value of `src` that was looked at. */
   private looked: string | undefined;
   private problems: readonly OcelliError[] = [];
+  /** Of the attributes as they are; another one that changes is no reason to say it again. */
+  private told: ReadonlySet<string> = new Set();
 
   constructor() {
     super();
@@ -442,8 +444,8 @@ export class OcelliPredict extends HTMLElement {
 
   private refresh(): void {
     this.view.offer(this.settings.sources, !this.holder.isNamed);
-    for (const problem of this.problems) this.fail(problem);
-    this.problems = [];
+    for (const problem of this.problems) if (!this.told.has(problem.message)) this.fail(problem);
+    this.told = new Set(this.problems.map(({ message }) => message));
   }
 
   private onDrag(event: DragEvent): void {
