@@ -85,6 +85,18 @@ describe.skipIf(!gpu)('tune', () => {
     }
   });
 
+  it('measures nothing for a resumed run, not even what the first did not meet', async () => {
+    const resumed = await another();
+    try {
+      const store = TuningStore.of(resumed);
+      store.adopt({});
+      await tune(resumed, await record(), { software: true });
+      expect(store.choices()).toEqual({});
+    } finally {
+      resumed.close();
+    }
+  });
+
   it('keeps a default that a run has used', async () => {
     const graph = await record();
     process.env.XDG_CACHE_HOME = join(folder, 'empty');

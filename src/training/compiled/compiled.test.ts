@@ -190,6 +190,44 @@ describe('a compiled step', () => {
     }
   });
 
+  it('forgets the signatures that were not used for longest, and compiles them again', async () => {
+    const model = smallModel();
+    const parameters = [...model.parameters()].map(([name, { value }]) => ({ name, variable: value }));
+    const optimizer = new Optimizer(createAlgorithm('sgd'), [
+      { name: 'all', parameters, learningRateFactor: 1 },
+    ]);
+    const made: number[] = [];
+    const kept: number[] = [];
+    const prepare: PrepareProgram = async (trace, variables) => {
+      const rows = trace.graph.values[trace.graph.inputs.pixel_values!]!.shape[0]!;
+      const program = await replayProgram(trace, variables);
+      made.push(rows);
+      kept.push(rows);
+      const dispose = (): void => {
+        kept.splice(kept.indexOf(rows), 1);
+        program.dispose();
+      };
+      return { ...program, run: program.run.bind(program), read: program.read.bind(program), dispose };
+    };
+    const settings = { seed: 1, mix: { mixupAlpha: 0, cutmixAlpha: 0 } };
+    const step = new TrainingStep(model, smallTask, { ...device, prepare }, optimizer, settings);
+    const sizes = [1, 2, 3, 4, 5, 6, 7, 8, 1, 9, 2];
+    for (const [i, batchSize] of sizes.entries()) {
+      const [batch] = await arrayOf(smallBatches(smallDataset(batchSize), { batchSize }).epoch(0));
+      await step.add(batch!, i + 1, 0);
+      await step.finish([0.1], i + 1);
+      expect(kept.length).toBeLessThanOrEqual(8);
+    }
+    // 9 put 2 out, which was not used for longest, and 2 put 3 out.
+    expect(made).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 2]);
+    expect(kept.toSorted()).toEqual([1, 2, 4, 5, 6, 7, 8, 9]);
+    expect((await step.results(0)).map(({ images }) => images)).toEqual(sizes);
+    step.dispose();
+    expect(kept).toEqual([]);
+    optimizer.dispose();
+    model.dispose();
+  });
+
   it('fails when not even one image fits', async () => {
     const [batch] = await arrayOf(smallBatches(smallDataset(4), { batchSize: 4 }).epoch(0));
     const model = linearModel();

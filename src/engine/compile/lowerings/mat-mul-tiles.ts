@@ -161,6 +161,9 @@ const fits = (tile: Tile | Form, target: ProductTarget): boolean =>
   workgroupBytes(tile, target.matrices) <= target.workgroupStorage &&
   invocationsOf(tile, target) <= target.invocations;
 
+/** Results of one invocation: the forms above have at most 128. */
+const mostResults = 256;
+
 /** Whether kernels can be written for a tile that came by its name, and the adapter runs them. */
 export function isUsable(tile: Tile, target: ProductTarget): boolean {
   const { kind, rows, columns, depth, perRow, perColumn, splits } = tile;
@@ -172,7 +175,11 @@ export function isUsable(tile: Tile, target: ProductTarget): boolean {
     splits,
     ...(kind === 'matrix' ? partsOf(tile, target.matrices) : []),
   ];
-  return whole.every((number) => Number.isInteger(number) && number > 0) && perRow > 0 && fits(tile, target);
+  // Each is a variable of the kernel; those of subgroup matrices are shared by a subgroup.
+  const few = kind === 'matrix' || perRow * perColumn <= mostResults;
+  return (
+    whole.every((number) => Number.isInteger(number) && number > 0) && perRow > 0 && few && fits(tile, target)
+  );
 }
 
 /** How many small matrices there are along each side; no number at all without any. */

@@ -134,6 +134,22 @@ describe.skipIf(!gpu)('a tile that was measured', () => {
     const groups = 2 * splits * Math.ceil(67 / rows) * Math.ceil(70 / columns);
     expect(plan.kernels[0]!.workgroups).toEqual([groups, 1, 1]);
   });
+
+  // A note of the machine may come from another build, or be spoiled.
+  it.each([
+    'tile 7x9x5/2x3',
+    'tile 0x0x0/0x0',
+    'tile 4096x4096x16/4x4',
+    'matrix 64x64x16/32x32',
+    'direct 1048576x4x1/1048576x4',
+    'none',
+  ])('%s is no tile here: the default is taken', async (name) => {
+    const product = ({ a, b }: Readonly<Record<string, tf.Tensor>>) => ({ y: tf.matMul(a!, b!) });
+    const inputs = { a: normal([2, 67, 44]), b: normal([2, 44, 70]) };
+    const { kernels } = await expectSameAsCpu(gpu!, product, inputs, 4e-6, { tuning: always(name) });
+    const plain = await expectSameAsCpu(gpu!, product, inputs, 4e-6, { tuning: new Map() });
+    expect(kernels.map(({ wgsl }) => wgsl)).toEqual(plain.kernels.map(({ wgsl }) => wgsl));
+  });
 });
 
 describe('tiles', () => {
@@ -177,5 +193,7 @@ describe('tiles', () => {
     expect(named('tile 64x64x6/4x4')).toBe(false);
     expect(named('tile 512x512x16/4x4')).toBe(false);
     expect(named('direct 4x64x1/4x8/0')).toBe(false);
+    // So many results an invocation would be a shader without end.
+    expect(named('direct 1048576x4x1/1048576x4')).toBe(false);
   });
 });
