@@ -220,6 +220,21 @@ test('a run that failed before its first checkpoint offers no resume, only what 
   expect(await page.getByRole('button', { name: 'Resume' }).count()).toBe(0);
 });
 
+test('without a connection boxes can be learned, too: a detector with random weights', async () => {
+  const page = await open();
+  await page.route(/huggingface/, (route) => route.abort('internetdisconnected'));
+  await show(page, 'data');
+  await page.getByLabel('Find the shapes').click({ force: true });
+  await page.getByText('To find shapes the model is now').waitFor();
+  await show(page, 'model');
+  await page.getByRole('button', { name: 'Choose Small YOLOS' }).click();
+  await page.getByText('is the model now').waitFor();
+  await show(page, 'train');
+  await startTraining(page);
+  await status(page, 'running');
+  await page.locator('.predictions img, .predictions canvas').first().waitFor({ timeout: 60_000 });
+});
+
 test('what a run computes on can be chosen, and is kept', async () => {
   const page = await open({ recipe: shortRecipe(1) });
   await show(page, 'device');

@@ -43,6 +43,27 @@ export async function chooseModel({ setup, notices }: App, name: string, task?: 
   notices.toast(`${name} is the model now`);
 }
 
+/** A detector for those without a connection: it begins with random weights, so its boxes take many epochs to come. */
+export const randomDetector = 'small-yolos';
+
+export async function useRandomDetector({ setup, notices }: App): Promise<void> {
+  await setup.edit([
+    { path: ['model', 'model_name'], value: randomDetector },
+    { path: ['model', 'pretrained'], value: false },
+    { path: ['model', 'image_size'], value: 128 },
+    {
+      path: ['model', 'config'],
+      value: {
+        ...{ model_type: 'yolos', hidden_size: 96, num_hidden_layers: 4, num_attention_heads: 3 },
+        ...{ intermediate_size: 192, image_size: [128, 128], patch_size: 16, num_detection_tokens: 20 },
+        use_mid_position_embeddings: false,
+      },
+    },
+    { path: ['training', 'learning_rate'], value: 5e-4 },
+  ]);
+  notices.toast('A small YOLOS with random weights is the model now');
+}
+
 /** A model folder that was picked; archives often hold one folder that holds everything. */
 export async function usePickedModel(app: App, picked: Picked): Promise<void> {
   const path = mountPath(picked.name);

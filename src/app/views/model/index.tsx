@@ -9,7 +9,7 @@ import { bytesOf, metricName, metricOf } from '../../format.ts';
 import { linkTo } from '../../route.ts';
 import { shippedModels } from '../../shipped.ts';
 import { useApp } from '../../state.ts';
-import { chooseModel, suggestions, usePickedModel } from './choose.ts';
+import { chooseModel, randomDetector, suggestions, usePickedModel, useRandomDetector } from './choose.ts';
 import './model.css';
 
 export function View() {
@@ -102,7 +102,9 @@ function useChosenName(): unknown {
 }
 
 function Shipped() {
-  const { setup, notices } = useApp();
+  const app = useApp();
+  const { setup, notices } = app;
+  const task = setup.reading.value?.recipe?.model.task_type;
   const pretrained = setup.reading.value?.recipe?.model.pretrained ?? true;
   const name = useChosenName();
   return (
@@ -122,10 +124,18 @@ function Shipped() {
             }}
           />
         ))}
+        {task === 'detection' ? (
+          <Option
+            title="Small YOLOS with random weights"
+            text="Finds boxes and needs no download; it begins from nothing, so give it many epochs"
+            chosen={!pretrained && name === randomDetector}
+            onChoose={() => void useRandomDetector(app).catch((error: unknown) => notices.report(error))}
+          />
+        ) : undefined}
         <Option
           title="Random weights"
           text="The same architecture, from nothing: to see what pretraining is worth"
-          chosen={!pretrained}
+          chosen={!pretrained && name !== randomDetector}
           onChoose={() => void setup.edit([{ path: ['model', 'pretrained'], value: false }])}
         />
       </ul>
