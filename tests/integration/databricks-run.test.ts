@@ -2,7 +2,7 @@
  * Runs on a workspace's volume, directly and through a gateway: the same losses as from a local folder, whatever goes
  * wrong on the way, checkpoints that arrive in a volume, and no secret in what a run leaves behind.
  */
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
@@ -16,6 +16,7 @@ import { tinyRecipe } from '../support/recipes.ts';
 import { S3Server } from '../support/seaweed.ts';
 
 const place = '/Volumes/main/default/run';
+const rotated = 'dapi-after-its-rotation';
 let folder: string;
 let s3: S3Server;
 let workspace: DatabricksDouble;
@@ -110,6 +111,31 @@ test('while addresses expire, tokens end, servers are busy and connections break
   expect(seen.filter(({ type }) => type === 'warning')).toEqual([]);
 });
 
+test('while a personal token is rotated: the new one is read from the profile', async () => {
+  const file = join(folder, 'data/databrickscfg');
+  const profile = (token: string): Promise<void> =>
+    writeFile(file, `[DEFAULT]\nhost = ${workspace.host}\ntoken = ${token}\n`);
+  await profile(workspace.token);
+  stub({ DATABRICKS_CONFIG_FILE: file });
+  // Without addresses every picture needs the token.
+  workspace.faults.add(/create-download-url/, { answer: answers.notEnabled }, 1000);
+  let steps = 0;
+  try {
+    const seen = await run(place, {}, async ({ type }) => {
+      if (type !== 'step' || ++steps > 1) return;
+      await profile(rotated);
+      workspace.tokens.revokeAll();
+      workspace.tokens.add(rotated);
+    });
+    expect(lossesOf(seen)).toEqual(expected);
+    expect(seen.filter(({ type }) => type === 'warning')).toEqual([]);
+    const used = workspace.requests.filter(({ headers }) => headers.authorization === `Bearer ${rotated}`);
+    expect(used.length).toBeGreaterThan(8);
+  } finally {
+    workspace.tokens.add(workspace.token);
+  }
+});
+
 test('where the workspace makes no addresses', async () => {
   stub({ ...workspace.environment, DATABRICKS_AUTH_TYPE: 'pat' });
   workspace.faults.add(/create-download-url/, { answer: answers.networkZoneUnknown }, 1000);
@@ -142,6 +168,7 @@ test('no run has left a token or an address', async () => {
     const text = await readFile(join(folder, name), 'latin1');
     for (const secret of [
       workspace.token,
+      rotated,
       workspace.tokens.clientSecret,
       'oauth-1',
       'X-Amz-',

@@ -58,11 +58,13 @@ class FixedToken implements DatabricksAccess {
   async renew(refused: string): Promise<boolean> {
     if (refused === `Bearer ${this.token}`) {
       const token = await this.reread?.();
-      if (token === undefined || token === this.token) return false;
-      this.token = token;
-      this.seen.push(token);
+      // Many requests are refused at once: another one may have taken up the new token meanwhile.
+      if (token !== undefined && token !== this.token) {
+        this.token = token;
+        this.seen.push(token);
+      }
     }
-    return true;
+    return refused !== `Bearer ${this.token}`;
   }
 
   redact(text: string): string {
