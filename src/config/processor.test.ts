@@ -33,6 +33,16 @@ describe('the image size of a recipe', () => {
     expect(adaptProcessor(config, recipe).config).toMatchObject(expected);
   });
 
+  it('is refused where the processor makes squares only', () => {
+    const config = { image_processor_type: 'ConvNextImageProcessor', size: { shortest_edge: 224 } };
+    expect(() => adaptProcessor(config, recipeOf('model.image_size=[33, 47]'))).toThrow(
+      'one number for model.image_size: ConvNextImageProcessor makes squares',
+    );
+    expect(adaptProcessor(config, recipeOf('model.image_size=[48, 48]')).config.size).toEqual({
+      shortest_edge: 48,
+    });
+  });
+
   it('stays as the checkpoint has it when none is given', () => {
     const config = { size: { height: 224, width: 224 } };
     expect(adaptProcessor(config, recipeOf())).toEqual({ config, warnings: [] });

@@ -4,10 +4,11 @@
  *   image_size n        processors that keep the aspect ratio: `shortest_edge` n, `longest_edge` scaled alike;
  *                       processors with a crop: the crop is n and the size before it scales alike;
  *                       others: n × n
- *   image_size [h, w]   that fixed size
+ *   image_size [h, w]   that fixed size; refused where a processor makes nothing but squares
  *   normalize_mean/std  count only for a model that is trained from scratch; the weights of a checkpoint were
  *                       made for its own values, so a difference is a warning
  */
+import { ConfigError } from '../core/index.ts';
 import { isDeepStrictEqual } from './equal.ts';
 import type { Recipe } from './schema/index.ts';
 import type { RecipeWarning } from './warnings.ts';
@@ -41,11 +42,23 @@ export function adaptProcessor(processor: Json, recipe: Pick<Recipe, 'model' | '
   return { config, warnings };
 }
 
+const typeOf = (config: Json): string =>
+  String(config.image_processor_type ?? config.feature_extractor_type ?? '');
+
 function sized(config: Json, imageSize: number | readonly [number, number]): Json {
   const size = config.size;
   const unpadded = config.pad_size ? { pad_size: null } : {};
   if (typeof imageSize !== 'number') {
     const [height, width] = imageSize;
+    const type = typeOf(config);
+    if (/^ConvNext(ImageProcessor|FeatureExtractor)/.test(type)) {
+      throw new ConfigError({
+        code: 'image_size',
+        expected: `one number for model.image_size: ${type} makes squares`,
+        received: `[${height}, ${width}]`,
+        fix: `write model.image_size: ${Math.max(height, width)}`,
+      });
+    }
     const cropped = config.do_center_crop === true ? { crop_size: { height, width } } : {};
     return { ...withoutMaximum(config), ...unpadded, ...cropped, size: { height, width } };
   }
@@ -70,8 +83,7 @@ const ratioKeepers: Readonly<Record<string, Readonly<{ shortest_edge: number; lo
   );
 
 function scaled(size: Json | null | undefined, config: Json, n: number): Json {
-  const type = String(config.image_processor_type ?? config.feature_extractor_type ?? '');
-  const before: Json = size ?? ratioKeepers[type] ?? {};
+  const before: Json = size ?? ratioKeepers[typeOf(config)] ?? {};
   const {
     shortest_edge: shortest,
     longest_edge: longest,
