@@ -1,11 +1,13 @@
 /** Variables in place: compiled runs and eager code work on the same memory. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { DeviceError } from '../../core/index.ts';
 import { findGpu } from '../choose.ts';
 import type { KernelPlan } from '../compile/types.ts';
 import { type Device, openDevice } from '../device.ts';
 import { GpuMeter } from '../profile/index.ts';
 import { emptyPlan, pointwise, vector } from '../testing/hand-plan.ts';
 import * as tf from '../tf.ts';
+import { gpuOf } from './execution.ts';
 import { Execution } from './index.ts';
 
 const found = await findGpu();
@@ -171,6 +173,40 @@ describe.skipIf('missing' in found)('parameters', () => {
     meter.dispose();
     await execution.run();
     for (const [i, weight] of weights.entries()) expect((await device.read(weight))[size - 1]).toBe(i + 1);
+    execution.dispose();
+  });
+
+  it('move back out of the arenas when the next one does not fit', async () => {
+    const plan: KernelPlan = {
+      ...emptyPlan,
+      values: new Map(
+        [0, 1, 2].flatMap((i) => [
+          vector(i, 70, { within: { value: 3 + i, offset: 0 } }),
+          vector(3 + i, 128),
+        ]),
+      ),
+      kernels: [0, 1, 2].map((i) => pointwise(`Update ${i}`, 70, [], 3 + i, 'out[i] + 1.0')),
+      parameters: { a: 0, b: 1, c: 2 },
+      updates: { a: 0, b: 1, c: 2 },
+    };
+    const weights = [1, 2, 3].map((value) => variable(filled(value)));
+    const [a, b, c] = weights as [tf.Variable, tf.Variable, tf.Variable];
+    const { memory } = gpuOf(device);
+    const before = memory.bytes;
+    const allocate = memory.allocate.bind(memory);
+    let arenasMade = 0;
+    memory.allocate = (label, size, usage) => {
+      if (label === 'variables' && arenasMade++ >= 2)
+        throw new DeviceError({ code: 'out_of_memory', expected: 'room', received: 'none', fix: 'less' });
+      return allocate(label, size, usage);
+    };
+    await expect(Execution.prepare(plan, device, { parameters: { a, b, c } })).rejects.toThrow('none');
+    memory.allocate = allocate;
+    expect(memory.bytes).toBe(before);
+    for (const [i, weight] of weights.entries()) expect(await values(weight)).toEqual(filled(i + 1));
+    const execution = await Execution.prepare(plan, device, { parameters: { a, b, c } });
+    await execution.run();
+    expect(await values(c)).toEqual(filled(4));
     execution.dispose();
   });
 
