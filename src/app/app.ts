@@ -63,6 +63,7 @@ function remedies(app: App, error: unknown): { readonly label: string; run(): vo
   if (code === 'invalid_recipe' || code === 'invalid_yaml') {
     return [{ label: 'Open the recipe', run: () => goTo('recipe') }];
   }
+  if (code === 'no_adapter') return [{ label: 'Choose the device', run: () => goTo('device') }];
   if (code === 'disk_full') return [{ label: 'See what takes room', run: () => goTo('device') }];
   if (error instanceof OcelliError && error.name === 'DataError') {
     return [{ label: 'Open the data', run: () => goTo('data') }];
