@@ -10,8 +10,8 @@
  * the device gives the same numbers with it as with a plain one.
  */
 import type { Scope } from '../lowering.ts';
+import { Block, sumOverBlocks } from './mat-mul-block.ts';
 import type { Multiplication } from './mat-mul-multiplication.ts';
-import { Block } from './mat-mul-tile.ts';
 import type { SubgroupMatrices } from './mat-mul-tiles.ts';
 
 type Side = 'Left' | 'Right';
@@ -44,7 +44,7 @@ export function matrixOperations(
 }
 
 export function writeMatrix(work: Multiplication, matrix: SubgroupMatrices): void {
-  const { kernel, tile, shape, a, b, depth, taps } = work;
+  const { kernel, tile, shape, a, b } = work;
   const { main } = kernel;
   const { M, N, K, size } = matrix;
   const across = tile.columns / tile.perColumn;
@@ -81,30 +81,7 @@ export function writeMatrix(work: Multiplication, matrix: SubgroupMatrices): voi
     }
     outer.line(`for (var t = 0; t < ${tile.depth / K}; t++) {\n${scope.text()}}`);
   };
-  /** The loop over the blocks between two terms; the sum is zero beyond its end. */
-  const terms = (outer: Scope, begin: string, end: string): void => {
-    const inside = kernel.block(outer);
-    const guard = depth % tile.depth === 0 ? undefined : end;
-    inside.line('workgroupBarrier();');
-    rows.fill(inside, guard);
-    columns.fill(inside, guard);
-    inside.line('workgroupBarrier();');
-    multiply(inside);
-    outer.line(`for (var k = ${begin}; k < ${end}; k += ${tile.depth}) {\n${inside.text()}}`);
-  };
-  rows.place(main);
-  columns.place(main);
-  if (taps > 1) {
-    const inside = kernel.block(main);
-    rows.enterTap(inside, 'tap');
-    columns.enterTap(inside, 'tap');
-    terms(inside, '0', String(depth));
-    main.line(`for (var tap = ${work.begin}; tap < ${work.end}; tap++) {\n${inside.text()}}`);
-  } else {
-    rows.enterTap(main, '0');
-    columns.enterTap(main, '0');
-    terms(main, work.begin, work.end);
-  }
+  sumOverBlocks(work, rows, columns, multiply, String);
 
   const vectors = (M * N) / 4;
   for (const i of down) {
