@@ -73,17 +73,7 @@ export function LineChart({
             pageTextStyle: { color: ink },
             data: named.map(({ name }) => name),
           },
-          tooltip: {
-            trigger: 'axis',
-            confine: true,
-            // Drawn, not written as HTML with styles in it, which a strict content security policy forbids.
-            renderMode: 'richText',
-            transitionDuration: 0,
-            backgroundColor: paper,
-            borderColor: line,
-            textStyle: { color: ink, fontSize: 12 },
-            valueFormatter: (value: unknown) => format(Number(value)),
-          },
+          tooltip: tooltip({ paper, line, ink }, format),
           xAxis: {
             type: 'value',
             min: 'dataMin',
@@ -157,18 +147,7 @@ export function BarChart({ title, summary, labels, series, format = String }: Ba
             itemHeight: 8,
             textStyle: { color: ink },
           },
-          tooltip: {
-            trigger: 'axis',
-            axisPointer: { type: 'none' },
-            confine: true,
-            // Drawn, not written as HTML with styles in it, which a strict content security policy forbids.
-            renderMode: 'richText',
-            transitionDuration: 0,
-            backgroundColor: paper,
-            borderColor: line,
-            textStyle: { color: ink, fontSize: 12 },
-            valueFormatter: (value: unknown) => format(Number(value)),
-          },
+          tooltip: { ...tooltip({ paper, line, ink }, format), axisPointer: { type: 'none' } },
           xAxis: {
             type: 'value',
             min: 0,
@@ -314,6 +293,23 @@ class Drawing {
 
 function seriesNames({ series }: EChartsCoreOption): string {
   return Array.isArray(series) ? series.map(({ name }: { name?: unknown }) => String(name)).join('\n') : '';
+}
+
+function tooltip(
+  { paper, line, ink }: { readonly paper: string; readonly line: string; readonly ink: string },
+  format: (value: number) => string,
+) {
+  return {
+    trigger: 'axis',
+    confine: true,
+    // Drawn, not written as HTML with styles in it, which a strict content security policy forbids.
+    renderMode: 'richText',
+    transitionDuration: 0,
+    backgroundColor: paper,
+    borderColor: line,
+    textStyle: { color: ink, fontSize: 12 },
+    valueFormatter: (value: unknown) => format(Number(value)),
+  } as const;
 }
 
 /** Which numbers a chart shows: only the newest of a curve are looked at. */

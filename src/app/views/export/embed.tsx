@@ -4,7 +4,7 @@ import type { RunRecord } from '../../../client/index.ts';
 import { Button } from '../../design/button.tsx';
 import { Card } from '../../design/card.tsx';
 import { Field } from '../../design/field.tsx';
-import { numberOf } from '../../format.ts';
+import { Threshold } from '../../results/threshold.tsx';
 import { useApp } from '../../state.ts';
 import { embedSnippet } from './snippet.ts';
 
@@ -44,21 +44,7 @@ export function Embed({ record }: { readonly record: RunRecord }) {
               />
             )}
           </Field>
-          {detects ? (
-            <Field label="Threshold" note={numberOf(threshold)}>
-              {(bound) => (
-                <input
-                  {...bound}
-                  type="range"
-                  min={0.05}
-                  max={0.95}
-                  step={0.05}
-                  value={threshold}
-                  onInput={({ currentTarget }) => setThreshold(Number(currentTarget.value))}
-                />
-              )}
-            </Field>
-          ) : undefined}
+          {detects ? <Threshold value={threshold} onChange={setThreshold} /> : undefined}
         </div>
         {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keys */}
         <pre class="export-snippet" tabIndex={0}>

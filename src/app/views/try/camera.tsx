@@ -13,9 +13,9 @@ import { Boxes, boxesOf } from '../../design/picture.tsx';
 import { numberOf } from '../../format.ts';
 import { wordsOf } from '../../notices.ts';
 import { above } from '../../results/above.ts';
+import { Threshold } from '../../results/threshold.tsx';
 import { useApp } from '../../state.ts';
 import { Labels, lowestThreshold } from './picture.tsx';
-import { Threshold } from './threshold.tsx';
 
 /** Models look at less; larger frames only cost time. */
 const frameSide = 640;

@@ -7,12 +7,12 @@ import { Card, Empty, ViewHead } from '../../design/card.tsx';
 import { DropZone, FileButton } from '../../design/drop-zone.tsx';
 import { Field } from '../../design/field.tsx';
 import { modelOf, titleOf } from '../../results/runs.ts';
+import { Threshold } from '../../results/threshold.tsx';
 import { goTo } from '../../route.ts';
 import { shippedModels } from '../../shipped.ts';
 import { useApp } from '../../state.ts';
 import { Camera } from './camera.tsx';
 import { predictPicture, type Tried, TriedPicture } from './picture.tsx';
-import { Threshold } from './threshold.tsx';
 import './try.css';
 
 /** What can be tried: runs of this browser, the models that come with the page, any other place. */

@@ -1,6 +1,6 @@
 /** From which score on detections are shown. A classifier has none: all its scores are shown. */
-import { Field } from '../../design/field.tsx';
-import { numberOf } from '../../format.ts';
+import { Field } from '../design/field.tsx';
+import { numberOf } from '../format.ts';
 
 export function Threshold({ value, onChange }: { readonly value: number; onChange(value: number): void }) {
   return (
