@@ -1,9 +1,10 @@
 /**
  * TensorFlow.js has one backend a name. Contenders that use it would share its free buffers and its compiled
- * pipelines, so each gets a lane: a `WebGPUBackend` of its own on a `GPUDevice` of its own, of the same adapter,
+ * pipelines, so each gets a lane: a WebGPU backend of its own (Ocelli's is a class of its own) on a `GPUDevice` of its own, of the same adapter,
  * put under the name `webgpu` while it is that contender's turn. Tensors remember the backend that they are on.
  */
 import { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
+import { SlicedWebgpuBackend } from '../../src/engine/backends/sliced-webgpu.ts';
 import { type Device, tf } from '../../src/engine/index.ts';
 
 /** The members of TensorFlow.js' engine that say which backend is on. */
@@ -26,7 +27,7 @@ export function openLane(): Lane {
   return { enter: () => enter(backend, false), dispose: () => {} };
 }
 
-/** @param asShipped with TensorFlow.js' own settings rather than those that Ocelli changes */
+/** @param asShipped TensorFlow.js' own backend and settings rather than those that Ocelli changes */
 export async function newLane(device: Device, { asShipped }: { asShipped: boolean }): Promise<Lane> {
   const adapter = await navigator.gpu.requestAdapter({ powerPreference: 'high-performance' });
   if (!adapter) throw new Error('the adapter is gone');
@@ -37,7 +38,8 @@ export async function newLane(device: Device, { asShipped }: { asShipped: boolea
   gpu.addEventListener('uncapturederror', (event) => {
     console.error(`a contender's device: ${(event as GPUUncapturedErrorEvent).error.message}`);
   });
-  const backend = new WebGPUBackend(gpu, adapter.info);
+  const Backend = asShipped ? WebGPUBackend : SlicedWebgpuBackend;
+  const backend = new Backend(gpu, adapter.info) as WebGPUBackend;
   return {
     enter: () => enter(backend, asShipped),
     dispose() {
