@@ -7,7 +7,7 @@ export default defineConfig({
     globalSetup: ['tests/browser/support/setup.ts'],
     fileParallelism: false,
     pool: 'forks',
-    testTimeout: 120_000,
-    hookTimeout: 60_000,
+    testTimeout: 300_000,
+    hookTimeout: 180_000,
   },
 });

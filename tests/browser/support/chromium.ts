@@ -30,8 +30,11 @@ export async function openChromium({ webgpu = true, more = [] }: ChromiumOptions
       `Expected Chromium at ${executablePath}. Received: nothing there. Fix: bash scripts/setup-system.sh, or set OCELLI_CHROMIUM`,
     );
   }
-  return chromium.launch({
+  const browser = await chromium.launch({
     executablePath,
     args: [...quiet, ...(webgpu ? softwareWebgpu : []), ...more],
   });
+  // A condition may come late on a busy machine; what never comes costs a failing test this long.
+  browser.on('context', (context) => context.setDefaultTimeout(100_000));
+  return browser;
 }
