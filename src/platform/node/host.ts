@@ -3,6 +3,7 @@
  * is beside the data, and how busy the machine is.
  */
 import { execFile } from 'node:child_process';
+import { lookup } from 'node:dns/promises';
 import { statfs } from 'node:fs/promises';
 import * as os from 'node:os';
 import { promisify } from 'node:util';
@@ -14,6 +15,12 @@ export function environmentVariable(name: string): string | undefined {
 
 /** Whether `fetch` keeps a page's rules: other hosts are asked before unusual headers, redirects are hidden. */
 export const fetchIsRestricted: boolean = false;
+
+/** IP addresses that a name has now, or the address itself; [] when it has none. */
+export async function addressesOf(host: string): Promise<readonly string[]> {
+  const found = await lookup(host.replace(/^\[|\]$/g, ''), { all: true }).catch(() => []);
+  return found.map(({ address }) => address);
+}
 
 export function userName(): string {
   try {
@@ -79,4 +86,12 @@ export function systemMonitor(folder = '.'): () => Promise<SystemUsage> {
       processMegabytes: process.memoryUsage.rss() / 1e6,
     };
   };
+}
+
+/** Bytes of main memory that this process may use, where that is known. */
+export function mainMemory(): number | undefined {
+  const allowed = process.constrainedMemory();
+  const there = os.totalmem();
+  // Without a limit the kernel answers zero, or a number beyond everything.
+  return allowed > 0 ? Math.min(allowed, there) : there;
 }

@@ -6,6 +6,7 @@
 import { fetchIsRestricted } from '#platform';
 import { RemoteError } from '../../core/index.ts';
 import { TransportError } from './patience.ts';
+import { leadsInside } from './private-hosts.ts';
 import { withoutSecrets } from './redact.ts';
 import type { HttpRequest } from './types.ts';
 
@@ -13,6 +14,8 @@ export interface Wire {
   readonly fetcher: typeof fetch;
   /** Milliseconds. */
   readonly inactivity: number;
+  /** Where a name leads: a host's IP addresses. */
+  readonly addresses: (host: string) => Promise<readonly string[]>;
 }
 
 const longestChain = 5;
@@ -100,7 +103,7 @@ async function follow(
     if (response.type === 'opaqueredirect') throw refused(request, 'a redirect, which a page can not check');
     if (!redirected || request.redirects === 'none') return response;
     const next = new URL(location, url);
-    const problem = unsafe(new URL(url), next, request, method);
+    const problem = await unsafe(new URL(url), next, request, wire.addresses);
     if (problem) throw refused(request, problem);
     if (hop >= longestChain) throw refused(request, `more than ${longestChain} redirects`);
     if (next.host !== new URL(url).host) headers = withoutRights(headers);
@@ -109,39 +112,20 @@ async function follow(
 }
 
 /** Why a redirect is not followed. */
-function unsafe(from: URL, to: URL, { redirects, label }: HttpRequest, method: string): string | undefined {
+async function unsafe(
+  from: URL,
+  to: URL,
+  { redirects, label, method = 'GET' }: HttpRequest,
+  addresses: Wire['addresses'],
+): Promise<string | undefined> {
   const target = `a redirect to ${to.protocol}//${to.host}`;
   if (method !== 'GET' && method !== 'HEAD') return `${target} in answer to ${method}`;
   if (to.username !== '' || to.password !== '') return `${target} with a user and password`;
   if (to.protocol !== from.protocol && to.protocol !== 'https:') return `${target}, which is not https`;
   if (to.host === from.host) return undefined;
   if (redirects !== 'any') return `${target}, another host than that of ${label}`;
-  if (isPrivateHost(to.hostname) && !isPrivateHost(from.hostname)) return `${target}, a private address`;
+  if (await leadsInside(from.hostname, to.hostname, addresses)) return `${target}, a private address`;
   return undefined;
-}
-
-/** Names and literal addresses of this machine and of private nets, among them those of cloud metadata. */
-export function isPrivateHost(hostname: string): boolean {
-  const host = hostname.replace(/^\[|\]$|\.$/g, '').toLowerCase();
-  if (host === 'localhost' || host.endsWith('.localhost') || host.endsWith('.internal')) return true;
-  const mapped = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/.exec(host);
-  if (mapped) {
-    const [high, low] = [Number.parseInt(mapped[1]!, 16), Number.parseInt(mapped[2]!, 16)];
-    return isPrivateHost([high >> 8, high & 255, low >> 8, low & 255].join('.'));
-  }
-  if (host.includes(':')) return host === '::' || host === '::1' || /^f[cd]|^fe[89ab]/.test(host);
-  const parts = /^(\d+)\.(\d+)\.\d+\.\d+$/.exec(host);
-  if (!parts) return false;
-  const [a, b] = [Number(parts[1]), Number(parts[2])];
-  return (
-    a === 0 ||
-    a === 10 ||
-    a === 127 ||
-    (a === 169 && b === 254) ||
-    (a === 172 && b >= 16 && b < 32) ||
-    (a === 192 && b === 168) ||
-    (a === 100 && b >= 64 && b < 128)
-  );
 }
 
 function withoutRights(headers: Readonly<Record<string, string>>): Record<string, string> {

@@ -3,6 +3,7 @@
  * moves, and never telling a URL's secrets. `send` brings an answer whole; `readObject` (object.ts) brings bytes
  * of an object and goes on where a broken connection stopped.
  */
+import { addressesOf } from '#platform';
 import { RemoteError } from '../../core/index.ts';
 import { attempt, type Wire } from './attempt.ts';
 import { Hosts } from './hosts.ts';
@@ -19,7 +20,11 @@ export class Http {
   constructor(readonly options: HttpOptions = {}) {
     // Looked up at each call: tests and pages exchange the global one.
     const fetcher: typeof fetch = options.fetcher ?? ((input, init) => globalThis.fetch(input, init));
-    this.wire = { fetcher, inactivity: options.inactivity ?? defaults.inactivity };
+    this.wire = {
+      fetcher,
+      inactivity: options.inactivity ?? defaults.inactivity,
+      addresses: options.addresses ?? addressesOf,
+    };
     this.hosts = new Hosts(options.perHost ?? defaults.perHost);
   }
 

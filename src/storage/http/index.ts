@@ -1,4 +1,3 @@
-export { isPrivateHost } from './attempt.ts';
 export { Http, isWorthRetrying, sharedHttp } from './client.ts';
 export {
   type ObjectAddress,
@@ -8,6 +7,7 @@ export {
   objectSize,
   readObject,
 } from './object.ts';
+export { isPrivateHost } from './private-hosts.ts';
 export { withoutSecrets } from './redact.ts';
 export { type Refusal, refusalOf, refusalText } from './refusal.ts';
 export { SignedUrls, type SignedUrlsOptions, type SignPaths } from './signed-urls.ts';

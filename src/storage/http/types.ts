@@ -28,6 +28,8 @@ export interface HttpAnswer {
 
 export interface HttpOptions {
   readonly fetcher?: typeof fetch;
+  /** IP addresses of a name; left out: the system is asked. */
+  readonly addresses?: (host: string) => Promise<readonly string[]>;
   /** Tries in a row without any progress before giving up (8). */
   readonly attempts?: number;
   /** Milliseconds before the first repetition; doubled each time, with jitter (250), up to `longestWait` (20,000). */
