@@ -20,6 +20,8 @@ export function Shell({ theme }: { readonly theme: Signal<Theme> }) {
   const app = useApp();
   const { view: id } = app.route.value;
   const view = views.find((row) => row.id === id) ?? views[0]!;
+  const navigation = useRef<HTMLElement>(null);
+  useEffect(() => showCurrent(navigation.current!), [view]);
   return (
     <div class="shell">
       <button type="button" class="skip" onClick={skipToMain}>
@@ -35,7 +37,7 @@ export function Shell({ theme }: { readonly theme: Signal<Theme> }) {
         </div>
         <ThemeSwitch theme={theme} />
       </header>
-      <nav class="shell-side" aria-label="Views">
+      <nav class="shell-side" aria-label="Views" ref={navigation}>
         <div>
           {groups.map((group) => (
             <NavigationGroup key={group} group={group} current={view} />
@@ -106,6 +108,14 @@ function CurrentView({ view }: { readonly view: ViewRow }) {
 
 /** The first view takes no focus: the page has just been opened. */
 let navigated = false;
+
+/** On a narrow page the navigation is one row that scrolls sideways. */
+function showCurrent(navigation: HTMLElement): void {
+  const link = navigation.querySelector<HTMLElement>('[aria-current]');
+  if (!link) return;
+  const middle = link.offsetLeft + link.offsetWidth / 2;
+  navigation.scrollTo({ left: middle - navigation.clientWidth / 2 });
+}
 
 function skipToMain(): void {
   document.querySelector<HTMLElement>('#main')?.focus();

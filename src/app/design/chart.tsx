@@ -76,7 +76,9 @@ export function LineChart({
           tooltip: tooltip({ paper, line, ink }, format),
           xAxis: {
             type: 'value',
-            min: 'dataMin',
+            // Steps; a curve with one point has no extent of its own.
+            min: ({ min: first, max: last }: { min: number; max: number }) =>
+              first < last ? first : Math.min(first, 1),
             max: 'dataMax',
             minInterval: 1,
             axisLabel: { color: ink, hideOverlap: true, fontSize: 11 },

@@ -16,11 +16,13 @@ export interface PictureProps {
   readonly prediction?: Prediction | undefined;
   /** Whether boxes are what the model learns; otherwise the label stands below (as the prediction says, or true). */
   readonly boxed?: boolean;
+  /** What will stand below, once it is known: its room is kept until then. */
+  readonly expects?: 'label' | 'guess' | undefined;
   /** A line below. */
   readonly note?: ComponentChildren;
 }
 
-export function Picture({ blob, name, classes, truth, prediction, boxed, note }: PictureProps) {
+export function Picture({ blob, name, classes, truth, prediction, boxed, expects, note }: PictureProps) {
   const source = useObjectUrl(blob);
   const [size, setSize] = useState<{ width: number; height: number; of: Blob | undefined }>();
   const nameOf = (label: number): string => classes[label] ?? `class ${label}`;
@@ -43,7 +45,13 @@ export function Picture({ blob, name, classes, truth, prediction, boxed, note }:
           <Boxes boxes={boxes} width={known.width} height={known.height} />
         ) : undefined}
       </div>
-      <PictureCaption truth={truth} prediction={prediction} nameOf={nameOf} hasBoxes={boxes.length > 0} />
+      <PictureCaption
+        truth={truth}
+        prediction={prediction}
+        nameOf={nameOf}
+        hasBoxes={boxes.length > 0}
+        expects={expects}
+      />
       {note === undefined ? undefined : <p class="picture-note soft small">{note}</p>}
     </figure>
   );
@@ -98,7 +106,8 @@ function PictureCaption({
   prediction,
   nameOf,
   hasBoxes,
-}: Pick<PictureProps, 'truth' | 'prediction'> & {
+  expects,
+}: Pick<PictureProps, 'truth' | 'prediction' | 'expects'> & {
   nameOf(label: number): string;
   readonly hasBoxes: boolean;
 }) {
@@ -108,7 +117,7 @@ function PictureCaption({
     const right = truth?.labels.includes(best);
     const score = scores[best] ?? 0;
     return (
-      <figcaption>
+      <figcaption class={expects}>
         <span class="picture-guess">
           <b class={right === undefined ? '' : right ? 'right' : 'wrong'}>{nameOf(best)}</b>
           <span class="number">{Math.round(score * 100)} %</span>
@@ -127,7 +136,7 @@ function PictureCaption({
       </figcaption>
     );
   }
-  return null;
+  return expects ? <figcaption class={expects} /> : null;
 }
 
 /** The class with the highest score. */

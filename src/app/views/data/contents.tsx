@@ -152,6 +152,7 @@ function Pictures({ description }: Part) {
               classes={description?.classes ?? []}
               truth={image?.truth}
               boxed={boxed}
+              expects={boxed ? undefined : 'label'}
             />
           );
         })}

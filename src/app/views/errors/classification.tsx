@@ -35,7 +35,7 @@ export function Classification({ inspection }: { readonly inspection: Classifica
           { name: 'Mean loss', value: numberOf(meanLoss) },
         ]}
       />
-      <div class="grid">
+      <div class="grid errors-tables">
         {confusion && classes.length <= mostClasses ? (
           <Card title="What is taken for what" lead="Click a number to see its pictures.">
             <ConfusionMatrix names={classes} counts={confusion} chosen={cell} onChoose={setCell} />
@@ -99,7 +99,7 @@ export function Classification({ inspection }: { readonly inspection: Classifica
           <Gallery
             indices={listed.map(({ index }) => index)}
             classes={classes}
-            note={(index) => `loss ${numberOf(lossOf.get(index) ?? 0)}`}
+            note={(index) => `loss ${(lossOf.get(index) ?? 0).toFixed(3)}`}
           />
         )}
       </Card>

@@ -39,7 +39,7 @@ export function Detection({ inspection }: { readonly inspection: DetectionInspec
           { name: 'Missed objects', value: countOf(missed), note: 'IoU 0.5' },
         ]}
       />
-      <div class="grid">
+      <div class="grid errors-tables">
         <Card title="Class by class" lead="Average precision as COCO computes it.">
           <Table
             caption="Numbers per class"

@@ -30,6 +30,7 @@ export function RunCharts() {
         wide
         empty="After the first evaluation"
         format={numberOf}
+        min={0}
         curves={shownMetrics(metrics).map(
           ([name, curve]) => [metricName(name), curve, { dots: true }] as const,
         )}

@@ -39,6 +39,9 @@ function RunHead() {
   );
 }
 
+/** `wasm on WebAssembly with SIMD` → `WebAssembly with SIMD`. */
+const deviceName = (device: string): string => device.replace(/^\w+ on /, '');
+
 /** In a few words what happens now; read out when it changes. */
 function RunStage() {
   const { live } = useApp();
@@ -56,7 +59,7 @@ function RunStage() {
           : compiled
             ? 'The first step…'
             : 'Preparing the device…',
-    running: `Epoch ${epoch.value}, on ${started?.device ?? 'the device'}`,
+    running: `Epoch ${epoch.value}, on ${started ? deviceName(started.device) : 'the device'}`,
     pausing: 'Pausing after this step, with a checkpoint…',
     paused: 'Paused. A checkpoint is saved: you may close the tab and resume later',
     stopping: 'Stopping, with a checkpoint…',

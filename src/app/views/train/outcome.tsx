@@ -1,9 +1,12 @@
-/** What came out of a run that is over: the model to download, and where to look next. */
+/**
+ * What comes out of a run: the model to download, and where to look next. Its room is there from the start, so that nothing jumps
+ * when the run is over.
+ */
 import { useState } from 'preact/hooks';
 import { Button, ButtonLink } from '../../design/button.tsx';
 import { Card } from '../../design/card.tsx';
 import { download } from '../../download.ts';
-import { durationOf, metricName, metricOf } from '../../format.ts';
+import { countOf, durationOf, metricName, metricOf } from '../../format.ts';
 import { linkTo } from '../../route.ts';
 import { useApp } from '../../state.ts';
 
@@ -11,8 +14,37 @@ export function Outcome() {
   const { live, client, notices } = useApp();
   const [packing, setPacking] = useState(false);
   const run = live.run.value;
-  const { finished, evaluation } = live.facts.value;
-  if (live.status.value !== 'finished' || run === undefined) return null;
+  const { finished, evaluation, checkpoint } = live.facts.value;
+  const status = live.status.value;
+  if (live.isActive) {
+    return (
+      <Card class="outcome coming">
+        <div>
+          <h2>Your model comes here</h2>
+          <p>When the run is over you can download it, try it on new pictures, and look at its errors.</p>
+        </div>
+      </Card>
+    );
+  }
+  if (status === 'stopped' && run !== undefined && checkpoint) {
+    return (
+      <Card class="outcome">
+        <div>
+          <h2>Stopped at step {countOf(checkpoint.step)}</h2>
+          <p>Resume it any time, or use the model as it is now.</p>
+        </div>
+        <div class="row">
+          <ButtonLink icon="try" href={linkTo('try', { run })}>
+            Try it
+          </ButtonLink>
+          <ButtonLink icon="export" href={linkTo('export', { run })}>
+            Make it a model
+          </ButtonLink>
+        </div>
+      </Card>
+    );
+  }
+  if (status !== 'finished' || run === undefined) return null;
   const save = async (): Promise<void> => {
     setPacking(true);
     try {

@@ -8,8 +8,9 @@ import { useApp } from '../../state.ts';
 const places = Array.from({ length: shownImages }, (_, place) => place);
 
 export function LivePredictions() {
-  const { live } = useApp();
+  const { live, setup } = useApp();
   const preview = live.preview.value;
+  const task = live.facts.value.started?.task ?? setup.reading.value?.recipe?.model.task_type;
   const detects = preview?.images.some(
     ({ truth }) => truth.boxes.length > 0 && preview.images[0]?.prediction.task !== 'classification',
   );
@@ -47,6 +48,7 @@ export function LivePredictions() {
               classes={preview?.classes ?? []}
               prediction={image?.prediction}
               truth={image?.truth}
+              expects={task === 'classification' ? 'guess' : undefined}
             />
           );
         })}

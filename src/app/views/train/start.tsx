@@ -102,6 +102,7 @@ function Samples() {
             classes={description?.classes ?? []}
             truth={image?.truth}
             boxed={task !== 'classification'}
+            expects={task === 'classification' ? 'label' : undefined}
           />
         );
       })}
@@ -175,12 +176,14 @@ function RecipeChoice() {
       icon="recipe"
       title="Recipe"
       view="recipe"
-      value={recipe ? recipe.model.task_type.replaceAll('_', ' ') : ' '}
+      value={recipe ? capital(recipe.model.task_type.replaceAll('_', ' ')) : ' '}
     >
       {recipe ? `batches of ${recipe.data.batch_size}, learning rate ${recipe.training.learning_rate}` : ' '}
     </ChoiceCard>
   );
 }
+
+const capital = (text: string): string => text[0]!.toUpperCase() + text.slice(1);
 
 function placeName(place: string): string {
   if (place.startsWith('sample:')) return 'Sample shapes';
