@@ -28,6 +28,8 @@ export interface PretrainedOptions extends PlaceOptions {
   readonly dropout?: number | undefined;
   /** Fields of config.json to replace, for what has no option of its own (`num_queries`, …). */
   readonly overrides?: Readonly<Record<string, unknown>> | undefined;
+  /** Called with the model before its weights are made or fetched; what it throws ends the loading. */
+  readonly beforeWeights?: ((model: VisionModel) => void) | undefined;
 }
 
 export interface LoadedModel {
@@ -62,7 +64,15 @@ export async function fromPretrained(
   const processorConfig = await processorFor(files, family, config, options);
   const model = family.build(config, task);
   try {
-    if (!pretrained) return fresh({ model, family, config, processorConfig, classes }, seed, warnings);
+    if (!pretrained) {
+      return fresh(
+        { model, family, config, processorConfig, classes },
+        seed,
+        warnings,
+        options.beforeWeights,
+      );
+    }
+    options.beforeWeights?.(model);
     const weights = await files.weights();
     const loaded = await loadWeights({
       model,
@@ -85,7 +95,10 @@ export async function fromPretrained(
 /** A model from a config alone, with fresh weights. */
 export function fromConfig(
   config: HfConfig,
-  options: Pick<PretrainedOptions, 'task' | 'classes' | 'seed' | 'imageSize' | 'dropout' | 'overrides'> = {},
+  options: Pick<
+    PretrainedOptions,
+    'task' | 'classes' | 'seed' | 'imageSize' | 'dropout' | 'overrides' | 'beforeWeights'
+  > = {},
 ): LoadedModel {
   const family = familyOf(config);
   const task = taskOf(family, config, options.task);
@@ -95,15 +108,20 @@ export function fromConfig(
   const processor = family.defaultProcessor(full);
   const processorConfig = options.imageSize ? withImageSize(processor, options.imageSize) : processor;
   const model = family.build(full, task);
-  return fresh({ model, family, config: full, processorConfig, classes }, options.seed ?? 0, warnings);
+  const { seed = 0, beforeWeights } = options;
+  return fresh({ model, family, config: full, processorConfig, classes }, seed, warnings, beforeWeights);
 }
 
 /**
  * Fresh weights as the original initialises them. Parts that a pretrained model keeps frozen (DETR's backbone)
  * are trained then: there is nothing in them yet that freezing would protect.
  */
-function fresh(loaded: Omit<LoadedModel, 'report'>, seed: number, warnings: readonly string[]): LoadedModel {
-  initialize(loaded.model, seed);
+function fresh(
+  loaded: Omit<LoadedModel, 'report'>,
+  seed: number,
+  warnings: readonly string[],
+  beforeWeights?: (model: VisionModel) => void,
+): LoadedModel {
   const told = [...warnings];
   const frozen = [...loaded.model.parameters()].filter(([, parameter]) => !parameter.requiresGrad);
   for (const [, parameter] of frozen) parameter.requiresGrad = true;
@@ -112,6 +130,8 @@ function fresh(loaded: Omit<LoadedModel, 'report'>, seed: number, warnings: read
       `model.pretrained=false: ${counted(frozen.length, 'parameter')} of a ${loaded.config.model_type} that would stay frozen with pretrained weights are trained`,
     );
   }
+  beforeWeights?.(loaded.model);
+  initialize(loaded.model, seed);
   const counts = { classesKept: 0, classesNew: loaded.classes.size };
   return {
     ...loaded,

@@ -12,6 +12,7 @@ import {
   type LoadedModel,
   type ProcessorConfig,
   saveModel,
+  type VisionModel,
 } from '../models/index.ts';
 import { createTask, type Task } from '../tasks/index.ts';
 import { freeze, type Monitor } from '../training/index.ts';
@@ -70,11 +71,16 @@ function problemType({ model, data }: Recipe): { readonly problem_type?: string 
   return { problem_type: `${data?.multi_label ? 'multi' : 'single'}_label_classification` };
 }
 
-/** The recipe's model with a head for `classes`, and its processor as the recipe wants it. */
+/**
+ * The recipe's model with a head for `classes`, and its processor as the recipe wants it.
+ *
+ * @param beforeWeights called when the model has its shapes and knows what is frozen, and no value yet
+ */
 export async function prepareModel(
   recipe: Recipe,
   classes: ClassMap,
   signal?: AbortSignal,
+  beforeWeights?: (model: VisionModel) => void,
 ): Promise<{ readonly loaded: LoadedModel; readonly warnings: readonly string[] }> {
   const { model, training } = recipe;
   const imageSize = model.image_size;
@@ -85,6 +91,10 @@ export async function prepareModel(
     seed: training.seed,
     ...(height && width ? { imageSize: { height, width } } : {}),
     ...(model.dropout > 0 ? { dropout: model.dropout } : {}),
+    beforeWeights(built: VisionModel) {
+      freeze(built, model.freeze);
+      beforeWeights?.(built);
+    },
   };
   const overrides = { ...model.config, ...problemType(recipe) };
   const fresh = !model.pretrained && typeof model.config.model_type === 'string';
@@ -96,7 +106,6 @@ export async function prepareModel(
         overrides,
         signal,
       });
-  freeze(loaded.model, model.freeze);
   const processor = adaptProcessor(loaded.processorConfig, recipe);
   return {
     loaded: { ...loaded, processorConfig: processor.config as ProcessorConfig },

@@ -34,6 +34,7 @@ import { checkpointCopier } from './copy.ts';
 import { evaluateSplit, type SplitEvaluation } from './evaluate-split.ts';
 import { identityOf } from './identity.ts';
 import { evaluationLoader, type LoaderSetup, loaderThreads, trainingLoader } from './loaders.ts';
+import { prepareFittingModel } from './memory.ts';
 import { writeModelFolder } from './model-folder.ts';
 import { type OpenRun, openRun } from './open-run.ts';
 import { requirePrecision } from './precision.ts';
@@ -44,7 +45,6 @@ import {
   modelReady,
   type PreparedData,
   prepareData,
-  prepareModel,
   prepareTask,
 } from './prepare.ts';
 import { type Attempt, Recovery } from './recovery.ts';
@@ -119,7 +119,12 @@ async function* trainOn(
   const settings = { ...settingsOf(recipe), splits: batchSplits };
   const data = await prepareData(recipe, signal, (message) => stream.aside(warning('data', message)));
   yield* stream.tell(dataReady(data));
-  const { loaded, warnings } = await prepareModel(recipe, data.classes, signal);
+  const { loaded, warnings } = await prepareFittingModel(
+    recipe,
+    data.classes,
+    { device, folder: folder.path },
+    signal,
+  );
   const loaders: Loader[] = [];
   let evaluationStep: EvaluationStep | undefined;
   try {
