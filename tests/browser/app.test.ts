@@ -55,8 +55,9 @@ async function open(options: Parameters<typeof openAppPage>[1] = {}, where = bro
 }
 
 const startTraining = (page: Page) => page.getByRole('button', { name: 'Train', exact: true }).click();
-const status = (page: Page, name: string) =>
-  page.locator(`.run-status.${name}`).waitFor({ timeout: 120_000 });
+/** What a run takes on two busy cores. */
+const patience = { timeout: 180_000 };
+const status = (page: Page, name: string) => page.locator(`.run-status.${name}`).waitFor(patience);
 const tile = (page: Page, name: string) =>
   page
     .locator('.tile', { has: page.getByText(name, { exact: true }) })
@@ -82,7 +83,7 @@ test('a first visit: pictures, model and recipe are there, and every view is acc
   for (const view of ['data', 'model', 'recipe', 'device']) {
     await show(page, view);
     await page.waitForTimeout(1500);
-    if (view === 'device') await page.getByText('GFLOP/s').first().waitFor({ timeout: 60_000 });
+    if (view === 'device') await page.getByText('GFLOP/s').first().waitFor(patience);
     expect(await accessibilityProblems(opened!)).toEqual([]);
     await photograph(opened!, view);
     const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
@@ -134,17 +135,15 @@ test('trains with live numbers and predictions; paused, found again after a relo
   await status(page, 'running');
   // The button is gone: people who use keys or a screen reader are taken to the run.
   expect(await page.evaluate(() => document.activeElement?.tagName)).toBe('H1');
-  await page.locator('.predictions [role=meter]').first().waitFor({ timeout: 60_000 });
+  await page.locator('.predictions [role=meter]').first().waitFor(patience);
   // Predictions may come before the numbers are drawn for the first time.
-  await expect.poll(async () => Number(await tile(page, 'Loss'))).toBeGreaterThan(0);
+  await expect.poll(async () => Number(await tile(page, 'Loss')), patience).toBeGreaterThan(0);
   const first = Number(await tile(page, 'Loss'));
   await browser.startTracing(page, { categories: traceCategories });
   await page.waitForFunction(
     () => Number(document.querySelector('.tile dd')?.textContent?.split(' ')[0]) >= 40,
     undefined,
-    {
-      timeout: 120_000,
-    },
+    patience,
   );
   await page.getByRole('button', { name: 'Pause' }).click();
   await status(page, 'paused');
@@ -232,7 +231,7 @@ test('without a connection boxes can be learned, too: a detector with random wei
   await show(page, 'train');
   await startTraining(page);
   await status(page, 'running');
-  await page.locator('.predictions img, .predictions canvas').first().waitFor({ timeout: 60_000 });
+  await page.locator('.predictions img, .predictions canvas').first().waitFor(patience);
 });
 
 test('what a run computes on can be chosen, and is kept', async () => {
@@ -243,7 +242,7 @@ test('what a run computes on can be chosen, and is kept', async () => {
   expect(await page.getByLabel('WebGPU', { exact: true }).isChecked()).toBe(true);
   await show(page, 'train');
   await startTraining(page);
-  await page.locator('dd', { hasText: /^webgpu on / }).waitFor({ timeout: 60_000 });
+  await page.locator('dd', { hasText: /^webgpu on / }).waitFor(patience);
 });
 
 test('a browser without WebGPU says so and what helps, and trains all the same', async () => {
@@ -261,10 +260,11 @@ test('a browser without WebGPU says so and what helps, and trains all the same',
 });
 
 test('a worker that crashes is told, and the run goes on from its checkpoint', async () => {
-  const page = await open({ recipe: shortRecipe(30) });
+  // Long enough to be under way still, whatever the machine.
+  const page = await open({ recipe: shortRecipe(500) });
   await startTraining(page);
   await status(page, 'running');
-  await page.getByText('Last checkpoint').waitFor({ timeout: 60_000 });
+  await page.getByText('Last checkpoint').waitFor(patience);
   const worker = page.workers().find((candidate) => candidate.url().includes('training.worker'))!;
   await worker.evaluate(() => {
     setTimeout(() => {
