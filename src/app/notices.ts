@@ -4,6 +4,7 @@
  */
 import { type ReadonlySignal, signal } from '@preact/signals';
 import { OcelliError } from '../core/index.ts';
+import { wordsOnPage } from './page-words.ts';
 
 export interface Notice {
   /** One notice per key: a newer one takes its place. */
@@ -64,6 +65,7 @@ const titles: Readonly<Record<string, string>> = {
   no_adapter: 'No WebGPU here',
   device_lost: 'The graphics device was lost',
   out_of_memory: 'The device’s memory does not suffice',
+  model_too_large: 'The model is too large for this device',
   invalid_recipe: 'The recipe has problems',
   invalid_yaml: 'The recipe is no YAML',
   image_unreadable: 'The picture can’t be read',
@@ -90,10 +92,11 @@ export function wordsOf(error: unknown): Pick<Notice, 'title' | 'text' | 'detail
     const text = error instanceof Error ? error.message : String(error);
     return { title: 'Something went wrong', text, details: [] };
   }
-  const { code, name, expected, received, hint, problems } = error;
+  const { code, name, problems } = error;
+  const { expected, received, fix } = wordsOnPage(error);
   return {
     title: titles[code] ?? kinds[name] ?? 'Something went wrong',
-    text: `Expected ${expected}, received ${received.replace(/\.+$/, '')}. What to do: ${hint}.`,
+    text: `Expected ${expected}, received ${received}. What to do: ${fix}.`,
     details: problems,
   };
 }

@@ -6,6 +6,7 @@ import { Card, Empty, ViewHead } from '../../design/card.tsx';
 import { Dialog } from '../../design/dialog.tsx';
 import { Table } from '../../design/table.tsx';
 import { metricName, metricOf, percentOf } from '../../format.ts';
+import { fixOnPage } from '../../page-words.ts';
 import { canResume, startOf, titleOf } from '../../results/runs.ts';
 import { goTo, linkTo } from '../../route.ts';
 import { useApp } from '../../state.ts';
@@ -124,7 +125,7 @@ function State({ record: { status, problem, step, totalSteps } }: { readonly rec
         {share}
       </span>
       {status === 'failed' && problem ? (
-        <span class="soft small run-problem">{problem.hint}</span>
+        <span class="soft small run-problem">{fixOnPage(problem)}</span>
       ) : undefined}
     </div>
   );
