@@ -5,6 +5,7 @@ import { OcelliError } from '../core/index.ts';
 import { openGpu } from '../platform/browser/index.ts';
 import { openDataPeek } from './described.ts';
 import { openDeviceChoice } from './device-choice.ts';
+import { openHubChoice, publicHub } from './hub-choice.ts';
 import { Live } from './live.ts';
 import { type Notice, openNotices } from './notices.ts';
 import { goTo, openRoute } from './route.ts';
@@ -23,6 +24,7 @@ export function openApp(): App {
     runs.value = await client.runs();
   };
   const device = openDeviceChoice();
+  const hub = openHubChoice();
   const live = new Live(client, setup, device, () => void refreshRuns().catch(notices.report));
   const app: App = {
     client,
@@ -30,6 +32,7 @@ export function openApp(): App {
     setup,
     data: openDataPeek(client, setup),
     device,
+    hub,
     live,
     runs,
     refreshRuns,
@@ -44,8 +47,15 @@ export function openApp(): App {
     else notices.report(error, { key: 'run', actions: remedies(app, error) });
   });
   void connectGateway().then((connected) => {
-    if (connected) client.configure(connected.environment);
     gateway.value = connected;
+  });
+  effect(() => {
+    const mirror = hub.value === publicHub ? {} : { HF_ENDPOINT: hub.value };
+    client.configure({ ...gateway.value?.environment, ...mirror });
+  });
+  // What was offered on arrival stands in the way once something else is under way.
+  effect(() => {
+    if (live.isActive) notices.dismiss('interrupted');
   });
   void findGpu().then((missing) => {
     gpuMissing.value = missing;

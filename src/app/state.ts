@@ -23,6 +23,8 @@ export interface App {
   readonly data: DataPeek;
   /** Where the next run computes. */
   readonly device: Signal<ChosenDevice>;
+  /** Where models of the Hugging Face hub come from. */
+  readonly hub: Signal<string>;
   /** The run that this page has started or resumed. */
   readonly live: Live;
   /** The runs of this browser, newest first. */

@@ -15,6 +15,9 @@ export interface HubRepository {
   readonly gated?: boolean;
 }
 
+const exposed =
+  'X-Repo-Commit, X-Error-Code, X-Error-Message, ETag, Link, Accept-Ranges, Content-Range, X-Linked-Size, X-Linked-ETag';
+
 export class HubServer {
   readonly requests: {
     method: string;
@@ -54,6 +57,17 @@ export class HubServer {
   private answer(request: IncomingMessage, response: ServerResponse): void {
     const url = new URL(request.url!, this.endpoint);
     const { authorization, range } = request.headers;
+    // As the hub does: pages of any origin may read, with these headers.
+    response.setHeader('Access-Control-Allow-Origin', '*');
+    response.setHeader('Access-Control-Expose-Headers', exposed);
+    if (request.method === 'OPTIONS') {
+      response.writeHead(200, {
+        'Access-Control-Allow-Methods': 'GET, HEAD, OPTIONS',
+        'Access-Control-Allow-Headers': 'Authorization, Range, If-None-Match',
+      });
+      response.end();
+      return;
+    }
     this.requests.push({ method: request.method!, path: url.pathname, range, authorization });
     if (this.throttled > 0 && range !== 'bytes=0-0' && !url.pathname.startsWith('/api/')) {
       this.throttled--;

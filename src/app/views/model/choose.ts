@@ -2,6 +2,7 @@
 import { mountPath, type Picked } from '../../../client/index.ts';
 import { CheckpointError } from '../../../core/index.ts';
 import type { App } from '../../state.ts';
+import { lookAtHubModel } from './hub.ts';
 
 /** Small enough for a browser tab; more are in docs/models.md. */
 export const suggestions = [
@@ -22,6 +23,11 @@ export const suggestions = [
     text: 'DETR, 167 MB: for a real graphics card',
   },
 ] as const;
+
+/** Looks first whether it is there and can be trained. */
+export async function chooseHubModel(app: App, id: string): Promise<void> {
+  await chooseModel(app, id, await lookAtHubModel(app.hub.value, id));
+}
 
 export async function chooseModel({ setup, notices }: App, name: string, task?: string): Promise<void> {
   const reading = setup.reading.peek();

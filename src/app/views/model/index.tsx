@@ -5,11 +5,21 @@ import { Button, ButtonLink } from '../../design/button.tsx';
 import { Card, Facts, ViewHead } from '../../design/card.tsx';
 import { DropZone, FileButton } from '../../design/drop-zone.tsx';
 import { Field } from '../../design/field.tsx';
+import { NoticeBox } from '../../design/notice-list.tsx';
 import { bytesOf, metricName, metricOf } from '../../format.ts';
+import { hubAddress, publicHub } from '../../hub-choice.ts';
+import { wordsOf } from '../../notices.ts';
 import { linkTo } from '../../route.ts';
 import { shippedModels } from '../../shipped.ts';
 import { useApp } from '../../state.ts';
-import { chooseModel, randomDetector, suggestions, usePickedModel, useRandomDetector } from './choose.ts';
+import {
+  chooseHubModel,
+  chooseModel,
+  randomDetector,
+  suggestions,
+  usePickedModel,
+  useRandomDetector,
+} from './choose.ts';
 import './model.css';
 
 export function View() {
@@ -175,7 +185,20 @@ function Hub() {
   const app = useApp();
   const name = useChosenName();
   const [id, setId] = useState('');
+  const [asking, setAsking] = useState<string>();
+  const [problem, setProblem] = useState<unknown>();
   const task = app.setup.reading.value?.recipe?.model.task_type;
+  const choose = async (wanted: string): Promise<void> => {
+    setAsking(wanted);
+    setProblem(undefined);
+    try {
+      await chooseHubModel(app, wanted);
+    } catch (error) {
+      setProblem(error);
+    } finally {
+      setAsking(undefined);
+    }
+  };
   return (
     <Card title="Hugging Face hub" lead="Downloaded once, then kept in this browser">
       <div class="stack">
@@ -188,7 +211,7 @@ function Hub() {
                 title={suggestion.id}
                 text={suggestion.text}
                 chosen={name === suggestion.id}
-                onChoose={() => void chooseModel(app, suggestion.id, suggestion.task)}
+                onChoose={() => void choose(suggestion.id)}
               />
             ))}
         </ul>
@@ -196,7 +219,7 @@ function Hub() {
           class="field-with-button"
           onSubmit={(event) => {
             event.preventDefault();
-            if (id.trim() !== '') void chooseModel(app, id.trim());
+            if (id.trim() !== '') void choose(id.trim());
           }}
         >
           <Field label="Another model" help="owner/name of a ViT, ResNet, DETR, YOLOS or ViTPose checkpoint">
@@ -212,21 +235,76 @@ function Hub() {
               />
             )}
           </Field>
-          <Button type="submit">Choose</Button>
+          <Button type="submit" disabled={asking !== undefined}>
+            {asking === undefined ? 'Choose' : 'Asking…'}
+          </Button>
         </form>
+        <div role="alert">
+          {problem === undefined ? undefined : (
+            <NoticeBox
+              notice={{ tone: 'error', ...wordsOf(problem) }}
+              onDismiss={() => setProblem(undefined)}
+            />
+          )}
+        </div>
+        <HubServer />
       </div>
     </Card>
   );
 }
 
+/** Companies often have a mirror, and pages without the open net need one. */
+function HubServer() {
+  const { hub, notices } = useApp();
+  const [address, setAddress] = useState(hub.value === publicHub ? '' : hub.value);
+  return (
+    <details class="model-server" open={hub.value !== publicHub}>
+      <summary>Another server with the hub’s layout</summary>
+      <form
+        class="field-with-button"
+        onSubmit={(event) => {
+          event.preventDefault();
+          try {
+            hub.value = hubAddress(address);
+            notices.toast(`Models come from ${hub.value} now`);
+          } catch (error) {
+            notices.report(error);
+          }
+        }}
+      >
+        <Field
+          label="Address of the server"
+          help="As HF_ENDPOINT on the command line; empty for the hub itself"
+        >
+          {(bound) => (
+            <input
+              {...bound}
+              class="input"
+              inputMode="url"
+              autocomplete="off"
+              spellcheck={false}
+              placeholder={publicHub}
+              value={address}
+              onInput={({ currentTarget }) => setAddress(currentTarget.value)}
+            />
+          )}
+        </Field>
+        <Button type="submit">Use</Button>
+      </form>
+    </details>
+  );
+}
+
 function Folder() {
   const app = useApp();
+  const [problem, setProblem] = useState<unknown>();
   const take = async (work: Promise<Picked | undefined>): Promise<void> => {
+    setProblem(undefined);
     try {
       const picked = await work;
       if (picked) await usePickedModel(app, picked);
     } catch (error) {
-      if (!(error instanceof DOMException && error.name === 'AbortError')) app.notices.report(error);
+      if (!(error instanceof DOMException && error.name === 'AbortError')) setProblem(error);
     }
   };
   return (
@@ -256,6 +334,14 @@ function Folder() {
           Choose a zip
         </FileButton>
       </DropZone>
+      <div role="alert" class="model-problem">
+        {problem === undefined ? undefined : (
+          <NoticeBox
+            notice={{ tone: 'error', ...wordsOf(problem) }}
+            onDismiss={() => setProblem(undefined)}
+          />
+        )}
+      </div>
     </Card>
   );
 }
