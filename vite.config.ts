@@ -9,13 +9,18 @@
  */
 
 import { configDefaults, defineConfig, type ViteUserConfig } from 'vitest/config';
+import packageFile from './package.json' with { type: 'json' };
 import { dropUnusedAssets } from './scripts/drop-unused-assets.ts';
+import { emptyParts } from './scripts/empty-parts.ts';
 
 const node: ViteUserConfig = {
   // What lies in public/ belongs to the page.
   publicDir: false,
+  // The page and the widget lie in the same folder, and stay.
+  plugins: [emptyParts(/^(chunks|workers|(index|cli)\.js(\.map)?)$/)],
   build: {
     ssr: true,
+    emptyOutDir: false,
     outDir: 'dist',
     target: 'node20',
     sourcemap: true,
@@ -45,6 +50,16 @@ const assetFileNames = ({ names }: { readonly names: readonly string[] }): strin
     ? 'assets/tfjs-4.22.0/[name][extname]'
     : 'assets/[name]-[hash][extname]';
 
+/**
+ * The page's files of onnxruntime (58 MB) keep their names as well, in a folder that names their version: the npm package
+ * leaves them out, and the gateway takes them from the installed `onnxruntime-web` (src/gateway/page.ts).
+ */
+const onnxruntime = `assets/onnxruntime-web-${packageFile.dependencies['onnxruntime-web']}`;
+const pageFileNames = (asset: { readonly names: readonly string[] }): string =>
+  asset.names.some((name) => name.startsWith('ort-wasm-'))
+    ? `${onnxruntime}/[name][extname]`
+    : assetFileNames(asset);
+
 const browser: ViteUserConfig = {
   // Relative: the page works from any folder of a static host.
   base: './',
@@ -54,9 +69,9 @@ const browser: ViteUserConfig = {
     sourcemap: true,
     // A worker and the WebAssembly files of TensorFlow.js and onnxruntime are large, and loaded when needed.
     chunkSizeWarningLimit: 4000,
-    rollupOptions: { output: { assetFileNames } },
+    rollupOptions: { output: { assetFileNames: pageFileNames } },
   },
-  worker: { format: 'es', rollupOptions: { output: { assetFileNames } } },
+  worker: { format: 'es', rollupOptions: { output: { assetFileNames: pageFileNames } } },
 };
 
 /**

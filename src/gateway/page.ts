@@ -1,10 +1,14 @@
 /**
  * The built page. Its files are looked up in a list that is made when the gateway starts, so a path can name nothing
  * else, whatever it is made of.
+ *
+ * The page of the npm package comes without onnxruntime's WebAssembly (58 MB), which npm has installed beside it: those
+ * files are taken from there, under the addresses that vite.config.ts gives them.
  */
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
-import { extname, join, sep } from 'node:path';
+import { createRequire } from 'node:module';
+import { dirname, extname, join, sep } from 'node:path';
 import { Hono } from 'hono';
 import { ConfigError } from '../core/index.ts';
 
@@ -25,7 +29,7 @@ const types: Readonly<Record<string, string>> = {
 
 export async function pageRoutes(folder: string): Promise<Hono> {
   const names = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);
-  const files = new Map<string, string>();
+  const files = onnxruntimeFiles();
   for (const entry of names) {
     if (!entry.isFile() || entry.name.endsWith('.map')) continue;
     const path = join(entry.parentPath, entry.name);
@@ -39,12 +43,31 @@ export async function pageRoutes(folder: string): Promise<Hono> {
     const path = files.get(decoded(new URL(context.req.url).pathname));
     if (path === undefined) return context.text('There is no such file.', 404);
     context.header('Content-Type', types[extname(path)] ?? 'application/octet-stream');
-    // Names under /assets carry a hash of what they hold.
-    const kept = path.includes(`${sep}assets${sep}`) ? 'public, max-age=31536000, immutable' : 'no-cache';
+    // Names under /assets carry a hash of what they hold, or a version.
+    const kept = new URL(context.req.url).pathname.startsWith('/assets/')
+      ? 'public, max-age=31536000, immutable'
+      : 'no-cache';
     context.header('Cache-Control', kept);
     return context.body(readFileSync(path));
   });
   return routes;
+}
+
+/** The files of the installed onnxruntime-web; a build of the page that has its own wins. */
+function onnxruntimeFiles(): Map<string, string> {
+  const { resolve } = createRequire(import.meta.url);
+  let folder: string;
+  try {
+    folder = dirname(resolve('onnxruntime-web/ort-wasm-simd-threaded.wasm'));
+  } catch {
+    // Not installed (`npm install --omit`): the page trains without it.
+    return new Map();
+  }
+  const { version } = JSON.parse(readFileSync(join(folder, '../package.json'), 'utf8')) as {
+    version: string;
+  };
+  const names = readdirSync(folder).filter((name) => /^ort-wasm-.*\.wasm$/.test(name));
+  return new Map(names.map((name) => [`/assets/onnxruntime-web-${version}/${name}`, join(folder, name)]));
 }
 
 function decoded(path: string): string {
@@ -60,6 +83,6 @@ function notBuilt(folder: string): ConfigError {
     code: 'page_not_built',
     expected: `the built page in ${folder}`,
     received: 'no index.html there',
-    fix: 'run `npx vite build --mode browser`, or start the gateway with --no-page',
+    fix: 'run `npm run build:app`, or start the gateway with --no-page',
   });
 }

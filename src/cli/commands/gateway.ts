@@ -118,7 +118,7 @@ function pageFolder(page: string | false, context: Context): string | undefined 
   if (typeof page === 'string') return page;
   const demo = join(packageInfo().folder, 'dist/app');
   if (existsSync(join(demo, 'index.html'))) return demo;
-  context.output.warn('no page is served: `npx vite build --mode browser` builds the demo.');
+  context.output.warn('no page is served: in a checkout `npm run build:app` builds the demo.');
   return undefined;
 }
 
