@@ -7,8 +7,11 @@ import {
   pickedFiles,
 } from '../../../client/index.ts';
 import { ConfigError, counted, RemoteError } from '../../../core/index.ts';
+import { wordsOf } from '../../notices.ts';
+import { goTo } from '../../route.ts';
 import { shippedModels } from '../../shipped.ts';
 import type { App } from '../../state.ts';
+import { lookAtHubModel } from '../model/hub.ts';
 
 /** Reads what was picked and writes it into the recipe; returns what to tell the user. */
 export async function useData(app: App, picked: Picked): Promise<string> {
@@ -47,7 +50,7 @@ async function takeArrangement(
           label: 'Choose a model',
           run: () => {
             notices.dismiss('task');
-            location.hash = '#/model';
+            goTo('model');
           },
         },
       ],
@@ -79,10 +82,9 @@ const annotationKeys = [
 const smallDetector = { name: 'hustvl/yolos-tiny', title: 'YOLOS tiny (26 MB, from the Hugging Face hub)' };
 
 /** Generated shapes, to name or to find, with a model that can do it. */
-export async function useSamples(
-  { setup, notices }: App,
-  task: 'classification' | 'detection',
-): Promise<void> {
+export async function useSamples(app: App, task: 'classification' | 'detection'): Promise<void> {
+  const { setup, notices } = app;
+  notices.dismiss('detector');
   const before = setup.reading.peek()?.recipe?.model.task_type;
   const [shipped] = shippedModels.filter((model) => model.task === task);
   if (before !== task && shipped) return setup.useShipped(shipped);
@@ -106,6 +108,30 @@ export async function useSamples(
     { path: ['training', 'monitor_metric'], value: undefined },
   ]);
   notices.toast(`To find shapes the model is now ${smallDetector.title}`);
+  await lookForDetector(app);
+}
+
+/** Boxes need a pretrained detector: better said now than when the run begins. */
+async function lookForDetector({ hub, notices }: App): Promise<void> {
+  try {
+    await lookAtHubModel(hub.peek(), smallDetector.name);
+  } catch (error) {
+    notices.show({
+      key: 'detector',
+      tone: 'warning',
+      title: 'The pretrained detector can’t be fetched',
+      text: `${wordsOf(error).text} From random weights a detector needs hours until its boxes fit; naming the shapes works without a connection.`,
+      actions: [
+        {
+          label: 'Choose another model',
+          run: () => {
+            notices.dismiss('detector');
+            goTo('model');
+          },
+        },
+      ],
+    });
+  }
 }
 
 /** Larger archives don't fit into a page's memory. */

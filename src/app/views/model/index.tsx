@@ -137,7 +137,7 @@ function Shipped() {
         {task === 'detection' ? (
           <Option
             title="Small YOLOS with random weights"
-            text="Finds boxes and needs no download; it begins from nothing, so give it many epochs"
+            text="Needs no download and shows how detection is trained; from nothing it takes hours until boxes fit"
             chosen={!pretrained && name === randomDetector}
             onChoose={() => void useRandomDetector(app).catch((error: unknown) => notices.report(error))}
           />

@@ -7,7 +7,7 @@ import { Dialog } from '../../design/dialog.tsx';
 import { Table } from '../../design/table.tsx';
 import { metricName, metricOf, percentOf } from '../../format.ts';
 import { fixOnPage } from '../../page-words.ts';
-import { canResume, startOf, titleOf } from '../../results/runs.ts';
+import { canResume, canStartAgain, startOf, titleOf } from '../../results/runs.ts';
 import { goTo, linkTo } from '../../route.ts';
 import { useApp } from '../../state.ts';
 import { Comparison } from './comparison.tsx';
@@ -115,7 +115,8 @@ const states = {
   interrupted: 'Interrupted',
 } as const;
 
-function State({ record: { status, problem, step, totalSteps } }: { readonly record: RunRecord }) {
+function State({ record }: { readonly record: RunRecord }) {
+  const { status, problem, step, totalSteps } = record;
   const share = status === 'running' && totalSteps > 0 ? ` ${percentOf(step / totalSteps)}` : '';
   return (
     <div class="run-name">
@@ -126,6 +127,9 @@ function State({ record: { status, problem, step, totalSteps } }: { readonly rec
       </span>
       {status === 'failed' && problem ? (
         <span class="soft small run-problem">{fixOnPage(problem)}</span>
+      ) : undefined}
+      {canStartAgain(record) ? (
+        <span class="soft small run-problem">before its first checkpoint: nothing to resume from</span>
       ) : undefined}
     </div>
   );
@@ -156,6 +160,19 @@ function RunActions({ record, onRemove }: { readonly record: RunRecord; onRemove
           }}
         >
           Resume
+        </Button>
+      ) : undefined}
+      {canStartAgain(record) ? (
+        <Button
+          size="small"
+          icon="reset"
+          disabled={busy}
+          onClick={() => {
+            goTo('train');
+            void live.startAgain(record.run);
+          }}
+        >
+          Start again
         </Button>
       ) : undefined}
       {record.status === 'finished' ? (

@@ -5,6 +5,7 @@ import { Card, Facts, Tiles, ViewHead } from '../../design/card.tsx';
 import { Icon } from '../../design/icon.tsx';
 import { Progress } from '../../design/progress.tsx';
 import { bytesOf, countOf, durationOf, metricOf, numberOf, percentOf } from '../../format.ts';
+import { warningOnPage } from '../../page-words.ts';
 import { useApp } from '../../state.ts';
 import { RunCharts } from './charts.tsx';
 import { Outcome } from './outcome.tsx';
@@ -178,7 +179,7 @@ function Warnings() {
         {warnings.map(({ code, message, time }) => (
           <li key={`${time}${code}`}>
             <Icon name="warning" />
-            <span>{message}</span>
+            <span>{warningOnPage(message)}</span>
           </li>
         ))}
       </ul>

@@ -3,6 +3,7 @@ import { Button } from '../../design/button.tsx';
 import { Card } from '../../design/card.tsx';
 import { Table } from '../../design/table.tsx';
 import { metricName, metricOf } from '../../format.ts';
+import { canResume, canStartAgain } from '../../results/runs.ts';
 import { linkTo } from '../../route.ts';
 import { useApp } from '../../state.ts';
 
@@ -23,8 +24,8 @@ export function RecentRuns() {
           { title: 'Result' },
           { title: '' },
         ]}
-        rows={recent.map(({ run, name, status, step, totalSteps, metrics, checkpoint, startedAt }) => {
-          const resumable = checkpoint !== undefined && ['stopped', 'interrupted', 'failed'].includes(status);
+        rows={recent.map((record) => {
+          const { run, name, status, step, totalSteps, metrics, startedAt } = record;
           return {
             key: run,
             cells: [
@@ -35,9 +36,13 @@ export function RecentRuns() {
               status,
               `${step} / ${totalSteps}`,
               bestMetric(metrics),
-              resumable ? (
+              canResume(record) ? (
                 <Button key="resume" size="small" onClick={() => void live.resume(run)}>
                   Resume<span class="visually-hidden"> {name}</span>
+                </Button>
+              ) : canStartAgain(record) ? (
+                <Button key="again" size="small" onClick={() => void live.startAgain(run)}>
+                  Start again<span class="visually-hidden"> {name}</span>
                 </Button>
               ) : undefined,
             ],

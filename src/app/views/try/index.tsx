@@ -1,7 +1,7 @@
 /** Any model on any picture: dropped, pasted, chosen, by address or from the camera. */
 import { useEffect, useState } from 'preact/hooks';
 import { httpFolder, mountPath, type Places } from '../../../client/index.ts';
-import { RemoteError } from '../../../core/index.ts';
+import { DataError, RemoteError } from '../../../core/index.ts';
 import { Button } from '../../design/button.tsx';
 import { Card, Empty, ViewHead } from '../../design/card.tsx';
 import { DropZone, FileButton } from '../../design/drop-zone.tsx';
@@ -153,8 +153,7 @@ function TryModel({ candidate }: { readonly candidate: Candidate }) {
   const showAll = async (files: readonly File[]): Promise<void> => {
     for (const file of files) await show(file, file.name);
   };
-  const showAddress = async (): Promise<void> => {
-    const text = address.trim();
+  const showAddress = async (text: string): Promise<void> => {
     if (text === '') return;
     const waiting: Tried = { key: nextKey(), name: text, state: 'waiting' };
     update(waiting);
@@ -166,12 +165,20 @@ function TryModel({ candidate }: { readonly candidate: Candidate }) {
       update({ ...waiting, state: 'failed', error });
     }
   };
+  /** Files, or the address of a picture: pages give that when their pictures are dragged or copied. */
+  const take = (data: DataTransfer, name: string): void => {
+    const files = [...data.files];
+    if (files.length > 0) return void showAll(files);
+    const text = (data.getData('text/uri-list') || data.getData('text/plain')).trim();
+    if (/^https?:\/\/\S+$/.test(text)) return void showAddress(text);
+    update({ key: nextKey(), name, state: 'failed', error: noPicture(text) });
+  };
   useEffect(() => {
     const paste = (event: ClipboardEvent): void => {
-      const files = [...(event.clipboardData?.files ?? [])];
-      if (files.length === 0) return;
+      const writing = event.target instanceof HTMLInputElement || event.target instanceof HTMLTextAreaElement;
+      if (!event.clipboardData || (writing && event.clipboardData.files.length === 0)) return;
       event.preventDefault();
-      void showAll(files);
+      take(event.clipboardData, 'what was pasted');
     };
     document.addEventListener('paste', paste);
     return () => document.removeEventListener('paste', paste);
@@ -184,7 +191,7 @@ function TryModel({ candidate }: { readonly candidate: Candidate }) {
         <DropZone
           title="Drop pictures here, or paste them"
           icon="pictures"
-          onDrop={(data) => void showAll([...data.files])}
+          onDrop={(data) => take(data, 'what was dropped')}
         >
           <FileButton accept="image/*" multiple icon="folder" onFiles={(files) => void showAll(files)}>
             Choose pictures
@@ -197,7 +204,7 @@ function TryModel({ candidate }: { readonly candidate: Candidate }) {
           class="row try-address"
           onSubmit={(event) => {
             event.preventDefault();
-            void showAddress();
+            void showAddress(address.trim());
           }}
         >
           <Field label="Address of a picture">
@@ -251,6 +258,16 @@ function TryModel({ candidate }: { readonly candidate: Candidate }) {
 
 let keys = 0;
 const nextKey = (): number => keys++;
+
+function noPicture(text: string): DataError {
+  return new DataError({
+    code: 'image_unreadable',
+    expected: 'a picture, or the address of one',
+    received:
+      text === '' ? 'something else' : `the text “${text.length > 40 ? `${text.slice(0, 40)}…` : text}”`,
+    fix: 'copy the picture itself (in a browser: “Copy image”), or choose a file',
+  });
+}
 
 async function fetchPicture(address: string): Promise<Blob> {
   const url = new URL(address, document.baseURI);

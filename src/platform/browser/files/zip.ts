@@ -9,6 +9,9 @@ import { type IndexedFile, IndexTree, indexOf } from './index-tree.ts';
 
 /** What a single file may unpack to. */
 const largestFile = 2 ** 31;
+/** Above this size, what unpacks to so many times its packed bytes is no data: it would only fill the memory. */
+const suspiciousSize = 2 ** 26;
+const suspiciousRatio = 200;
 
 export async function openZip(name: string, archive: Blob): Promise<IndexTree> {
   const reader = new ZipReader(new BlobReader(archive), { useWebWorkers: false });
@@ -37,7 +40,9 @@ function fileOf(archive: string, entry: FileEntry): IndexedFile {
   const whole = async (): Promise<Uint8Array> => {
     const kept = last?.deref();
     if (kept) return kept;
-    if (entry.uncompressedSize > largestFile) throw tooLarge(archive, entry);
+    const { uncompressedSize: size, compressedSize: packed } = entry;
+    const suspicious = size > suspiciousSize && size > suspiciousRatio * packed;
+    if (size > largestFile || suspicious) throw tooLarge(archive, entry);
     let bytes: Uint8Array;
     try {
       bytes = await entry.getData(new Uint8ArrayWriter(), { useWebWorkers: false, checkSignature: true });
@@ -69,8 +74,8 @@ function unreadable(name: string, cause: unknown): DataError {
 function tooLarge(archive: string, entry: FileEntry): DataError {
   return new DataError({
     code: 'zip_file_too_large',
-    expected: `files of at most ${largestFile / 2 ** 30} GiB in ${archive}`,
-    received: `${entry.filename} with ${entry.uncompressedSize} bytes`,
-    fix: 'unpack the archive and choose the folder',
+    expected: `files of at most ${largestFile / 2 ** 30} GiB in ${archive}, none of them packed to less than 1/${suspiciousRatio}`,
+    received: `${entry.filename} with ${entry.uncompressedSize} bytes, packed to ${entry.compressedSize}`,
+    fix: 'leave that file out, or unpack the archive and choose the folder',
   });
 }
