@@ -26,6 +26,13 @@ describe('the loss scale', () => {
     again.restore(scale.state());
     again.observe(false);
     expect(again.value).toBe(2 ** 16);
+    // Good steps count from the last overflow on.
+    again.observe(false);
+    again.observe(true);
+    for (let i = 0; i < 1999; i++) again.observe(false);
+    expect(again.value).toBe(2 ** 15);
+    again.observe(false);
+    expect(again.value).toBe(2 ** 16);
     let left = 0;
     while (again.observe(true)) left++;
     expect(left).toBe(30);

@@ -17,7 +17,7 @@ function items(seed: number, layers: number): { items: PackItem[]; apart: Map<nu
   };
   for (let time = 0; time < last; time++) {
     const forward = time < layers;
-    const bytes = 256 * (1 + Math.floor(random.next() * 4000));
+    const bytes = 4 * (1 + Math.floor(random.next() * 256_000));
     const end = forward && random.next() < 0.8 ? last - time : time + 1;
     found.push({ id: time, bytes, first: time, last: end });
     if (time > 0) separate(time, time - 1);

@@ -149,6 +149,16 @@ describe('nothing that varies is baked into a traced step', () => {
     await expectNothingBakedIn('detr', 'sgd', 2);
   });
 
+  it('while every stochastic layer draws from a stream of its own', async () => {
+    const moment: Moment = { step: 1, seed: 1, learningRate: 1e-3, batch: 0, images: 2 };
+    const [graph] = await graphsAt('vit', 'adamw', 1, moment, (task) => task);
+    const streams = graph!.nodes
+      .filter(({ kernel, outputs }) => kernel === 'OcelliDropout' && outputs[0]! < graph!.backward!)
+      .map(({ attrs }) => attrs.stream);
+    expect(streams.length).toBeGreaterThan(4);
+    expect(new Set(streams).size).toBe(streams.length);
+  });
+
   it('which is noticed where it happens', async () => {
     const scaled: ChangeTask = (task, { learningRate }) => ({
       ...task,

@@ -36,6 +36,12 @@ const registersOnly: readonly Case[] = [
   ['dilation 2', [2, 7, 8, 4], [4, 4, 3, 3], { padding: 2, dilation: 2 }],
   ['dilation and stride 2', [2, 9, 8, 3], [4, 3, 3, 3], { padding: 2, dilation: 2, stride: 2 }],
   ['dilation 2, stride 3', [1, 9, 10, 4], [4, 4, 3, 2], { padding: 2, dilation: 2, stride: 3 }],
+  [
+    'dilation 2 and 3, stride 1 and 2',
+    [2, 9, 11, 4],
+    [4, 4, 3, 3],
+    { padding: [2, 1, 3, 2], dilation: [2, 3], stride: [1, 2] },
+  ],
   ['padding beyond the filter', [1, 4, 5, 2], [3, 2, 2, 2], { padding: [3, 2, 2, 3] }],
 ];
 
@@ -44,6 +50,12 @@ const depthwise: readonly Case[] = [
   ['runs beyond the row', [2, 5, 19, 4], [4, 1, 3, 3], { padding: 1, groups: 4 }],
   ['5 channels, 5 × 5, uneven padding', [3, 7, 17, 5], [5, 1, 5, 5], { padding: [1, 3, 0, 2], groups: 5 }],
   ['a long filter', [1, 3, 9, 4], [4, 1, 2, 11], { padding: [0, 0, 5, 4], groups: 4 }],
+  [
+    'a long filter, dilated',
+    [1, 2, 20, 4],
+    [4, 1, 1, 9],
+    { padding: [0, 0, 3, 2], groups: 4, dilation: [1, 2] },
+  ],
   ['× 2, stride 2', [2, 6, 7, 3], [6, 1, 3, 3], { padding: 1, groups: 3, stride: 2 }],
   ['× 4', [1, 6, 9, 2], [8, 1, 3, 2], { padding: [1, 1, 0, 1], groups: 2 }],
   ['stride 1 and 3', [2, 5, 31, 6], [6, 1, 2, 4], { padding: [0, 1, 2, 1], groups: 6, stride: [1, 3] }],

@@ -3,7 +3,9 @@
  * it lies in, so each has one writer.
  *
  * The gradient of a maximum goes to the first largest pixel of a window, as in torch. Which one that was is not
- * kept: a pixel below the window's maximum is out at once, and only one that equals it looks at those before it.
+ * kept: a pixel below the window's maximum is out at once, and only one that equals it looks at those before it. In
+ * half precision the maximum may have been rounded otherwise than the pixel that it was, so there the pixel looks at
+ * the whole window.
  */
 import {
   type LoweringNode,
@@ -167,14 +169,20 @@ function maxGradient(
         const dy = lanesReader(kernel, node.input('dy'), result, lanes);
         const [b, row, column, c] = axes as [string, string, string, string];
         const there = `${b}, windowRow, windowColumn, ${c}`;
+        const other = `${image}(${b}, row, column, ${c})`;
         // Is there an equal pixel before this one in the window?
+        const before = { row, column };
         const earlier = overWindow(
           windows,
           'windowRow',
           'windowColumn',
-          `own = own & (${image}(${b}, row, column, ${c}) != value);`,
-          { row, column },
+          `own = own & (${other} != value);`,
+          before,
         );
+        const larger = overWindow(windows, 'windowRow', 'windowColumn', `own = own & (${other} <= value);`);
+        const start = writer.half
+          ? `var own = value == value;\n${larger}`
+          : `var own = value == ${largest}(${there});`;
         scope.line(`let value = ${image}(${b}, ${row}, ${column}, ${c});`);
         scope.line(`var result = ${lanes.type}(0.0);`);
         scope.line(
@@ -182,7 +190,7 @@ function maxGradient(
             windows,
             row,
             column,
-            `var own = value == ${largest}(${there});
+            `${start}
 if (any(own)) {
 ${earlier}
 result += select(${lanes.type}(0.0), ${dy}(${there}), own);

@@ -12,6 +12,7 @@ import { planGraph } from '../index.ts';
 import { chooseCuts } from './segments.ts';
 
 const gpu = await openTestGpu();
+const hasHalf = gpu?.features.includes('shader-f16') ?? false;
 const [rows, width] = [256, 16];
 
 beforeAll(async () => {
@@ -79,6 +80,53 @@ describe('recomputation', () => {
       for (const [i, number] of numbers.entries()) {
         expect(Math.abs(lean[name]![i]! - number), name).toBeLessThan(1e-5 * largest);
       }
+    }
+  });
+});
+
+/** A stem whose norm is followed by the largest of each window, blocks, and the gradients of all weights. */
+async function recordPooling(): Promise<{ graph: Graph; inputs: Record<string, tf.Tensor> }> {
+  const channels = 16;
+  const weights = Array.from({ length: 5 }, (_, i) => normal([channels, channels, 3, 3], i).mul(0.1));
+  const named = Object.fromEntries(weights.map((weight, i) => [`w${i}`, weight]));
+  const inputs = { x: normal([4, 24, 24, channels], 99), ...named };
+  const network = (given: Readonly<Record<string, tf.Tensor>>): Record<string, tf.Tensor> => {
+    const tape = new Tape();
+    const layer = (x: tf.Tensor, name: string): tf.Tensor => {
+      const [ones, zeros] = [tf.fill([channels], 1), tf.fill([channels], 0)];
+      return tf.relu(ops.batchNorm(ops.conv2d(x, given[name]!, { padding: 1 }), ones, zeros, 1e-5).y);
+    };
+    let x = ops.maxPool2d(layer(given.x!, 'w0'), { kernel: 3, stride: 2, padding: 1 });
+    for (const name of ['w1', 'w2', 'w3', 'w4']) x = tf.add(x, layer(x, name));
+    const loss = tf.mean(tf.square(x)) as tf.Scalar;
+    const names = Object.keys(named);
+    const found = tape.gradients(
+      loss,
+      names.map((name) => given[name]!),
+    );
+    const results = Object.fromEntries(found.map((gradient, i) => [`d${names[i]}`, gradient!]));
+    tape.dispose(Object.values(results));
+    return results;
+  };
+  return { graph: await recordGraph(network, inputs, { expand: expandUnlowered }), inputs };
+}
+
+describe('recomputation in half precision', () => {
+  // What is computed again may be rounded elsewhere: the largest pixel of a window then differs from the maximum.
+  it.skipIf(!hasHalf)('finds the largest of each window again', { timeout: 120_000 }, async () => {
+    const { graph, inputs } = await recordPooling();
+    const fed = Object.fromEntries(Object.entries(inputs).map(([name, tensor]) => [name, tensor.dataSync()]));
+    const target = { features: new Set(gpu!.features), limits: gpu!.limits, software: gpu!.software };
+    const [usual, lean] = [false, true].map((recompute) =>
+      planGraph(graph, { ...target, precision: 'fp16', recompute }),
+    );
+    expect(lean!.kernels.length).toBeGreaterThan(usual!.kernels.length);
+    const received = await runPlan(gpu!, lean!, { inputs: fed as never });
+    for (const [name, tensor] of Object.entries(replayGraph(graph, inputs, {}))) {
+      const expected = Float32Array.from(tensor.dataSync());
+      const square = expected.reduce((sum, number, i) => sum + (received[name]![i]! - number) ** 2, 0);
+      const whole = expected.reduce((sum, number) => sum + number ** 2, 0);
+      expect(Math.sqrt(square / whole), name).toBeLessThan(0.1);
     }
   });
 });
