@@ -1,14 +1,15 @@
 /** Opens what all views share, and watches what can go wrong around a run: no WebGPU, a crashed worker, a full disk. */
 import { effect, signal } from '@preact/signals';
 import { type ConnectedGateway, connectGateway, type RunRecord, TrainingClient } from '../client/index.ts';
-import { OcelliError } from '../core/index.ts';
 import { openGpu } from '../platform/browser/index.ts';
 import { openDataPeek } from './described.ts';
 import { openDeviceChoice } from './device-choice.ts';
+import { tellFoundRuns } from './found-runs.ts';
 import { openHubChoice, publicHub } from './hub-choice.ts';
 import { Live } from './live.ts';
 import { type Notice, openNotices } from './notices.ts';
-import { goTo, openRoute } from './route.ts';
+import { remediesFor } from './remedies.ts';
+import { openRoute } from './route.ts';
 import { openSetup } from './setup.ts';
 import type { App } from './state.ts';
 
@@ -44,7 +45,7 @@ export function openApp(): App {
   effect(() => {
     const { value: error } = live.error;
     if (error === undefined) notices.dismiss('run');
-    else notices.report(error, { key: 'run', actions: remedies(app, error) });
+    else notices.report(error, { key: 'run', actions: remediesFor(app, error) });
   });
   void connectGateway().then((connected) => {
     gateway.value = connected;
@@ -61,28 +62,8 @@ export function openApp(): App {
     gpuMissing.value = missing;
     if (missing !== undefined) notices.show(withoutGpu(missing));
   });
-  void offerInterrupted(app).catch(notices.report);
+  void tellFoundRuns(app).catch(notices.report);
   return app;
-}
-
-/** What helps against the failure of a run, as buttons. */
-function remedies(app: App, error: unknown): { readonly label: string; run(): void }[] {
-  const code = error instanceof OcelliError ? error.code : '';
-  const run = app.live.facts.peek().checkpoint && app.live.run.peek();
-  const resume = { label: 'Resume from the checkpoint', run: () => void app.live.resume(run ?? '') };
-  if (code === 'invalid_recipe' || code === 'invalid_yaml') {
-    return [{ label: 'Open the recipe', run: () => goTo('recipe') }];
-  }
-  if (code === 'no_adapter') return [{ label: 'Choose the device', run: () => goTo('device') }];
-  if (code === 'disk_full') return [{ label: 'See what takes room', run: () => goTo('device') }];
-  if (error instanceof OcelliError && error.name === 'DataError') {
-    return [{ label: 'Open the data', run: () => goTo('data') }];
-  }
-  const elsewhere = ['model_not_found', 'task_not_supported'].includes(code);
-  if (run === undefined && (elsewhere || (error instanceof OcelliError && error.name === 'RemoteError'))) {
-    return [{ label: 'Choose another model', run: () => goTo('model') }];
-  }
-  return run === undefined ? [] : [resume];
 }
 
 /** Why there is no adapter; undefined where there is one. */
@@ -102,34 +83,3 @@ function withoutGpu(missing: string): Notice {
     text: `That is slower, and gives the same results (${missing}). For the graphics card use a current Chrome, Edge, Firefox or Safari with hardware acceleration switched on; chrome://gpu says what is missing.`,
   };
 }
-
-/** A run whose tab was closed or reloaded in the middle. */
-async function offerInterrupted(app: App): Promise<void> {
-  await app.refreshRuns();
-  // The worker of a page that was reloaded ends after its step, and until then the run seems to go on.
-  for (let tries = 0; tries < 5 && isUnderWay(app.runs.value[0]); tries++) {
-    await new Promise((resolve) => setTimeout(resolve, 1000));
-    await app.refreshRuns();
-  }
-  const run = app.runs.value.find(({ status, checkpoint }) => status === 'interrupted' && checkpoint);
-  if (!run || app.live.status.peek() !== 'idle') return;
-  app.notices.show({
-    key: 'interrupted',
-    tone: 'info',
-    title: `“${run.name}” was interrupted at step ${run.step} of ${run.totalSteps}`,
-    text: 'Its last checkpoint is in this browser: the run goes on from there, to the same result.',
-    actions: [
-      {
-        label: 'Resume',
-        run: () => {
-          app.notices.dismiss('interrupted');
-          goTo('train');
-          void app.live.resume(run.run);
-        },
-      },
-    ],
-  });
-}
-
-const isUnderWay = (run: RunRecord | undefined): boolean =>
-  run?.status === 'running' || run?.status === 'paused';

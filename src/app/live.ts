@@ -109,6 +109,15 @@ export class Live {
     });
   }
 
+  /** The same recipe from its first step, in a run's own folder: for one that ended before its first checkpoint. */
+  async startAgain(run: string): Promise<void> {
+    this.begin();
+    this.run.value = run;
+    await this.follow(() =>
+      this.client.resume({ run, device: this.device.peek() }, (event) => this.take(event)),
+    );
+  }
+
   async pause(): Promise<void> {
     if (this.status.peek() !== 'running') return;
     this.status.value = 'pausing';

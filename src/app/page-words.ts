@@ -128,6 +128,11 @@ export function wordsOnPage(error: OcelliError): { expected: string; received: s
   };
 }
 
+/** A warning of a run; the command that it may name is a button here. */
+export function warningOnPage(message: string): string {
+  return message.replace(/: ocelli push \S+$/, ': send it again in the view Export');
+}
+
 /** The parts of a sentence that work on a page. */
 function withoutCommands(text: string): string {
   if (!speaksOfCommandLine(text)) return text;

@@ -1,6 +1,6 @@
 /**
- * The gateway that a page may come from: it offers volumes as data and takes runs to MLflow. The page learns of it by
- * asking its own server; one that is a plain file server answers nothing that fits. Types alone are imported: the
+ * The gateway that a page may come from: it offers volumes as data and takes runs to MLflow. The gateway marks the
+ * pages that it serves (`<meta name="ocelli-gateway">`); others ask nobody. Types alone are imported: the
  * page itself reads no volume.
  */
 import type { GatewayInfo } from '../storage/index.ts';
@@ -12,12 +12,10 @@ export interface ConnectedGateway {
 }
 
 /** Undefined where there is none. @param address of a gateway elsewhere, which allows this page's origin */
-export async function connectGateway(
-  address: string = new URL('.', document.baseURI).href,
-): Promise<ConnectedGateway | undefined> {
+export async function connectGateway(address = ownGateway()): Promise<ConnectedGateway | undefined> {
+  if (address === undefined) return undefined;
   const base = address.replace(/[?#].*$/, '').replace(/\/+$/, '');
   try {
-    // One quick look: most pages come from somewhere else.
     const response = await fetch(`${base}/gw/info`, { signal: AbortSignal.timeout(5000) });
     if (!response.ok) return undefined;
     const info = (await response.json()) as GatewayInfo & { readonly gateway?: unknown };
@@ -34,4 +32,10 @@ export async function connectGateway(
   } catch {
     return undefined;
   }
+}
+
+/** The address of the gateway that this page came from. */
+function ownGateway(): string | undefined {
+  const mark = document.querySelector<HTMLMetaElement>('meta[name=ocelli-gateway]');
+  return mark ? new URL(mark.content, document.baseURI).href : undefined;
 }

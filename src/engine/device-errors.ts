@@ -29,12 +29,13 @@ export function noImageFits(error: DeviceError): DeviceError {
   });
 }
 
-export function deviceLost(received: string): DeviceError {
+export function deviceLost(received: string, cause?: unknown): DeviceError {
   return new DeviceError({
     code: 'device_lost',
     expected: 'a device that stays until the run ends',
     received: `the device was lost: ${received}`,
     fix: 'continue from the last checkpoint with --resume; if it happens again, update the graphics driver or lower data.batch_size (drivers reset a GPU that works too long on one submission)',
+    cause,
   });
 }
 

@@ -1,6 +1,6 @@
 export type { BackendName, DeviceChoice } from './backends/backend.ts';
 export { type Device, type DeviceOptions, openDevice } from './device.ts';
-export { asDeviceError, noImageFits } from './device-errors.ts';
+export { asDeviceError, deviceLost, noImageFits } from './device-errors.ts';
 export { type AdapterReport, type EngineReport, probeEngine } from './doctor.ts';
 export type { TuningChoices } from './execute/index.ts';
 export { type GpuPresence, lookForGpu } from './gpu-present.ts';

@@ -31,7 +31,7 @@ beforeAll(async () => {
   await writeFile(join(data, 'images/a b+c.txt'), '0123456789');
   await writeFile(join(data, 'empty'), '');
   await symlink(join(root, 'secret.txt'), join(data, 'link'));
-  await writeFile(join(root, 'page/index.html'), '<p>page</p>');
+  await writeFile(join(root, 'page/index.html'), '<head></head><p>page</p>');
   await writeFile(join(root, 'page/assets/x-1.js'), 'x');
 });
 afterAll(() => rm(root, { recursive: true, force: true }));
@@ -130,7 +130,10 @@ describe('volumes', () => {
 
   test('the page, and nothing beside it', async () => {
     const url = await start();
-    expect(await (await fetch(url)).text()).toBe('<p>page</p>');
+    // The page learns where its gateway is, and no other page has to ask.
+    expect(await (await fetch(url)).text()).toBe(
+      '<head><meta name="ocelli-gateway" content="."></head><p>page</p>',
+    );
     const asset = await fetch(`${url}/assets/x-1.js`);
     expect(asset.headers.get('cache-control')).toMatch(/immutable/);
     for (const path of [

@@ -48,9 +48,15 @@ export async function pageRoutes(folder: string): Promise<Hono> {
       ? 'public, max-age=31536000, immutable'
       : 'no-cache';
     context.header('Cache-Control', kept);
+    if (path.endsWith('.html')) return context.body(withMark(readFileSync(path, 'utf8')));
     return context.body(readFileSync(path));
   });
   return routes;
+}
+
+/** Says to the page where its gateway is: pages of other hosts then need not ask theirs whether it is one. */
+function withMark(html: string): string {
+  return html.replace(/<head[^>]*>/i, (head) => `${head}<meta name="ocelli-gateway" content=".">`);
 }
 
 /** The files of the installed onnxruntime-web; a build of the page that has its own wins. */

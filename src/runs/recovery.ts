@@ -7,7 +7,7 @@
  */
 import { files } from '#platform';
 import { DeviceError, type RunEvent, type RunEventBody } from '../core/index.ts';
-import { asDeviceError, type Device, noImageFits, openDevice } from '../engine/index.ts';
+import { asDeviceError, type Device, deviceLost, noImageFits, openDevice } from '../engine/index.ts';
 import { type Checkpoint, CheckpointStore, HeldCheckpoint, nextSplit } from '../training/index.ts';
 import type { OpenRun } from './open-run.ts';
 
@@ -120,11 +120,26 @@ export class Recovery {
         await this.device.dispose();
         const gone = error instanceof DeviceError && ['no_adapter', 'device_lost'].includes(error.code);
         const wait = waits[attempt];
+        if (gone && wait === undefined) throw stayedAway(performance.now() - start, error);
         if (!gone || wait === undefined) throw error;
+        if (attempt === 0) await this.run.stream.tellNow(waiting);
         await pause(wait, signal);
       }
     }
   }
+}
+
+const waiting: RunEventBody = {
+  type: 'warning',
+  code: 'device_lost_waiting',
+  message: `the device was lost and no adapter is there: waiting for it for up to ${Math.round(waits.reduce((sum, wait) => sum + wait, 0) / 1000)} s`,
+};
+
+function stayedAway(milliseconds: number, cause: DeviceError): DeviceError {
+  return deviceLost(
+    `no adapter came back within ${Math.round(milliseconds / 1000)} s (${cause.received})`,
+    cause,
+  );
 }
 
 /** Rejects with the signal's reason when that comes first. */

@@ -36,7 +36,12 @@ export class RunStream {
 
   private async record(body: RunEventBody | RunEvent): Promise<RunEvent> {
     const event = ('time' in body ? body : { ...body, time: new Date().toISOString() }) as RunEvent;
-    await this.log.write(event);
+    try {
+      await this.log.write(event);
+    } catch (error) {
+      // A disk that is full, for example: whoever listens is told how the run ended all the same.
+      if (event.type !== 'failed' && event.type !== 'stopped') throw error;
+    }
     for (const listener of this.listeners) listener(event);
     this.last = event.type;
     return event;

@@ -9,6 +9,10 @@ export function modelOf({ run, status, checkpoint }: RunRecord): string | undefi
 export const canResume = ({ status, checkpoint }: RunRecord): boolean =>
   checkpoint !== undefined && ['interrupted', 'stopped', 'failed'].includes(status);
 
+/** It ended before its first checkpoint, and not by an error: the same recipe can begin anew. */
+export const canStartAgain = ({ status, checkpoint }: RunRecord): boolean =>
+  checkpoint === undefined && ['interrupted', 'stopped'].includes(status);
+
 /** `/runs/shapes-20260102-030405` → `shapes-20260102-030405`. */
 export const folderName = (run: string): string => run.split('/').filter(Boolean).at(-1) ?? run;
 
