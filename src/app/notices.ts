@@ -12,6 +12,8 @@ export interface Notice {
   readonly tone: 'info' | 'good' | 'warning' | 'error';
   readonly title: string;
   readonly text?: string | undefined;
+  /** What was found, smaller, for those who want to know. */
+  readonly why?: string | undefined;
   /** One per line. */
   readonly details?: readonly string[] | undefined;
   readonly actions?: readonly { readonly label: string; run(): void }[] | undefined;
@@ -87,7 +89,7 @@ const kinds: Readonly<Record<string, string>> = {
 };
 
 /** An error in the words of a notice. */
-export function wordsOf(error: unknown): Pick<Notice, 'title' | 'text' | 'details'> {
+export function wordsOf(error: unknown): Pick<Notice, 'title' | 'text' | 'why' | 'details'> {
   if (!(error instanceof OcelliError)) {
     const text = error instanceof Error ? error.message : String(error);
     return { title: 'Something went wrong', text, details: [] };
@@ -96,7 +98,8 @@ export function wordsOf(error: unknown): Pick<Notice, 'title' | 'text' | 'detail
   const { expected, received, fix } = wordsOnPage(error);
   return {
     title: titles[code] ?? kinds[name] ?? 'Something went wrong',
-    text: `Expected ${expected}, received ${received}. What to do: ${fix}.`,
+    text: `What to do: ${fix}.`,
+    why: `Expected ${expected}, received ${received}.`,
     details: problems,
   };
 }

@@ -10,7 +10,7 @@ export function Meter({ label, value }: { readonly label: string; readonly value
       aria-label={label}
       aria-valuemin={0}
       aria-valuemax={1}
-      aria-valuenow={value}
+      aria-valuenow={Math.round(value * 1000) / 1000}
     >
       <span style={{ width: `${Math.min(100, Math.max(0, value * 100))}%` }} />
     </span>

@@ -38,7 +38,7 @@ export function NoticeList() {
 
 /** Also for what belongs to one place of a view: then without `onDismiss`. */
 export function NoticeBox({
-  notice: { tone, title, text, details, actions, permanent },
+  notice: { tone, title, text, why, details, actions, permanent },
   onDismiss,
 }: {
   readonly notice: Omit<Notice, 'key'>;
@@ -50,6 +50,7 @@ export function NoticeBox({
       <div class="notice-body">
         <strong>{title}</strong>
         {text ? <p>{text}</p> : undefined}
+        {why ? <p class="notice-why">{why}</p> : undefined}
         {details && details.length > 0 ? (
           <ul>
             {details.slice(0, 8).map((line) => (

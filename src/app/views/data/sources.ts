@@ -120,7 +120,8 @@ async function lookForDetector({ hub, notices }: App): Promise<void> {
       key: 'detector',
       tone: 'warning',
       title: 'The pretrained detector can’t be fetched',
-      text: `${wordsOf(error).text} From random weights a detector needs hours until its boxes fit; naming the shapes works without a connection.`,
+      text: `${wordsOf(error).text} Naming the shapes works without a connection; from random weights a detector needs hours until its boxes fit.`,
+      why: wordsOf(error).why,
       actions: [
         {
           label: 'Choose another model',

@@ -225,8 +225,11 @@ function Awake() {
           ],
           ['Hidden tab', 'training goes on'],
           ['Closed tab', 'the run can be resumed from its checkpoint, at most a minute back'],
-          ['WebGPU', gpuMissing.value ?? 'there'],
-          ['Threads', crossOriginIsolated ? 'page is cross-origin isolated' : 'one, as without isolation'],
+          ['WebGPU', gpuMissing.value ?? 'available'],
+          [
+            'Threads',
+            crossOriginIsolated ? 'several: the page is isolated' : 'one: the page is not isolated',
+          ],
         ]}
       />
     </Card>

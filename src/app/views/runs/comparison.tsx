@@ -126,7 +126,7 @@ function NumbersTable({
   });
   const facts = [
     { key: '#steps', cells: ['steps', ...histories.map(({ record }) => countOf(record.step))] },
-    { key: '#time', cells: ['training time', ...histories.map(({ ms }) => durationOf(ms))] },
+    { key: '#time', cells: ['time of the steps', ...histories.map(({ ms }) => durationOf(ms))] },
     {
       key: '#parameters',
       cells: [

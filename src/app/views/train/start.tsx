@@ -15,7 +15,7 @@ import { RecentRuns } from './recent-runs.tsx';
 import './start.css';
 
 export function Start() {
-  const { live, setup, data } = useApp();
+  const { live, setup, data, notices } = useApp();
   useSignalEffect(() => {
     if (setup.reading.value) void data.want();
   });
@@ -41,7 +41,10 @@ export function Start() {
               size="large"
               icon="play"
               disabled={problems.length > 0}
-              onClick={() => void live.start()}
+              onClick={() => {
+                notices.dismiss('detector');
+                void live.start();
+              }}
             >
               Train
             </Button>

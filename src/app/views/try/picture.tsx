@@ -52,7 +52,7 @@ export async function predictPicture(
 
 export function TriedPicture({ tried, threshold }: { readonly tried: Tried; readonly threshold: number }) {
   if (tried.state === 'failed') {
-    const { title, text } = wordsOf(tried.error);
+    const { title, text, why } = wordsOf(tried.error);
     return (
       <article class="try-result failed">
         <div class="try-failure">
@@ -61,7 +61,8 @@ export function TriedPicture({ tried, threshold }: { readonly tried: Tried; read
         </div>
         <div>
           <h3>{tried.name}</h3>
-          <p class="soft small">{text}</p>
+          <p class="small">{text}</p>
+          {why ? <p class="soft small">{why}</p> : undefined}
         </div>
       </article>
     );
