@@ -8,7 +8,13 @@
 import { OcelliPredict } from './page/element.ts';
 
 export { OcelliPredict, type Picture } from './page/element.ts';
-export type { ErrorDetail, OcelliPredictEventMap, PredictionDetail, ReadyDetail } from './page/events.ts';
+export type {
+  ErrorDetail,
+  OcelliPredictEventMap,
+  PredictionDetail,
+  ReadyDetail,
+  RecoveredDetail,
+} from './page/events.ts';
 export type { Answer, Finding, PixelMask, Progress, Times, WorkerState } from './protocol.ts';
 
 /** Makes `<ocelli-predict>` known. Twice is once, also for two copies of the script. */

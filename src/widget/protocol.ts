@@ -83,6 +83,8 @@ export interface Answer {
   readonly output?: unknown;
   /** A picture that a pipeline made (depth, a mask without classes). */
   readonly picture?: { readonly width: number; readonly height: number; readonly rgba: Uint8ClampedArray };
+  /** The file's picture, to be shown: it was decoded for the model anyway. */
+  readonly bitmap?: ImageBitmap;
   readonly times: Times;
 }
 

@@ -16,6 +16,7 @@ import { imageSize } from 'image-size';
 import { DataError, type Raster } from '../../core/index.ts';
 import type { DecodeImage, EncodeImage, InspectImage } from '../types.ts';
 import { contextOf } from './canvas.ts';
+import { mayHaveProfile } from './color-profile.ts';
 import { readOrientation, withoutOrientation } from './exif.ts';
 import { isOpaque, toRgb, toRgba, upright } from './pixels.ts';
 import { readStraightAlpha } from './straight-alpha.ts';
@@ -49,9 +50,39 @@ export function rasterOf(bitmap: ImageBitmap): Raster {
   }
 }
 
+/**
+ * A file's pixels, upright, and the bitmap that they were read from: one decoding for a model and for a screen. No
+ * bitmap where it does not look like the picture, because the picture is turned or has a colour profile.
+ */
+export async function decodeFile(
+  file: Blob,
+): Promise<{ readonly raster: Raster; readonly bitmap: ImageBitmap | undefined }> {
+  // At the same time: to read a file costs a browser as much as a part of its decoding.
+  const decoding = createImageBitmap(file, asStored).catch((error: unknown) => error);
+  const bytes = new Uint8Array(await file.arrayBuffer());
+  const bitmap = await decoding;
+  if (!(bitmap instanceof ImageBitmap)) throw unreadable(bitmap, bytes);
+  if (readOrientation(bytes).value > 1) {
+    bitmap.close();
+    return { raster: await decodeImage(bytes), bitmap: undefined };
+  }
+  const raster = read(bitmap);
+  if (!mayHaveProfile(bytes)) return { raster, bitmap };
+  bitmap.close();
+  return { raster, bitmap: undefined };
+}
+
+/** One canvas for pictures of one size: the memory of a new one costs as much as reading it. */
+let kept: OffscreenCanvasRenderingContext2D | undefined;
+const largestKept = 4e6;
+
 function read(bitmap: ImageBitmap): Raster {
   const { height, width } = bitmap;
-  const context = contextOf(width, height);
+  const fits = kept?.canvas.width === width && kept.canvas.height === height;
+  const context = fits ? kept! : contextOf(width, height);
+  kept = width * height <= largestKept ? context : undefined;
+  // Nothing of the picture before may be seen through this one.
+  context.globalCompositeOperation = 'copy';
   context.drawImage(bitmap, 0, 0);
   const pixels = context.getImageData(0, 0, width, height).data;
   // Without WebGL, colour below alpha is as exact as alpha lets it be.

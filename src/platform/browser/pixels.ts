@@ -13,7 +13,29 @@ export function toRgba({ height, width, data }: Raster): Uint8ClampedArray<Array
 }
 
 /** Alpha is dropped. */
-export function toRgb(rgba: ArrayLike<number>): Uint8Array {
+export function toRgb(rgba: Uint8Array | Uint8ClampedArray): Uint8Array {
+  return rgba.byteOffset % 4 === 0 && rgba.length % 16 === 0 && isLittleEndian
+    ? toRgbByWords(rgba)
+    : toRgbByBytes(rgba);
+}
+
+const isLittleEndian = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
+
+/** Four pixels at once: four words with alpha are three without. */
+function toRgbByWords(rgba: Uint8Array | Uint8ClampedArray): Uint8Array {
+  const from = new Uint32Array(rgba.buffer, rgba.byteOffset, rgba.length / 4);
+  const data = new Uint32Array((from.length / 4) * 3);
+  for (let i = 0, p = 0; i < from.length; i += 4, p += 3) {
+    const second = from[i + 1]!;
+    const third = from[i + 2]!;
+    data[p] = (from[i]! & 0xffffff) | (second << 24);
+    data[p + 1] = ((second >>> 8) & 0xffff) | (third << 16);
+    data[p + 2] = ((third >>> 16) & 0xff) | (from[i + 3]! << 8);
+  }
+  return new Uint8Array(data.buffer);
+}
+
+function toRgbByBytes(rgba: ArrayLike<number>): Uint8Array {
   const data = new Uint8Array((rgba.length / 4) * 3);
   for (let i = 0, p = 0; i < rgba.length; i += 4, p += 3) {
     data[p] = rgba[i]!;

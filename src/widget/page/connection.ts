@@ -32,6 +32,8 @@ export class WidgetConnection {
   private link: Link | undefined;
   /** False after a restart: no model is recorded any more. */
   record = true;
+  /** True once devices were lost twice for one question: `auto` means WebAssembly then. */
+  avoidGpu = false;
   private held = 0;
   private idle: ReturnType<typeof setTimeout> | undefined;
 

@@ -1,32 +1,33 @@
 /**
  * `<ocelli-predict model="…">`: a model on a page. Nothing is loaded until there is a picture to look at (or
- * `preload="model"`, or a call of `load`). The element holds what it shows; the shared worker does the work.
+ * `preload="model"`, or a call of `load`). The shared worker does the work; what is shown is display.ts.
  */
-import { OcelliError, RunError } from '../../core/index.ts';
+import type { OcelliError } from '../../core/index.ts';
 import { placeOfFiles } from '../model-place.ts';
-import type { Answer, Finding, Progress, WorkerState } from '../protocol.ts';
+import type { Answer, Progress, WorkerState } from '../protocol.ts';
 import { Camera } from './camera.ts';
 import { type HeldModel, WidgetConnection } from './connection.ts';
-import type { ErrorDetail, OcelliPredictEventMap, PredictionDetail, ReadyDetail } from './events.ts';
-import { chosenFindings, summary } from './findings.ts';
+import { Display } from './display.ts';
+import type { OcelliPredictEventMap, PredictionDetail, ReadyDetail } from './events.ts';
+import { asOurs, errorDetail } from './failure.ts';
+import { Filming } from './filming.ts';
+import { Handover } from './handover.ts';
 import { ModelHolder } from './model-holder.ts';
 import { attributeNames, modelAttributes, readSettings, type Settings } from './settings.ts';
-import { bitmapOf, type FolderFile, fetchPicture, handedOver } from './transfer.ts';
+import { bitmapOf, type FolderFile, fetchPicture } from './transfer.ts';
 import { View } from './view.ts';
 
 /** What can be looked at: a file, an address, or anything that the page can draw. */
 export type Picture = Blob | string | URL | ImageBitmapSource;
 
-interface Shown {
-  readonly source: CanvasImageSource;
-  /** For another look, by another model. */
-  readonly again: Blob | ImageBitmap | HTMLVideoElement;
-  readonly answer: Answer;
-}
-
-const defaultThreshold = 0.5;
 /** Milliseconds after which a picture is shown without its answer. */
 const patience = 150;
+
+interface Looked<Again> {
+  readonly answer: Answer;
+  readonly again: Again;
+  readonly bitmap: ImageBitmap;
+}
 
 export class OcelliPredict extends HTMLElement {
   static readonly observedAttributes: readonly string[] = attributeNames;
@@ -34,12 +35,11 @@ export class OcelliPredict extends HTMLElement {
   static workerAddress = '';
 
   private readonly view: View;
-  private settings: Settings;
+  private readonly display: Display;
+  private readonly filming: Filming;
+  private readonly handover: Handover;
   private readonly holder: ModelHolder;
-  private shown: Shown | undefined;
-  private camera: Camera | undefined;
-  /** Set by the slider; the attribute, when it changes, wins. */
-  private threshold: number | undefined;
+  private settings: Settings;
   /** Counts pictures: an answer that comes after a newer picture is not shown. */
   private asked = 0;
   private fetching: AbortController | undefined;
@@ -58,15 +58,20 @@ export class OcelliPredict extends HTMLElement {
       folder: (files) => this.take(files),
       address: (text) => this.look(text),
       webcam: () => {
-        if (this.camera) this.stopWebcam();
+        if (this.filming.isOn) this.stopWebcam();
         else this.startWebcam().catch(() => undefined);
       },
       threshold: (value) => {
-        this.threshold = value;
+        this.display.threshold = value;
         this.present();
       },
     });
     this.settings = this.read();
+    this.display = new Display(
+      this.view,
+      () => this.settings,
+      () => ({ task: this.task, model: this.holder.name }),
+    );
     this.holder = new ModelHolder(
       () => this.connection,
       () => this.settings,
@@ -83,23 +88,45 @@ export class OcelliPredict extends HTMLElement {
           this.describe(model);
           this.tell('ready', this.readyDetail(model), true);
         },
+        recovered: ({ runtime, device }, reason) => {
+          this.view.say('The device was lost; the model was started again.');
+          this.tell('recovered', { reason: errorDetail(reason), runtime, device }, true);
+        },
       },
     );
-    for (const type of ['dragover', 'dragleave', 'drop'] as const) {
-      super.addEventListener(type, (event) => this.onDrag(event as DragEvent));
-    }
+    this.filming = new Filming({
+      ask: (frame) => this.holder.ask(frame),
+      draw: ({ video, width, height }) => this.display.draw(video, width, height),
+      answered: ({ video }, answer, speak) => {
+        this.display.shown = { source: video, again: video, answer };
+        this.present({ speak });
+      },
+      failed: (error) => {
+        this.stopWebcam();
+        this.fail(error);
+      },
+      changed: (on) => this.view.filming(on),
+    });
+    this.handover = new Handover(this, {
+      takes: (way) => this.settings.sources.has(way),
+      hovering: (on) => this.view.dropping(on),
+      picture: (picture) => this.look(picture),
+      address: (text) => this.look(text),
+      folder: (files) => this.take(files),
+      failed: (error) => this.fail(error),
+    });
   }
 
   connectedCallback(): void {
     this.view.connect(true);
-    document.addEventListener('paste', this.onPaste);
+    this.handover.connect(true);
     this.refresh();
     this.schedule();
   }
 
   disconnectedCallback(): void {
     this.view.connect(false);
-    document.removeEventListener('paste', this.onPaste);
+    this.handover.connect(false);
     // Moving an element takes it off the page for a moment.
     setTimeout(() => {
       if (this.isConnected) return;
@@ -113,7 +140,7 @@ export class OcelliPredict extends HTMLElement {
   attributeChangedCallback(name: string, before: string | null, after: string | null): void {
     if (before === after) return;
     this.settings = this.read();
-    if (name === 'threshold') this.threshold = undefined;
+    if (name === 'threshold') this.display.threshold = undefined;
     if (name === 'model') this.holder.chosen = undefined;
     if (name === 'src') this.looked = undefined;
     const another = modelAttributes.includes(name);
@@ -149,20 +176,53 @@ export class OcelliPredict extends HTMLElement {
     try {
       const isAddress = typeof picture === 'string' || picture instanceof URL;
       const source = isAddress ? await fetchPicture(String(picture), fetching.signal) : picture;
-      const bitmap = source instanceof Blob ? await bitmapOf(source) : await createImageBitmap(source);
-      // A quick answer comes with its picture: drawing it twice costs as much as a small model.
-      const alone = setTimeout(() => {
-        if (turn === this.asked) this.showAlone(bitmap);
-      }, patience);
-      const sent = source instanceof Blob ? source : await createImageBitmap(bitmap);
-      const answer = await this.holder.ask(sent).finally(() => clearTimeout(alone));
-      if (turn !== this.asked) return this.detail(answer);
-      this.shown = { source: bitmap, again: source instanceof Blob ? source : bitmap, answer };
-      return this.present() ?? this.detail(answer);
+      const { answer, again, bitmap } =
+        source instanceof Blob ? await this.askFile(source, turn) : await this.askDrawable(source, turn);
+      if (turn !== this.asked) return this.display.detail(answer);
+      this.display.shown = { source: bitmap, again, answer };
+      return this.present() ?? this.display.detail(answer);
     } catch (error) {
       if (turn === this.asked && !fetching.signal.aborted) this.fail(error);
       throw error;
     }
+  }
+
+  /**
+   * A file is decoded once, by the worker, and its picture comes back with the answer. Only where that takes long does the
+   * page decode it as well, to show it meanwhile, or to say that it can't be read before a model is loaded for it.
+   */
+  private async askFile(file: Blob, turn: number): Promise<Looked<Blob>> {
+    let waiting: ReturnType<typeof setTimeout> | undefined;
+    const unreadable = new Promise<never>((_, reject) => {
+      const showAlone = (): void => {
+        bitmapOf(file).then((bitmap) => {
+          if (turn === this.asked && waiting !== undefined) this.display.alone(bitmap);
+        }, reject);
+      };
+      waiting = setTimeout(showAlone, this.holder.opened ? patience : 0);
+    });
+    const asking = this.holder.ask(async () => file);
+    // What comes of it after the picture was refused is of no interest.
+    asking.catch(() => undefined);
+    try {
+      const answer = await Promise.race([asking, unreadable]);
+      return { answer, again: file, bitmap: answer.bitmap ?? (await bitmapOf(file)) };
+    } finally {
+      clearTimeout(waiting);
+      waiting = undefined;
+    }
+  }
+
+  private async askDrawable(source: ImageBitmapSource, turn: number): Promise<Looked<ImageBitmap>> {
+    const bitmap = await createImageBitmap(source);
+    // A quick answer comes with its picture: drawing it twice costs as much as a small model.
+    const waiting = setTimeout(() => {
+      if (turn === this.asked) this.display.alone(bitmap);
+    }, patience);
+    const answer = await this.holder
+      .ask(() => createImageBitmap(bitmap))
+      .finally(() => clearTimeout(waiting));
+    return { answer, again: bitmap, bitmap };
   }
 
   /** Looks at what the camera sees until `stopWebcam`, a picture, or the end of the camera. */
@@ -181,24 +241,21 @@ export class OcelliPredict extends HTMLElement {
       camera.close();
       return;
     }
-    this.camera = camera;
-    this.shown = undefined;
-    this.view.filming(true);
-    void this.film(camera);
+    this.display.shown = undefined;
+    this.filming.begin(camera);
   }
 
   /** The last frame stays. */
   stopWebcam(): void {
-    const { camera, shown } = this;
-    this.camera = undefined;
-    this.view.filming(false);
+    const { shown } = this.display;
+    const camera = this.filming.end();
     if (!camera) return;
     const turn = this.asked;
     camera
       .frame()
       .then((bitmap) => {
         if (turn !== this.asked || !shown) return;
-        this.shown = { source: bitmap, again: bitmap, answer: shown.answer };
+        this.display.shown = { source: bitmap, again: bitmap, answer: shown.answer };
         this.present({ tell: false });
       })
       .catch(() => undefined)
@@ -280,7 +337,7 @@ export class OcelliPredict extends HTMLElement {
     }
     this.letGo();
     this.refresh();
-    if (this.shown) this.schedule(true);
+    if (this.display.shown) this.schedule(true);
     else this.load().catch(() => undefined);
   }
 
@@ -299,7 +356,7 @@ export class OcelliPredict extends HTMLElement {
       if (src !== '' && this.looked !== src && hasModel) {
         this.looked = src;
         this.look(src);
-      } else if (repeat && hasModel && this.shown) this.look(this.shown.again);
+      } else if (repeat && hasModel && this.display.shown) this.look(this.display.shown.again);
       else if (this.settings.preload && hasModel) this.load().catch(() => undefined);
     });
   }
@@ -309,94 +366,16 @@ export class OcelliPredict extends HTMLElement {
     this.predict(picture).catch(() => undefined);
   }
 
-  private async film(camera: Camera): Promise<void> {
-    const draw = (): void => {
-      if (this.camera !== camera) return;
-      this.drawScene(camera.video, camera.width, camera.height);
-      requestAnimationFrame(draw);
-    };
-    draw();
-    let said = 0;
-    while (this.camera === camera) {
-      try {
-        const answer = await this.holder.ask(await camera.frame());
-        if (this.camera !== camera) return;
-        this.shown = { source: camera.video, again: camera.video, answer };
-        // A voice that reads ten sentences a second is none.
-        const speak = performance.now() - said > 3000;
-        if (speak) said = performance.now();
-        this.present({ speak });
-      } catch (error) {
-        if (this.camera !== camera) return;
-        this.stopWebcam();
-        this.fail(error);
-      }
-    }
-  }
-
   private endCamera(): void {
-    const { camera } = this;
-    this.camera = undefined;
-    camera?.close();
-    this.view.filming(false);
-  }
-
-  /** The picture before its answer is there. */
-  private showAlone(bitmap: ImageBitmap): void {
-    this.shown = undefined;
-    const { width, height } = bitmap;
-    this.view.findings([], undefined);
-    this.view.say('Looking …');
-    this.view.picture({ source: bitmap, width, height, findings: [] }, 'The picture');
+    this.filming.end()?.close();
   }
 
   /** Shows the answer as the settings choose, and tells it. */
   private present({ tell = true, speak = true } = {}): PredictionDetail | undefined {
-    const { shown } = this;
-    if (!shown) return undefined;
-    const { answer, source } = shown;
-    const detail = this.detail(answer);
-    const objects = answer.findings.some(({ box }) => box !== undefined);
-    this.view.thresholdAt(objects || this.task.includes('detection') ? this.lowest : undefined);
-    this.view.findings(detail.findings, answer);
-    if (this.camera === undefined) this.drawScene(source, answer.width, answer.height);
-    const text = summary(answer, detail.findings);
-    if (speak) this.view.say(text);
-    if (this.holder.opened) this.describe(this.holder.opened, answer);
-    if (tell) this.tell('prediction', detail, true);
+    const detail = this.display.present({ live: this.filming.isOn, speak });
+    if (detail && this.holder.opened) this.describe(this.holder.opened, this.display.shown?.answer);
+    if (detail && tell) this.tell('prediction', detail, true);
     return detail;
-  }
-
-  private drawScene(source: CanvasImageSource, width: number, height: number): void {
-    const answer = this.shown?.answer;
-    const findings = answer ? this.choose(answer) : [];
-    const scene = {
-      source,
-      width,
-      height,
-      findings,
-      ...(answer?.picture ? { picture: answer.picture } : {}),
-    };
-    this.view.picture(scene, answer ? `The picture. ${summary(answer, findings)}` : 'The picture');
-  }
-
-  private get lowest(): number {
-    return this.threshold ?? this.settings.threshold ?? defaultThreshold;
-  }
-
-  private choose(answer: Answer): Finding[] {
-    const threshold = this.threshold ?? this.settings.threshold;
-    // What a zero-shot model was asked for is what it found.
-    const labels = this.task.startsWith('zero-shot') ? [] : this.settings.labels;
-    return chosenFindings(answer, { ...this.settings, threshold, labels });
-  }
-
-  private detail(answer: Answer): PredictionDetail {
-    const { width, height, times, output } = answer;
-    return {
-      ...{ task: this.task, model: this.holder.name, width, height, findings: this.choose(answer), times },
-      ...(output === undefined ? {} : { output }),
-    };
   }
 
   private readyDetail({ task, classes, runtime, device, path }: HeldModel): ReadyDetail {
@@ -421,11 +400,11 @@ export class OcelliPredict extends HTMLElement {
   }
 
   private fail(reason: unknown): void {
-    const error = reason instanceof OcelliError ? reason : unexpected(reason);
+    const error = asOurs(reason);
     this.view.fail(error);
     this.view.say('');
-    const { code, message, expected, received, hint: fix } = error;
-    this.tell('error', { code, message, expected, received, fix, error } satisfies ErrorDetail, false);
+    this.view.loading(undefined);
+    this.tell('error', errorDetail(error), false);
   }
 
   private tell<Name extends keyof OcelliPredictEventMap>(
@@ -447,43 +426,4 @@ export class OcelliPredict extends HTMLElement {
     for (const problem of this.problems) if (!this.told.has(problem.message)) this.fail(problem);
     this.told = new Set(this.problems.map(({ message }) => message));
   }
-
-  private onDrag(event: DragEvent): void {
-    const takes = this.settings.sources.has('drop');
-    if (!takes || !event.dataTransfer) return;
-    event.preventDefault();
-    this.view.dropping(event.type === 'dragover');
-    if (event.type !== 'drop') return;
-    this.receive(event.dataTransfer);
-  }
-
-  /** Pasted while the widget has the focus or the pointer, or where it is the only one. */
-  private readonly onPaste = (event: ClipboardEvent): void => {
-    if (event.defaultPrevented || !event.clipboardData || !this.settings.sources.has('paste')) return;
-    const [target] = event.composedPath();
-    if (target instanceof HTMLElement && target.matches('input, textarea, select, [contenteditable]')) return;
-    const alone = document.querySelectorAll(this.localName).length === 1;
-    if (!alone && !this.matches(':hover, :focus-within')) return;
-    this.receive(event.clipboardData);
-  };
-
-  private receive(data: DataTransfer): void {
-    handedOver(data)
-      .then((handed) => {
-        if (handed?.kind === 'folder') this.take(handed.files);
-        else if (handed?.kind === 'picture') this.look(handed.picture);
-        else if (handed?.kind === 'address') this.look(handed.address);
-      })
-      .catch((error: unknown) => this.fail(error));
-  }
-}
-
-function unexpected(reason: unknown): RunError {
-  return new RunError({
-    code: 'widget_failed',
-    expected: 'an answer of the model',
-    received: reason instanceof Error ? reason.message : String(reason),
-    fix: "try again; if it happens again, tell the page's author",
-    cause: reason,
-  });
 }

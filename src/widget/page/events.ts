@@ -1,5 +1,5 @@
 /** The events of `<ocelli-predict>`, typed: `element.addEventListener('prediction', ({ detail }) => …)`. */
-import type { Finding, Progress, Times } from '../protocol.ts';
+import type { Answer, Finding, Progress, Times } from '../protocol.ts';
 
 /** A model is open and takes pictures. */
 export interface ReadyDetail {
@@ -27,6 +27,8 @@ export interface PredictionDetail {
   readonly findings: readonly Finding[];
   /** What a pipeline of another kind gave: text, numbers. */
   readonly output?: unknown;
+  /** A picture that a pipeline made (depth, a picture without its background): what is drawn instead of it. */
+  readonly picture?: NonNullable<Answer['picture']>;
   /** In the worker, in milliseconds. */
   readonly times: Times;
 }
@@ -42,9 +44,19 @@ export interface ErrorDetail {
   readonly error: Error;
 }
 
+/** A device or a worker was lost while it worked, and another one answers. What was asked is still answered. */
+export interface RecoveredDetail {
+  /** What was lost, as an error tells it. */
+  readonly reason: ErrorDetail;
+  /** What computes now: `onnxruntime on wasm`. */
+  readonly runtime: string;
+  readonly device: 'webgpu' | 'wasm';
+}
+
 export interface OcelliPredictEventMap {
   ready: CustomEvent<ReadyDetail>;
   prediction: CustomEvent<PredictionDetail>;
+  recovered: CustomEvent<RecoveredDetail>;
   /** While a model is fetched. */
   progress: CustomEvent<Progress>;
   /** Does not bubble, as errors of pictures and scripts don't. */

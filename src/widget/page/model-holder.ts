@@ -12,7 +12,15 @@ export interface HolderEvents {
   opening(): void;
   progress(progress: Progress): void;
   ready(model: HeldModel): void;
+  /** Another device or worker answers now, because of that. */
+  recovered(model: HeldModel, reason: OcelliError): void;
 }
+
+/** For one question: the second one leaves the graphics card alone. */
+const mostRestarts = 2;
+
+const isBroken = (error: unknown): error is OcelliError =>
+  error instanceof OcelliError && ['device_lost', 'worker_crashed'].includes(error.code);
 
 export class ModelHolder {
   /** A folder of this machine, instead of the attribute. */
@@ -49,18 +57,23 @@ export class ModelHolder {
     return this.opening;
   }
 
-  /** By the model that is open then. A file can be asked about again when its worker is gone; a bitmap is gone as well. */
-  async ask(picture: Blob | ImageBitmap): Promise<Answer> {
-    const model = await this.open();
-    const { labels } = this.settings();
-    try {
-      return await this.connection().predict(model, picture, labels);
-    } catch (error) {
-      const broken = error instanceof OcelliError && ['device_lost', 'worker_crashed'].includes(error.code);
-      if (!broken) throw error;
-      this.connection().restart(model);
-      if (!(picture instanceof Blob)) throw error;
-      return await this.connection().predict(await this.open(), picture, labels);
+  /**
+   * By the model that is open then. What was broken meanwhile is started again, and the picture made again: a device that
+   * was lost once may come back; one that is lost again is left alone where `device` does not ask for it.
+   */
+  async ask(picture: () => Promise<Blob | ImageBitmap>): Promise<Answer> {
+    let reason: OcelliError | undefined;
+    for (let lost = 0; ; ) {
+      const model = await this.open();
+      if (reason) this.events.recovered(model, reason);
+      try {
+        return await this.connection().predict(model, await picture(), this.settings().labels);
+      } catch (error) {
+        if (!isBroken(error) || ++lost > mostRestarts) throw error;
+        reason = error;
+        if (lost > 1) this.connection().avoidGpu = true;
+        this.connection().restart(model);
+      }
     }
   }
 
@@ -100,8 +113,10 @@ export class ModelHolder {
   }
 
   private request(): OpenRequest {
-    const { task, device, dtype, maxBytes } = this.settings();
-    const record = this.settings().record && this.connection().record;
+    const { task, device: asked, dtype, maxBytes } = this.settings();
+    const { record: mayRecord, avoidGpu } = this.connection();
+    const record = this.settings().record && mayRecord;
+    const device = asked === 'auto' && avoidGpu ? 'wasm' : asked;
     return { place: this.place(), task, device, dtype, maxBytes, record };
   }
 

@@ -96,6 +96,8 @@ export class View {
   });
   private readonly resized: ResizeObserver;
   private scene: Scene | undefined;
+  private rows: { readonly findings: readonly Finding[]; readonly answer: Answer | undefined } | undefined;
+  private frame: number | undefined;
   private isFilming = false;
 
   constructor(
@@ -137,7 +139,7 @@ export class View {
       ),
     );
     this.listen();
-    this.resized = new ResizeObserver(() => this.draw());
+    this.resized = new ResizeObserver(() => this.scheduleFrame());
   }
 
   /** While the element is on a page. */
@@ -210,24 +212,40 @@ export class View {
     this.sliderValue.textContent = value.toFixed(2);
   }
 
+  /** Drawn with the next frame, as the findings are: pages that ask faster than screens show are not held up by it. */
   picture(scene: Scene | undefined, label: string): void {
     this.scene = scene;
     show(this.canvas, scene !== undefined);
     show(this.empty, scene === undefined);
     this.canvas.setAttribute('aria-label', label);
-    this.draw();
+    this.scheduleFrame();
   }
 
   findings(findings: readonly Finding[], answer: Answer | undefined): void {
-    // While a camera runs, whoever points at a row does not lose it.
-    if (this.isFilming && this.list.matches(':hover, :focus-within')) return;
-    show(this.list, findings.length > 0);
-    const places = findings.some(({ box, mask }) => box !== undefined || mask !== undefined);
-    const rows = findings.slice(0, 100).map((finding) => this.row(finding, places, answer));
-    this.list.replaceChildren(...rows);
+    this.rows = { findings, answer };
+    this.scheduleFrame();
   }
 
-  draw(): void {
+  private scheduleFrame(): void {
+    this.frame ??= requestAnimationFrame(() => {
+      this.frame = undefined;
+      this.draw();
+      this.fillList();
+    });
+  }
+
+  private fillList(): void {
+    const { rows } = this;
+    // While a camera runs, whoever points at a row does not lose it.
+    if (!rows || (this.isFilming && this.list.matches(':hover, :focus-within'))) return;
+    this.rows = undefined;
+    const { findings, answer } = rows;
+    show(this.list, findings.length > 0);
+    const places = findings.some(({ box, mask }) => box !== undefined || mask !== undefined);
+    this.list.replaceChildren(...findings.slice(0, 100).map((finding) => this.row(finding, places, answer)));
+  }
+
+  private draw(): void {
     const { scene } = this;
     if (!scene || scene.width === 0 || scene.height === 0) return;
     const style = getComputedStyle(this.stage);
@@ -261,7 +279,7 @@ export class View {
       const point = (on: boolean): void => {
         if (!this.scene) return;
         this.scene = { ...this.scene, highlighted: on ? finding : undefined };
-        this.draw();
+        this.scheduleFrame();
       };
       for (const name of ['pointerenter', 'focus']) row.addEventListener(name, () => point(true));
       for (const name of ['pointerleave', 'blur']) row.addEventListener(name, () => point(false));

@@ -8,6 +8,7 @@ import { loadOnnxWeb, type OnnxWeb, sharedThreads } from '../../platform/browser
 import type { HostOutputs } from '../../tasks/decoding/index.ts';
 import type { ProcessedBatch } from '../../vision/index.ts';
 import { CapturedSession } from './captured-session.ts';
+import { watchDevice } from './lost-device.ts';
 import {
   feedsOf,
   floatsOf,
@@ -56,7 +57,8 @@ export async function openRuntime(
       ...(size ? { freeDimensionOverrides: dimensionsOf(size) } : {}),
       logSeverityLevel: 3,
     });
-    return new OnnxRuntime(ort, session, device, model);
+    const watch = device === 'webgpu' ? await watchDevice(ort) : undefined;
+    return new OnnxRuntime(ort, session, device, model, watch?.lost);
   } catch (cause) {
     throw explain(cause, device);
   }
@@ -84,6 +86,8 @@ export class OnnxRuntime {
     readonly device: WidgetDevice,
     /** Kept until it was recorded. */
     private model: Uint8Array | undefined,
+    /** Rejects when the device is gone. */
+    readonly lost?: Promise<never>,
   ) {
     this.inputs = portsOf(session!.inputMetadata);
     this.outputs = portsOf(session!.outputMetadata);

@@ -7,6 +7,7 @@ import { openGpu } from '../../platform/browser/index.ts';
 import { createProcessor, type ImageProcessor } from '../../vision/index.ts';
 import type { OpenRequest, Progress } from '../protocol.ts';
 import { WidgetFiles } from './files.ts';
+import { watchDevice } from './lost-device.ts';
 import { type OnnxRuntime, openRuntime, prepareOnnx, type WidgetDevice } from './onnx-runtime.ts';
 import { OwnModel, oneSize, outputNames } from './own-model.ts';
 import { chooseTask } from './tasks.ts';
@@ -38,9 +39,12 @@ export async function openModel(
   onProgress({ phase: 'runtime' });
   await warmUp(device);
   // Where transformers.js looks for a runtime that is there already: one for all models of the page.
-  Object.assign(globalThis, { [Symbol.for('onnxruntime')]: await prepareOnnx(device) });
+  const ort = await prepareOnnx(device);
+  Object.assign(globalThis, { [Symbol.for('onnxruntime')]: ort });
   const { openPipeline } = await import('./pipeline-model.ts');
-  return openPipeline(files, task, device, request);
+  const model = await openPipeline(files, task, device, request);
+  const watch = device === 'webgpu' ? await watchDevice(ort) : undefined;
+  return watch ? { ...model, lost: watch.lost } : model;
 }
 
 /** Undefined: it is not for us. */

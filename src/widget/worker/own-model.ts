@@ -60,6 +60,10 @@ export class OwnModel implements WidgetModel {
     return this.runtime.device;
   }
 
+  get lost(): Promise<never> | undefined {
+    return this.runtime.lost;
+  }
+
   async predict(
     image: Raster,
   ): Promise<Omit<Answer, 'times' | 'width' | 'height'> & { readonly prepared: number }> {

@@ -45,6 +45,7 @@ export async function openPipeline(
     classNames: [],
     description: `transformers.js ${env.version} on ${device}`,
     device,
+    lost: undefined,
     recording: { captured: false, capture: 'left out: transformers.js' },
     async predict({ data, width, height }, candidates) {
       requireCandidates(wanted, candidates);

@@ -2,12 +2,12 @@
  * The worker's side: models by what was asked for, one run at a time. Two elements that name the same model share it;
  * it is given back when the last of them lets go.
  */
-import { expose } from 'comlink';
+import { expose, transfer } from 'comlink';
 import { prepareCrossing } from '../../client/wire/index.ts';
 import { ConfigError } from '../../core/index.ts';
 import type { Answer, OpenedModel, OpenRequest, Progress, WidgetService, WorkerState } from '../protocol.ts';
 import { openModel } from './open-model.ts';
-import { rasterOf } from './picture.ts';
+import { readPicture } from './picture.ts';
 import type { WidgetModel } from './widget-model.ts';
 
 interface Entry {
@@ -126,18 +126,21 @@ async function answerOf(
   candidates: readonly string[],
 ): Promise<Answer> {
   const start = performance.now();
-  const image = await rasterOf(picture);
+  const { raster, shown } = await readPicture(picture);
   const decoded = performance.now();
-  const { prepared, ...answer } = await model.predict(image, candidates);
+  const predicting = model.predict(raster, candidates);
+  const { prepared, ...said } = await (model.lost ? Promise.race([predicting, model.lost]) : predicting);
   const end = performance.now();
-  const { width, height } = image;
+  const { width, height } = raster;
   const times = {
     decode: decoded - start,
     prepare: prepared - decoded,
     model: end - prepared,
     total: end - start,
   };
-  return { ...answer, width, height, times };
+  const answer = { ...said, width, height, times };
+  const bitmap = await shown?.catch(() => undefined);
+  return bitmap ? transfer({ ...answer, bitmap }, [bitmap]) : answer;
 }
 
 function closed(handle: number): ConfigError {

@@ -14,6 +14,8 @@ export interface WidgetModel {
     image: Raster,
     candidates: readonly string[],
   ): Promise<Omit<Answer, 'times' | 'width' | 'height'> & { readonly prepared: number }>;
+  /** Rejects when the device that computes is gone. */
+  readonly lost: Promise<never> | undefined;
   /** Called once after the first answer, when nobody waits. */
   improve(): Promise<void>;
   /** Whether runs are replayed from a recording, and why not. */
