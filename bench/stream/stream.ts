@@ -6,7 +6,8 @@
  * Method: 1,024 files; a fresh process each, in turn, `--rounds` times (2), medians. A process opens the data set, with
  * as many threads as a run has (a core is left for the loop), makes 16 batches to warm up (threads start, the number
  * of connections is found) and then one whole epoch, from its first request to its last batch, by the wall clock.
- * `requests` counts every HTTP request of that epoch. No cache. `stream/files` reads a picture
+ * `requests` counts every HTTP request of that epoch, `cpu_ms` is the time that the process had a core for, by image:
+ * what other work on the machine does not change much. No cache. `stream/files` reads a picture
  * by a request, with at most 16 connections, as `connections` says; `stream/shards` reads tar shards by ranges, and
  * has the local files as its peer, too. `stream/adaptive`: up to 64 connections. `device_waits`: batches that were
  * late in a real training run from 50 ms away (see images.ts).
@@ -20,10 +21,11 @@
  * `stream/adaptive` 0.75 at 200 ms with 64 connections; `stream/shards` 0.90, 0.87 and 0.89, by 30 requests. Under load:
  * `stream/annotations` 1,170–1,190 MB.
  */
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { subscribe } from 'node:diagnostics_channel';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type DataSettings, Loader, openDataset, shardDataset } from '../../src/data/index.ts';
 import { loaderThreads } from '../../src/runs/loaders.ts';
@@ -40,6 +42,8 @@ const goal = 0.9;
 
 interface Measured {
   readonly images_per_second: number;
+  /** Of all threads of the loader's process. */
+  readonly cpu_ms: number;
   readonly requests: number;
   readonly most_reads: number;
 }
@@ -49,6 +53,10 @@ export const stream: BenchCase = {
 
   async run(report, options) {
     const folder = await mkdtemp(join(tmpdir(), 'ocelli-stream-'));
+    // Before the servers start: they inherit it.
+    const parted = partCores();
+    if (parted)
+      report.note(`the loader has the cores ${parted.loader}, the server and the proxy ${parted.servers}`);
     const server = await S3Server.start();
     const proxy = await Toxiproxy.start(server.port);
     try {
@@ -66,7 +74,7 @@ export const stream: BenchCase = {
       const measure = async (place: string, latency: number, connections: number): Promise<Measured> => {
         await proxy.clear();
         if (latency > 0) await proxy.add({ type: 'latency', attributes: { latency } });
-        return child(['loader', place, String(connections)], environment);
+        return child(['loader', place, String(connections)], environment, parted?.loader);
       };
       const contenders = {
         local: () => measure(local.train_data_path, 0, 16),
@@ -91,6 +99,9 @@ export const stream: BenchCase = {
           const goals = kind === 'files' && latency === 50 ? [verdict] : [];
           rows.ours(`images_per_second_${latency}ms`, rate(name), 'images/s', goals);
           rows.peer('local files', `images_per_second_${latency}ms`, rate('local'), 'images/s');
+          const cpu = (of: string): number => median(found[of]!.map(({ cpu_ms }) => cpu_ms));
+          rows.ours(`cpu_ms_${latency}ms`, cpu(name), 'ms');
+          rows.peer('local files', `cpu_ms_${latency}ms`, cpu('local'), 'ms');
           rows.ours(`requests_${latency}ms`, median(found[name].map(({ requests }) => requests)), 'count');
           rows.ours(
             `connections_${latency}ms`,
@@ -101,13 +112,16 @@ export const stream: BenchCase = {
       }
       await proxy.clear();
       await proxy.add({ type: 'latency', attributes: { latency: 50 } });
-      Object.assign(process.env, environment);
       const far = { ...local, train_data_path: 's3://bench/files' };
       for (const [name, data] of [
         ['s3, 50 ms', far],
         ['local files', local],
       ] as const) {
-        const { waits, batches, device } = await waitsInRun(data);
+        const { waits, batches, device } = await child<Waits>(
+          ['waits', data.train_data_path],
+          environment,
+          parted?.loader,
+        );
         report.note(`training from ${name} on ${device}: ${waits} of ${batches} batches were late`);
         if (name === 'local files') report.peer(name, 'device_waits', waits, 'count');
         else report.ours('device_waits', waits, 'count');
@@ -119,13 +133,12 @@ export const stream: BenchCase = {
     }
   },
 
-  async child([place, connections]) {
+  async child([kind, place, connections]) {
+    if (kind === 'waits') return waitsInRun({ train_data_path: place!, val_data_path: '' });
     let requests = 0;
-    const { fetch } = globalThis;
-    globalThis.fetch = (...args) => {
+    subscribe('undici:request:create', () => {
       requests++;
-      return fetch(...args);
-    };
+    });
     const data = { train_data_path: place!, val_data_path: '' };
     const dataset = await openDataset(data, 'train', { task: 'classification' });
     const loader = new Loader({
@@ -142,13 +155,17 @@ export const stream: BenchCase = {
     requests = 0;
     let count = 0;
     const start = performance.now();
+    const before = process.cpuUsage();
     for await (const batch of loader.epoch(1)) count += batch.count;
+    const { user, system } = process.cpuUsage(before);
     const taken = (performance.now() - start) / 1000;
     const most_reads = loader.statistics.mostReads;
     await loader.dispose();
-    return { images_per_second: count / taken, requests, most_reads };
+    return { images_per_second: count / taken, cpu_ms: (user + system) / 1000 / count, requests, most_reads };
   },
 };
+
+type Waits = Awaited<ReturnType<typeof waitsInRun>>;
 
 interface Reading {
   readonly seconds: number;
@@ -170,7 +187,7 @@ export const annotations: BenchCase = {
     report.ours('longest_pause_ms', median(found.ours.map((one) => one.longest_pause_ms)), 'ms');
   },
 
-  async child([path]) {
+  async child([, path]) {
     const cut = path!.lastIndexOf('/');
     const start = performance.now();
     let longest = 0;
@@ -199,6 +216,19 @@ async function annotationFile(report: BenchReport): Promise<string> {
   return path;
 }
 
+/**
+ * A server of pictures is another machine, its work not ours: it and the proxy get one half of the cores, the
+ * loader the other, for local files too. Undefined where cores can't be given out (no `taskset`, or only one).
+ */
+function partCores(): { readonly servers: string; readonly loader: string } | undefined {
+  const count = availableParallelism();
+  if (count < 2 || spawnSync('taskset', ['--version']).status !== 0) return;
+  const half = Math.floor(count / 2);
+  const servers = `0-${half - 1}`;
+  if (spawnSync('taskset', ['-a', '-cp', servers, String(process.pid)]).status !== 0) return;
+  return { servers, loader: `${half}-${count - 1}` };
+}
+
 async function upload(server: S3Server, folder: string, prefix: string): Promise<void> {
   for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
     if (!entry.isFile()) continue;
@@ -208,13 +238,15 @@ async function upload(server: S3Server, folder: string, prefix: string): Promise
 }
 
 function child<Result = Measured>(
-  args: readonly [kind: 'loader' | 'annotations', ...rest: string[]],
+  args: readonly [kind: 'loader' | 'waits' | 'annotations', ...rest: string[]],
   environment: Readonly<Record<string, string>> = {},
+  cores?: string,
 ): Promise<Result> {
-  const [kind, ...rest] = args;
-  const name = kind === 'loader' ? stream.name : annotations.name;
+  const name = args[0] === 'annotations' ? annotations.name : stream.name;
   return new Promise((done, fail) => {
-    const process_ = spawn(process.execPath, [process.argv[1]!, '--child', name, ...rest], {
+    const program = [process.execPath, process.argv[1]!, '--child', name, ...args];
+    const [command, ...words] = cores ? ['taskset', '-c', cores, ...program] : program;
+    const process_ = spawn(command!, words, {
       stdio: ['ignore', 'pipe', 'inherit'],
       env: { ...process.env, ...environment },
     });

@@ -145,3 +145,7 @@ export interface Canvas {
 
 /** A canvas of that size, showing the picture when it is given one. Text in `canvasFont` always has glyphs. */
 export type OpenCanvas = (image: Raster | Size) => Canvas;
+
+/** Of a short text, in UTF-8. */
+export type Sha256 = (text: string) => Uint8Array | Promise<Uint8Array>;
+export type Hmac = (key: Uint8Array, text: string) => Uint8Array | Promise<Uint8Array>;

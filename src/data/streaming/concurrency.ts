@@ -11,10 +11,17 @@ export interface ConcurrencyOptions {
   readonly most?: number;
 }
 
+/**
+ * Where it begins, and what it never goes below: so few cost no network anything, and fewer let whoever takes the
+ * pictures wait as soon as one of them is slow.
+ */
+const usual = 16;
 /** What counts as faster. */
 const worthwhile = 1.08;
 /** Below this share of the best rate the network has become narrower. */
 const congested = 0.6;
+/** Milliseconds of a round at least: shorter ones tell more of this machine's other work than of the network. */
+const shortestRound = 200;
 /** Rounds that a limit stays after it proved enough. */
 const roundsOfRest = 12;
 
@@ -32,8 +39,8 @@ export class Concurrency {
   private rest = 0;
   private growth = 2;
 
-  constructor({ least = 2, start = 8, most = 64 }: ConcurrencyOptions = {}) {
-    this.least = least;
+  constructor({ least = usual, start = usual, most = 64 }: ConcurrencyOptions = {}) {
+    this.least = Math.min(least, most);
     this.most = most;
     this.limit = Math.min(start, most);
   }
@@ -51,7 +58,7 @@ export class Concurrency {
     this.ended++;
     this.bytes += bytes;
     // Two of each lane: one alone would be the lane's luck.
-    if (this.ended <= 2 * this.limit || now <= this.began) return;
+    if (this.ended <= 2 * this.limit || now < this.began + shortestRound) return;
     const rate = this.bytes / (now - this.began);
     this.pause();
     this.began = now;

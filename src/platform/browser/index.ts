@@ -5,8 +5,10 @@
 export type { OnnxArray, OnnxDevice, OnnxPort, OnnxSession } from '../onnx-session.ts';
 export type { Thread, ThreadAnswer, ThreadHandler } from '../thread-channel.ts';
 export * from '../types.ts';
+export * from '../wire.ts';
 export { canvasFont, openCanvas } from './canvas.ts';
 export { missingCapabilities, sharedThreads } from './capabilities.ts';
+export { hmacSha256, sha256 } from './digest.ts';
 export type { CacheEntry } from './files/caches.ts';
 export { files, localPath } from './files/index.ts';
 export { type HttpEntry, type MountSource, mount, mounted, unmount } from './files/mounts.ts';
@@ -19,3 +21,4 @@ export { canSuspend, loadOnnxWeb, type OnnxWeb, openOnnxSession } from './onnx.t
 export { withoutNewProcessListeners } from './process.ts';
 export { makeRoom, readStorage, requestPersistence, type StorageReport } from './storage.ts';
 export * from './threads.ts';
+export { sendRequest } from './wire.ts';

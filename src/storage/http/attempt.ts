@@ -3,7 +3,7 @@
  * its bytes as they come. A connection that is silent for too long is given up; every failure of the transport
  * is a `TransportError` with a reason without URLs, so that callers can decide about another try.
  */
-import { fetchIsRestricted } from '#platform';
+import { fetchIsRestricted, type SendRequest, type WireAnswer } from '#platform';
 import { RemoteError } from '../../core/index.ts';
 import { TransportError } from './patience.ts';
 import { leadsInside } from './private-hosts.ts';
@@ -11,7 +11,7 @@ import { withoutSecrets } from './redact.ts';
 import type { HttpRequest } from './types.ts';
 
 export interface Wire {
-  readonly fetcher: typeof fetch;
+  readonly send: SendRequest;
   /** Milliseconds. */
   readonly inactivity: number;
   /** Where a name leads: a host's IP addresses. */
@@ -24,7 +24,7 @@ const longestChain = 5;
 export async function attempt<T>(
   request: HttpRequest,
   wire: Wire,
-  use: (response: Response, chunks: AsyncIterable<Uint8Array>) => Promise<T>,
+  use: (response: WireAnswer, chunks: AsyncIterable<Uint8Array>) => Promise<T>,
 ): Promise<T> {
   const { signal } = request;
   signal?.throwIfAborted();
@@ -32,9 +32,10 @@ export async function attempt<T>(
   const interrupt = (): void => connection.abort(signal!.reason);
   signal?.addEventListener('abort', interrupt, { once: true });
   const watch = new Watch(connection, wire.inactivity);
+  const answers = { unread: 0 };
   try {
-    const response = await follow(request, wire, connection.signal, watch);
-    return await use(response, chunksOf(response, watch));
+    const response = await follow(request, wire, connection.signal, watch, answers);
+    return await use(response, watched(response, watch, answers));
   } catch (error) {
     signal?.throwIfAborted();
     if (watch.stalled) throw new TransportError(`no byte for ${wire.inactivity / 1000} s`);
@@ -42,8 +43,8 @@ export async function attempt<T>(
   } finally {
     watch.end();
     signal?.removeEventListener('abort', interrupt);
-    // Ends what was not read; an answer that was read to its end doesn't notice.
-    connection.abort();
+    // Ends what was not read.
+    if (answers.unread > 0) connection.abort();
   }
 }
 
@@ -77,30 +78,29 @@ async function follow(
   wire: Wire,
   signal: AbortSignal,
   watch: Watch,
-): Promise<Response> {
+  answers: { unread: number },
+): Promise<WireAnswer> {
   const method = request.method ?? 'GET';
   let url = request.url;
   let headers = request.headers ?? {};
   for (let hop = 0; ; hop++) {
     const response = await transport(() =>
-      wire.fetcher(url, {
+      wire.send({
+        url,
         method,
         headers,
-        // Signatures are the only right that is sent; a page's cookies are none of the store's business.
-        credentials: 'omit',
-        referrerPolicy: 'no-referrer',
-        // A page can't see where a redirect leads: what carries no rights may follow it.
-        redirect: fetchIsRestricted && request.redirects === 'any' ? 'follow' : 'manual',
-        cache: 'no-store',
+        body: request.body,
         signal,
-        ...(request.body === undefined ? {} : { body: request.body as BodyInit }),
+        // A page can't see where a redirect leads: what carries no rights may follow it.
+        followHidden: fetchIsRestricted && request.redirects === 'any',
       }),
     );
+    answers.unread++;
     watch.alive();
     const location = response.headers.get('location');
     const redirected = [301, 302, 303, 307, 308].includes(response.status) && location !== null;
     // Browsers hide where a redirect leads.
-    if (response.type === 'opaqueredirect') throw refused(request, 'a redirect, which a page can not check');
+    if (response.hidden) throw refused(request, 'a redirect, which a page can not check');
     if (!redirected || request.redirects === 'none') return response;
     const next = new URL(location, url);
     const problem = await unsafe(new URL(url), next, request, wire.addresses);
@@ -133,12 +133,18 @@ function withoutRights(headers: Readonly<Record<string, string>>): Record<string
   return Object.fromEntries(Object.entries(headers).filter(([name]) => !rights.test(name)));
 }
 
-async function* chunksOf(response: Response, watch: Watch): AsyncIterable<Uint8Array> {
-  const reader = response.body?.getReader();
-  if (!reader) return;
+async function* watched(
+  { chunks }: WireAnswer,
+  watch: Watch,
+  answers: { unread: number },
+): AsyncIterable<Uint8Array> {
+  const reader = chunks[Symbol.asyncIterator]();
   for (;;) {
-    const { done, value } = await transport(() => reader.read());
-    if (done) return;
+    const { done, value } = await transport(() => reader.next());
+    if (done) {
+      answers.unread--;
+      return;
+    }
     watch.alive();
     yield value;
   }

@@ -3,7 +3,7 @@
  * moves, and never telling a URL's secrets. `send` brings an answer whole; `readObject` (object.ts) brings bytes
  * of an object and goes on where a broken connection stopped.
  */
-import { addressesOf } from '#platform';
+import { addressesOf, sendByFetch, sendRequest, type WireAnswer } from '#platform';
 import { RemoteError } from '../../core/index.ts';
 import { attempt, type Wire } from './attempt.ts';
 import { Hosts } from './hosts.ts';
@@ -18,10 +18,8 @@ export class Http {
   private readonly hosts: Hosts;
 
   constructor(readonly options: HttpOptions = {}) {
-    // Looked up at each call: tests and pages exchange the global one.
-    const fetcher: typeof fetch = options.fetcher ?? ((input, init) => globalThis.fetch(input, init));
     this.wire = {
-      fetcher,
+      send: options.fetcher ? sendByFetch(options.fetcher) : sendRequest,
       inactivity: options.inactivity ?? defaults.inactivity,
       addresses: options.addresses ?? addressesOf,
     };
@@ -56,7 +54,7 @@ export class Http {
   /** One try, within the bounds of its host. */
   async once<T>(
     request: HttpRequest,
-    use: (response: Response, chunks: AsyncIterable<Uint8Array>) => Promise<T>,
+    use: (response: WireAnswer, chunks: AsyncIterable<Uint8Array>) => Promise<T>,
   ): Promise<T> {
     const leave = await this.hosts.enter(request.url, request.signal);
     try {
@@ -87,7 +85,7 @@ export function isWorthRetrying({ status }: HttpAnswer): boolean {
 }
 
 /** What `Content-Length` promises about the decoded body, where it does. */
-export function expectedLength(request: HttpRequest, response: Response): number | undefined {
+export function expectedLength(request: HttpRequest, response: WireAnswer): number | undefined {
   const length = response.headers.get('content-length');
   const encoding = response.headers.get('content-encoding') ?? 'identity';
   if (length === null || encoding !== 'identity' || request.method === 'HEAD') return undefined;

@@ -3,7 +3,7 @@
  * (`Range`, with `If-Match` so that two versions are never glued together), an address that expired is asked for
  * anew, and what came is checked against what was asked and announced before anyone sees it.
  */
-import { fetchIsRestricted } from '#platform';
+import { fetchIsRestricted, type WireAnswer } from '#platform';
 import { DataError, type OcelliError, RemoteError } from '../../core/index.ts';
 import { expectedLength, type Http, isWorthRetrying } from './client.ts';
 import { TransportError, TruncatedError } from './patience.ts';
@@ -152,7 +152,7 @@ class Received {
   /** Takes an answer's bytes. Gives back an answer that has none of them, for the caller to judge. */
   async take(
     request: HttpRequest,
-    response: Response,
+    response: WireAnswer,
     chunks: AsyncIterable<Uint8Array>,
   ): Promise<'done' | 'changed' | HttpAnswer> {
     if (response.status !== 200 && response.status !== 206) {
@@ -189,7 +189,7 @@ class Received {
     return true;
   }
 
-  private sameVersion(response: Response): boolean {
+  private sameVersion(response: WireAnswer): boolean {
     const seen = response.headers.get('etag') || undefined;
     const modified = response.headers.get('last-modified') || undefined;
     if (seen === undefined) {
@@ -203,7 +203,7 @@ class Received {
   }
 
   /** Checks which bytes an answer holds, and returns how many of them come before the first wanted one. */
-  private place(request: HttpRequest, response: Response): number {
+  private place(request: HttpRequest, response: WireAnswer): number {
     const asked = this.start + this.received;
     const ranged = request.headers?.Range !== undefined;
     const length = expectedLength(request, response);
@@ -319,7 +319,7 @@ function isRight({ kind }: Refusal): boolean {
 }
 
 function contentRange(
-  response: Response,
+  response: WireAnswer,
 ): { start: number; end: number; size: number | undefined } | undefined {
   const match = /^bytes (\d+)-(\d+)\/(\d+|\*)$/.exec(response.headers.get('content-range') ?? '');
   if (!match) return undefined;

@@ -1,4 +1,5 @@
 /** What goes to a server and what comes back, whole. Ranged reads of objects are in `object.ts`. */
+import type { AnswerHeaders } from '#platform';
 
 export interface HttpRequest {
   readonly url: string;
@@ -22,11 +23,12 @@ export interface HttpRequest {
 
 export interface HttpAnswer {
   readonly status: number;
-  readonly headers: Headers;
+  readonly headers: AnswerHeaders;
   readonly body: Uint8Array;
 }
 
 export interface HttpOptions {
+  /** Left out: what the platform has (in Node something leaner than `fetch`). */
   readonly fetcher?: typeof fetch;
   /** IP addresses of a name; left out: the system is asked. */
   readonly addresses?: (host: string) => Promise<readonly string[]>;
