@@ -142,7 +142,9 @@ export class MlflowClient {
       // A new connection each time: the server closes an idle one after seconds, and while a step computes
       // nobody here would notice before writing to it.
       const headers = { ...init.headers, Connection: 'close' };
-      response = await this.fetcher(url, { ...init, headers, redirect: 'error' });
+      // Called by itself: the fetch of browsers refuses to be a method of anything else.
+      const { fetcher } = this;
+      response = await fetcher(url, { ...init, headers, redirect: 'error' });
     } catch (cause) {
       const reason =
         cause instanceof Error

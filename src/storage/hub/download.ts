@@ -82,7 +82,9 @@ async function receive(
   const signal = options.signal ? AbortSignal.any([options.signal, stall.signal]) : stall.signal;
   try {
     const headers = start > 0 ? { ...file.headers, Range: `bytes=${start}-` } : file.headers;
-    const response = await options.fetcher(file.url, { headers, signal });
+    // Called by itself: the fetch of browsers refuses to be a method of anything else.
+    const { fetcher } = options;
+    const response = await fetcher(file.url, { headers, signal });
     if (response.status === 429 || response.status >= 500) {
       const asked = Number(response.headers.get('Retry-After'));
       throw new Postponed(response.status, Math.min(60, Number.isFinite(asked) && asked > 0 ? asked : 1));
