@@ -1,9 +1,17 @@
 /**
  * The same passes compiled: one graph each, traced from the public parts and run on WebGPU. Whatever can't be compiled
- * fails the case; nothing falls back.
+ * fails the case; nothing falls back. Backends without a compiler replay the same graphs kernel by kernel, which shows
+ * that nothing is missing in them.
  */
 import type { Batch } from '../../../src/data/index.ts';
-import { CompiledFunction, type Device, type HostTensors, Tape, type tf } from '../../../src/engine/index.ts';
+import {
+  CompiledFunction,
+  type Device,
+  type HostTensors,
+  replayProgram,
+  Tape,
+  type tf,
+} from '../../../src/engine/index.ts';
 import type { LoadedModel, VisionModel } from '../../../src/models/index.ts';
 import type { ForwardContext } from '../../../src/nn/index.ts';
 import type { HostArrays, Task } from '../../../src/tasks/index.ts';
@@ -17,7 +25,8 @@ export type CompilingDevice = Device & { readonly prepare: NonNullable<Device['p
 
 export function requireCompiling(device: Device): CompilingDevice {
   if (device.prepare) return device as CompilingDevice;
-  throw new Error(`--compiled needs webgpu without OCELLI_EAGER, received ${device.description}`);
+  if (device.backend !== 'webgpu') return { ...device, prepare: replayProgram };
+  throw new Error(`--compiled on webgpu needs OCELLI_EAGER left out, received ${device.description}`);
 }
 
 const variablesOf = (model: VisionModel): Map<string, tf.Variable> =>
@@ -176,7 +185,7 @@ export class CompiledTrainer {
 /** The images of a case; its labels are the task's. */
 function batchOf(inputs: CaseTensors): Batch {
   const { shape, data } = inputs.get('pixel_values')!;
-  const [count = 0, , height = 0, width = 0] = shape;
+  const [count = 0, channels = 0, height = 0, width = 0] = shape;
   const mask = inputs.get('pixel_mask')?.data;
   return {
     position: 0,
@@ -184,7 +193,8 @@ function batchOf(inputs: CaseTensors): Batch {
     imageIds: [],
     pixelValues: data,
     pixelMask: mask ? Uint8Array.from(mask) : new Uint8Array(count * height * width).fill(1),
-    shape: [count, 3, height, width],
+    // Data sets have colour pictures only; a model need not.
+    shape: [count, channels, height, width] as unknown as Batch['shape'],
     count,
     samples: [],
   };
