@@ -311,7 +311,7 @@ describe('attacks', () => {
   });
 
   test('requests that are too large or too many', async () => {
-    const url = await start({ limits: { upload: 1000, paths: 3, rate: 1, burst: 8 } });
+    const url = await start({ limits: { upload: 1000, paths: 3, rate: 1, burst: 9 } });
     const sign = (paths: string[]) =>
       fetch(`${url}/gw/sign`, {
         method: 'POST',
@@ -320,6 +320,13 @@ describe('attacks', () => {
       });
     expect((await sign(['a', 'b', 'c', 'd'])).status).toBe(413);
     expect((await sign(['a'.repeat(100_000)])).status).toBe(413);
+    // Without a length that would tell beforehand.
+    const unannounced = await raw(url, '/gw/sign', {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json', 'Transfer-Encoding': 'chunked' },
+      body: JSON.stringify({ volume: data, paths: ['a'.repeat(100_000)] }),
+    });
+    expect(unannounced.status).toBe(413);
     const put = await fetch(`${url}/gw/bytes?${query({ volume: results, path: 'big' })}`, {
       method: 'PUT',
       body: new Uint8Array(1001),
@@ -339,6 +346,57 @@ describe('attacks', () => {
     expect(statuses.at(-1)).toBe(429);
     const last = await fetch(`${url}/gw/info`);
     expect(Number(last.headers.get('retry-after'))).toBeGreaterThanOrEqual(1);
+  });
+
+  test('a folder that is offered is not removed, whatever its name is spelt like', async () => {
+    const url = await start();
+    await writeFile(join(results, 'kept.txt'), 'kept');
+    for (const path of ['', '/', '.', './', './/.']) {
+      const answer = await fetch(`${url}/gw/bytes?${query({ volume: results, path })}`, { method: 'DELETE' });
+      expect([path, answer.status]).toEqual([path, 400]);
+    }
+    expect(await readFile(join(results, 'kept.txt'), 'utf8')).toBe('kept');
+  });
+
+  test('as many uploads at a time as there is memory for', async () => {
+    const url = await start({ limits: { uploads: 1 } });
+    const at = `${url}/gw/bytes?${query({ volume: results, path: 'slow.bin' })}`;
+    const slow = request(at, { method: 'PUT', headers: { 'Content-Length': '4' } });
+    const ended = new Promise<number>((resolve, reject) => {
+      slow.on('response', (answer) => resolve(answer.resume().statusCode!));
+      slow.on('error', reject);
+    });
+    slow.write('ab');
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    const second = await fetch(at, { method: 'PUT', body: 'more' });
+    expect([second.status, await codeOf(second)]).toEqual([503, 'gateway_busy']);
+    expect(second.headers.get('retry-after')).toBe('1');
+    slow.end('cd');
+    expect(await ended).toBe(204);
+    expect((await fetch(at, { method: 'PUT', body: 'more' })).status).toBe(204);
+  });
+
+  test('a store that says nothing is not waited for without end', async () => {
+    const silent = createServer(() => {});
+    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+    try {
+      const place = `http://127.0.0.1:${(silent.address() as AddressInfo).port}/set`;
+      const url = await start({ volumes: [{ place, write: true }], limits: { patience: 30 } });
+      for (const [method, path] of [
+        ['GET', `bytes?${query({ volume: place, path: 'a.jpg' })}`],
+        ['HEAD', `bytes?${query({ volume: place, path: 'a.jpg' })}`],
+        ['GET', `list?${query({ volume: place })}`],
+      ]) {
+        const begun = Date.now();
+        const answer = await fetch(`${url}/gw/${path}`, { method: method! });
+        expect([path, answer.status]).toEqual([path, 424]);
+        if (method === 'GET') expect(await codeOf(answer)).toBe('gateway_timeout');
+        expect(Date.now() - begun).toBeLessThan(5000);
+      }
+    } finally {
+      silent.closeAllConnections();
+      await new Promise((resolve) => silent.close(resolve));
+    }
   });
 
   test('a budget comes back with time, and one client does not take that of another', () => {

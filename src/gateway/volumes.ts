@@ -9,10 +9,11 @@
  */
 import { type Context, Hono } from 'hono';
 import { stream } from 'hono/streaming';
+import { RemoteError } from '../core/index.ts';
 import type { ByteSource, SignedUrl } from '../storage/index.ts';
 import type { Offer, Offers } from './offers.ts';
 import type { Limits } from './options.ts';
-import { Refusal, refusalBody } from './refusals.ts';
+import { Refusal, type RefusalBody, refusalBody } from './refusals.ts';
 
 /** What the routes know of a request; `userToken` only where it counts. */
 export interface GatewayVariables {
@@ -36,7 +37,9 @@ export function volumeRoutes(offers: Offers, limits: Limits): Hono<{ Variables: 
     const offer = await offerOf(context, place);
     context.get('details').paths = paths.length;
     const signal = patienceOf(context, limits);
-    const signed = await Promise.all(paths.map((path) => sign(offer, path, signal).catch(refusalBody)));
+    const each = (path: string): Promise<SignedUrl | RefusalBody> =>
+      within(sign(offer, path, signal), signal).catch(refusalBody);
+    const signed = await Promise.all(paths.map(each));
     return context.json({ signed });
   });
 
@@ -52,14 +55,14 @@ export function volumeRoutes(offers: Offers, limits: Limits): Hono<{ Variables: 
     const signal = patienceOf(context, { patience: 10 * limits.patience });
     const entries = offer.volume.list(from, signal)[Symbol.asyncIterator]();
     // The first one tells whether there is a listing at all, while a status can still be chosen.
-    let next = await entries.next();
+    let next = await within(entries.next(), signal);
     const skip = offer.path === '' ? 0 : offer.path.length + 1;
     context.header('Content-Type', 'application/x-ndjson');
     return stream(context, async (out) => {
       let count = 0;
       try {
         let lines = '';
-        for (; !next.done; next = await entries.next()) {
+        for (; !next.done; next = await within(entries.next(), signal)) {
           lines += `${JSON.stringify({ ...next.value, path: next.value.path.slice(skip) })}\n`;
           count++;
           if (lines.length > 65_536) {
@@ -79,7 +82,7 @@ export function volumeRoutes(offers: Offers, limits: Limits): Hono<{ Variables: 
     const { offer, path } = await fileOf(context);
     const signal = patienceOf(context, { patience: 10 * limits.patience });
     const source = offer.volume.open(path);
-    const size = await source.size();
+    const size = await within(source.size(), signal);
     const range = rangeOf(context.req.header('range'), size);
     const { start, end } = range ?? { start: 0, end: size };
     context.header('Content-Type', 'application/octet-stream');
@@ -105,9 +108,8 @@ export function volumeRoutes(offers: Offers, limits: Limits): Hono<{ Variables: 
       const bytes = new Uint8Array(await context.req.arrayBuffer());
       if (bytes.byteLength !== Number(length)) throw invalid('a body of the announced length');
       context.get('details').bytes = bytes.byteLength;
-      await offer.volume.write(path, bytes, {
-        signal: patienceOf(context, { patience: 10 * limits.patience }),
-      });
+      const signal = patienceOf(context, { patience: 10 * limits.patience });
+      await within(offer.volume.write(path, bytes, { signal }), signal);
     } finally {
       uploads--;
     }
@@ -118,7 +120,7 @@ export function volumeRoutes(offers: Offers, limits: Limits): Hono<{ Variables: 
     const { offer, path } = await fileOf(context);
     if (!offer.write) throw readOnly();
     if (path === offer.path) throw invalid('path');
-    await offer.volume.remove(path);
+    await within(offer.volume.remove(path), patienceOf(context, limits));
     return context.body(null, 204);
   });
 
@@ -159,7 +161,7 @@ function piecesOf(
     async pull(controller) {
       if (position >= end) return controller.close();
       const until = Math.min(end, position + pieceSize);
-      controller.enqueue(await source.read({ start: position, end: until }, signal));
+      controller.enqueue(await within(source.read({ start: position, end: until }, signal), signal));
       position = until;
       if (position >= end) controller.close();
     },
@@ -234,6 +236,26 @@ function patienceOf(context: GatewayContext, { patience }: Pick<Limits, 'patienc
   return AbortSignal.any([context.req.raw.signal, AbortSignal.timeout(patience)]);
 }
 
+/** The work, as long as there is patience: not everything behind listens to a signal. */
+async function within<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  let end = (): void => {};
+  const ended = new Promise<never>((_, reject) => {
+    end = () => reject(signal.reason);
+    signal.addEventListener('abort', end, { once: true });
+  });
+  // What is left alone here may still fail later.
+  work.catch(() => {});
+  try {
+    signal.throwIfAborted();
+    return await Promise.race([work, ended]);
+  } catch (error) {
+    if (signal.aborted && (signal.reason as Error | undefined)?.name === 'TimeoutError') throw tooSlow();
+    throw error;
+  } finally {
+    signal.removeEventListener('abort', end);
+  }
+}
+
 export function invalid(what: string): Refusal {
   return new Refusal(400, {
     code: 'request_invalid',
@@ -267,6 +289,16 @@ function readOnly(): Refusal {
     expected: 'a volume that may be written',
     received: 'one that is offered for reading',
     fix: 'start the gateway with --writable <place>',
+  });
+}
+
+/** Told like other troubles behind the gateway: whoever tried again at once would only wait again. */
+function tooSlow(): RemoteError {
+  return new RemoteError({
+    code: 'gateway_timeout',
+    expected: 'the store behind the gateway to answer in time',
+    received: 'nothing for too long',
+    fix: 'try again later; `ocelli doctor` on the machine of the gateway says whether the store answers there',
   });
 }
 

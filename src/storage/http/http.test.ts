@@ -1,6 +1,7 @@
 /** Reads over HTTP against a server that breaks its answers, each in one way. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type Fault, FileServer } from '../../../tests/support/file-server.ts';
+import { Hosts, sleep } from './hosts.ts';
 import { Http, isPrivateHost, type ObjectRead, objectSize, readObject, withoutSecrets } from './index.ts';
 
 let server: FileServer;
@@ -52,6 +53,7 @@ describe('what comes in the end is what lies there', () => {
     ['a reset before the first byte', [cut(0, true)]],
     ['a stall', [{ kind: 'stall', after: 3000 }]],
     ['a stall before the first byte', [{ kind: 'stall', after: 0 }]],
+    ['more breaks than patience has, each of them farther', Array.from({ length: 12 }, () => cut(2000))],
     ['500', [answer(500)]],
     ['503 with an HTML page, then 429', [answer(503, '<html>busy</html>'), answer(429)]],
     ['408', [answer(408)]],
@@ -102,6 +104,22 @@ test.each([false, true])(
     else same((await read()).bytes, next);
   },
 );
+
+test('a server that gives less than was asked for is asked for the rest', async () => {
+  const text = '0123456789'.repeat(100);
+  server.files.set('t.txt', new TextEncoder().encode(text));
+  const part = (from: number, to: number): Fault =>
+    answer(206, text.slice(from, to), { 'Content-Range': `bytes ${from}-${to - 1}/1000` });
+  server.faults = [part(500, 600), part(600, 650)];
+  const address = async () => ({ url: `${server.url}/t.txt` });
+  const found = await read({ address, range: { start: 500, end: 900 } });
+  expect(new TextDecoder().decode(found.bytes)).toBe(text.slice(500, 900));
+  expect(server.requests.map(({ range }) => range)).toEqual([
+    'bytes=500-899',
+    'bytes=600-899',
+    'bytes=650-899',
+  ]);
+});
 
 test('a version that is not there any more is an error', async () => {
   const { etag } = await read();
@@ -192,6 +210,30 @@ test('Retry-After is obeyed, in seconds and as a date; a long one is an error at
   expect((await failing()).message).toContain('3600 s');
 });
 
+test('a host that asks for a rest is left alone by all readers', async () => {
+  server.files.set('b.bin', bytes);
+  server.faults = [answer(429, '', { 'Retry-After': '1' })];
+  const first = read();
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  const second = read({ address: async () => ({ url: `${server.url}/b.bin` }) });
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  expect(server.requests).toHaveLength(1);
+  await Promise.all([first, second]);
+});
+
+test('waits grow, and half of each is chance', async () => {
+  for (const [chance, expected] of [
+    [0, [4, 8, 16]],
+    [0.5, [6, 12, 24]],
+  ] as const) {
+    waits = [];
+    http = new Http({ firstWait: 8, random: () => chance, onRetry: (event) => waits.push(event) });
+    server.faults = [answer(500), answer(502), answer(503)];
+    await read();
+    expect(waits.map(({ wait }) => wait)).toEqual(expected);
+  }
+});
+
 test('a signal ends a read in the middle, a wait, and a place in the queue', async () => {
   for (const fault of [{ kind: 'stall', after: 10 } as const, answer(429, '', { 'Retry-After': '60' })]) {
     server.faults = [fault];
@@ -215,6 +257,20 @@ test('no more requests at a time than allowed', async () => {
   const reads = Array.from({ length: 20 }, () => readObject(narrow, { label: 'x', address }));
   for (const { bytes: got } of await Promise.all(reads)) expect(got.byteLength).toBe(bytes.byteLength);
   expect(server.mostRunning).toBe(3);
+});
+
+test('a place that somebody else took meanwhile is waited for again', async () => {
+  const hosts = new Hosts(1);
+  const url = 'http://host/';
+  const leave = await hosts.enter(url);
+  const queued = hosts.enter(url);
+  leave();
+  // Comes first, because nothing was between.
+  const leaveAgain = await hosts.enter(url);
+  const early = await Promise.race([queued.then(() => 'both'), sleep(20).then(() => 'one')]);
+  expect(early).toBe('one');
+  leaveAgain();
+  (await queued)();
 });
 
 describe('redirects', () => {
