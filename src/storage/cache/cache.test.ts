@@ -5,7 +5,8 @@ import { appendFile, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { build } from 'vite';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { files } from '#platform';
 import type { Volume } from '../volume.ts';
 import { ContentCache, cachedVolume } from './index.ts';
 
@@ -166,6 +167,7 @@ test.each([
 
 test('bounded: places that were not used for longest go first, those of the present run stay', async () => {
   const content = Object.fromEntries(Array.from({ length: 40 }, (_, i) => [`${i}.jpg`, bytes(1000, i)]));
+  let fetched: readonly string[] = [];
   const read = async (cache: ContentCache, location: string): Promise<number> => {
     const far = new FarVolume(location, content);
     const volume = cachedVolume(far, '', cache);
@@ -173,6 +175,7 @@ test('bounded: places that were not used for longest go first, those of the pres
       await volume.open(path).read();
       await cache.settled();
     }
+    fetched = far.reads;
     return far.reads.length;
   };
   const size = async (): Promise<number> =>
@@ -190,6 +193,9 @@ test('bounded: places that were not used for longest go first, those of the pres
   expect(await size()).toBeLessThanOrEqual(limit);
   // Of the oldest place next to nothing is left, the newest is there.
   expect(await read(open(limit), 's3://newest')).toBe(0);
+  // Of the one between little is missing: what was written first.
+  expect(await read(open(limit), 's3://new')).toBeLessThan(20);
+  expect(fetched).toEqual(fetched.map((_, i) => `${i}.jpg`));
   // A place that is larger than the cache keeps what fits, instead of pushing out what comes next.
   await rm(folder, { recursive: true });
   const small = open(20_000);
@@ -198,6 +204,30 @@ test('bounded: places that were not used for longest go first, those of the pres
   expect(second).toBeGreaterThan(0);
   expect(second).toBeLessThan(30);
   expect(await size()).toBeLessThanOrEqual(20_000);
+});
+
+test('never more than half of what the disk would have free without it, however long it goes on', async () => {
+  const size = async (): Promise<number> =>
+    (await Promise.all((await entries()).map(async (path) => (await readFile(path)).length))).reduce(
+      (a, b) => a + b,
+      0,
+    );
+  const free = vi.spyOn(files, 'freeBytes').mockImplementation(async () => 30_000 - (await size()));
+  try {
+    const content = Object.fromEntries(Array.from({ length: 60 }, (_, i) => [`${i}.jpg`, bytes(500, i)]));
+    const cache = open(1e6);
+    const volume = cachedVolume(new FarVolume('s3://b', content), '', cache);
+    for (const path of Object.keys(content)) {
+      await volume.open(path).read();
+      await cache.settled();
+    }
+    expect(free.mock.calls.length).toBeGreaterThan(3);
+    expect(await size()).toBeGreaterThan(5000);
+    // It is looked at again after every twentieth of it.
+    expect(await size()).toBeLessThanOrEqual(15_000 * 1.05);
+  } finally {
+    free.mockRestore();
+  }
 });
 
 test('a disk that takes nothing is said once, and reading goes on', async () => {

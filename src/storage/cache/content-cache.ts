@@ -18,7 +18,7 @@ import { entryName, packEntry, unpackEntry } from './entry.ts';
 
 export interface ContentCacheOptions {
   readonly folder: string;
-  /** In bytes. Less where the disk has less: it is never filled by more than half of what is free. */
+  /** In bytes. Less where the disk has less: at most half of what would be free without the cache. */
   readonly limit: number;
   /** Told once when nothing more can be kept. */
   readonly onTrouble?: ((message: string) => void) | undefined;
@@ -174,7 +174,7 @@ export class ContentCache {
     const found = (await Promise.all(groups.map(entriesOf))).flat();
     let total = found.reduce((sum, { size }) => sum + size, 0);
     const free = await files.freeBytes(folder).catch(() => Number.POSITIVE_INFINITY);
-    const limit = Math.min(this.options.limit, total + free / 2);
+    const limit = Math.min(this.options.limit, (total + free) / 2);
     this.limit = limit;
     this.full = false;
     if (total > limit * (1 - shareBetweenScans)) {

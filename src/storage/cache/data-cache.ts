@@ -1,7 +1,7 @@
 /**
  * The cache as a recipe and its environment want it. `data.cache: false` has none; `OCELLI_CACHE` names another
- * folder than `~/.cache/ocelli/data`, `OCELLI_CACHE_SIZE` (`50GB`) another limit than 20 GB. It never fills a
- * disk by more than half of what is free.
+ * folder than `~/.cache/ocelli/data`, `OCELLI_CACHE_SIZE` (`50GB`) another limit than 20 GB. It never takes
+ * more than half of what the disk has free without it.
  */
 import { environmentVariable, homeDirectory } from '#platform';
 import { ConfigError } from '../../core/index.ts';
