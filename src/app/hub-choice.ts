@@ -1,6 +1,5 @@
 /** The server that models of the Hugging Face hub come from: the hub itself, or a mirror with its layout. Kept for the next visit. */
 import { effect, type Signal, signal } from '@preact/signals';
-import { ConfigError } from '../core/index.ts';
 
 export const publicHub = 'https://huggingface.co';
 const key = 'ocelli-hub';
@@ -14,16 +13,10 @@ export function openHubChoice(): Signal<string> {
   return choice;
 }
 
-/** What was typed as an address; nothing is the public hub. */
-export function hubAddress(text: string): string {
+/** What was typed as an address; nothing is the public hub. Undefined where it is no address. */
+export function hubAddress(text: string): string | undefined {
   const trimmed = text.trim().replace(/\/+$/, '');
   if (trimmed === '') return publicHub;
   const url = URL.canParse(trimmed) ? new URL(trimmed) : undefined;
-  if (url?.protocol === 'https:' || url?.protocol === 'http:') return trimmed;
-  throw new ConfigError({
-    code: 'address_invalid',
-    expected: 'the address of a server with the layout of the Hugging Face hub',
-    received: trimmed,
-    fix: `write it in full, such as ${publicHub}`,
-  });
+  return url?.protocol === 'https:' || url?.protocol === 'http:' ? trimmed : undefined;
 }

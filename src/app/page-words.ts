@@ -73,6 +73,7 @@ const words: Readonly<Record<string, PageWords>> = {
     expected: 'the model in this browser’s cache',
     fix: 'connect to the hub once, or choose the model’s folder',
   },
+  hub_interrupted: { fix: 'start again: the download goes on where it stopped' },
   hub_file_missing: { fix: 'choose a repository that has it, or the model’s folder' },
   // Places that need keys, and the gateway that has them.
   credentials_missing: keysMissing,

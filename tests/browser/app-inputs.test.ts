@@ -326,6 +326,8 @@ output:
 
 async function train(page: Page): Promise<void> {
   await show(page, 'train');
+  const again = page.getByRole('button', { name: 'New run' });
+  if ((await again.count()) > 0) await again.click();
   await page.getByRole('button', { name: 'Train', exact: true }).click();
   await page.locator('.run-status.finished, .run-status.failed').waitFor(patience);
   expect(await page.getByRole('alert').allInnerTexts()).not.toContainEqual(
@@ -338,7 +340,7 @@ test('model: of a hub, whose server can be set; wrong names and a hub that is aw
   await page.getByText('Another server').click();
   await page.getByLabel('Address of the server').fill('nonsense');
   await page.getByRole('button', { name: 'Use', exact: true }).click();
-  await page.getByRole('alert').getByText('write it in full').waitFor();
+  await page.locator('.field-error', { hasText: 'write it in full' }).waitFor();
   await page.getByLabel('Address of the server').fill(hub.endpoint);
   await page.getByRole('button', { name: 'Use', exact: true }).click();
   const choose = async (id: string): Promise<void> => {

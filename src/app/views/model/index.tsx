@@ -256,6 +256,7 @@ function Hub() {
 /** Companies often have a mirror, and pages without the open net need one. */
 function HubServer() {
   const { hub, notices } = useApp();
+  const [wrong, setWrong] = useState<string>();
   const [address, setAddress] = useState(hub.value === publicHub ? '' : hub.value);
   return (
     <details class="model-server" open={hub.value !== publicHub}>
@@ -264,16 +265,16 @@ function HubServer() {
         class="field-with-button"
         onSubmit={(event) => {
           event.preventDefault();
-          try {
-            hub.value = hubAddress(address);
-            notices.toast(`Models come from ${hub.value} now`);
-          } catch (error) {
-            notices.report(error);
-          }
+          const wanted = hubAddress(address);
+          setWrong(wanted === undefined ? `write it in full, such as ${publicHub}` : undefined);
+          if (wanted === undefined) return;
+          hub.value = wanted;
+          notices.toast(`Models come from ${wanted} now`);
         }}
       >
         <Field
           label="Address of the server"
+          error={wrong}
           help="As HF_ENDPOINT on the command line; empty for the hub itself"
         >
           {(bound) => (
