@@ -40,8 +40,9 @@ export class ForwardPass {
   }
 
   /**
-   * Gradients of the loss, which may be multiplied by `scale` before. Running statistics are assigned. The tensors
-   * that are returned belong to the caller.
+   * Gradients of the loss, which may be multiplied by `scale` before. Running statistics are assigned; with `scale`
+   * those that overflowed stay as they were, since the step will be skipped. The tensors that are returned belong to
+   * the caller.
    */
   backward(
     lossOf: (outputs: ModelOutputs) => Loss,
@@ -54,7 +55,10 @@ export class ForwardPass {
       target,
       trainable.map(({ variable }) => variable),
     );
-    for (const [buffer, value] of this.statistics) buffer.value.assign(value);
+    for (const [{ value: old }, value] of this.statistics) {
+      if (scale) tf.tidy(() => void old.assign(tf.where(tf.isFinite(value), value, old)));
+      else old.assign(value);
+    }
     // Copies: a loss of one part may give the same tensor under two names.
     const named = Object.entries({ loss: loss.total, ...loss.parts });
     const losses = new Map(named.map(([name, scalar]) => [name, tf.clone(scalar)]));

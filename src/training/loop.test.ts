@@ -11,7 +11,7 @@ import {
   smallTask,
 } from '../../tests/support/small-run.ts';
 import { InterruptedError, RunError, type RunEvent } from '../core/index.ts';
-import { type Device, type DeviceChoice, openDevice, tf } from '../engine/index.ts';
+import { type Device, type DeviceChoice, openDevice, replayProgram, tf } from '../engine/index.ts';
 import { CheckpointStore, type RunIdentity } from './checkpoint.ts';
 import { evaluate } from './evaluate.ts';
 import { train } from './loop.ts';
@@ -53,6 +53,8 @@ interface RunOptions {
   readonly identity?: Partial<RunIdentity>;
   readonly abortInEvaluation?: number;
   readonly tuning?: StepDevice['tuning'];
+  /** Steps are traced and replayed, as those in half precision are. */
+  readonly compiled?: boolean;
 }
 
 /** Runs in `folder`; events and whatever was thrown come back. */
@@ -65,7 +67,11 @@ async function run(options: RunOptions = {}): Promise<{ events: RunEvent[]; erro
   const controller = new AbortController();
   let evaluations = 0;
   const services: TrainingServices<never> = {
-    device: options.tuning ? { ...device, tuning: options.tuning } : device,
+    device: {
+      ...device,
+      ...(options.tuning ? { tuning: options.tuning } : {}),
+      ...(options.compiled ? { prepare: replayProgram } : {}),
+    },
     model,
     task: smallTask as never,
     batches: smallBatches(dataset, {
@@ -215,6 +221,26 @@ describe('training loop', () => {
         expect(events).toEqual(numbers(reference.events));
       });
     }
+  });
+
+  it('goes on with the loss scale that overflows have left', async () => {
+    await inFolder(async () => {
+      const half = { settings: { precision: 'fp16' as const }, compiled: true };
+      // One step of each epoch overflows.
+      const overflowing = { ...half, poison: (index: number) => index === 20 };
+      const whole = await run(overflowing);
+      expect(whole.error).toBeUndefined();
+      await rm(folder, { recursive: true });
+      const first = await run({ ...overflowing, killAt: stepIs(10) });
+      const second = await run({ ...overflowing, resume: true });
+      expect(second.events[0]).toMatchObject({ type: 'resumed', exact: true });
+      expect(joined(first.events, second.events)).toEqual(numbers(whole.events));
+      const scales = (events: readonly RunEvent[]) =>
+        ofType(events, 'step').map((event) => (event as { readonly loss_scale?: number }).loss_scale);
+      const resumed = scales(second.events);
+      expect(resumed[0]).toBeLessThan(2 ** 16);
+      expect(resumed).toEqual(scales(whole.events).slice(-resumed.length));
+    });
   });
 
   it('gives a resumed run the forms of kernels that the first one used, on the same device', async () => {

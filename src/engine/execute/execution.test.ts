@@ -122,6 +122,24 @@ describe.skipIf(!gpu)('Execution', () => {
     expect(gpu!.memory.bytes).toBe(before);
   });
 
+  it('keeps what a halted run has computed while another plan needs more memory', async () => {
+    const halted: KernelPlan = { ...chain(4, 64), halts: [{ kernel: 4, reads: ['z'], writes: [] }] };
+    const small = await Execution.prepare(halted, gpu!);
+    small.write('x', new Float32Array(64));
+    let large: Execution | undefined;
+    await small.run(async () => {
+      large = await Execution.prepare(chain(12, 1000), gpu!);
+      return {};
+    });
+    expect((await small.read('z'))[63]).toBe(10);
+    large!.write('x', new Float32Array(1000));
+    await large!.run();
+    expect((await large!.read('z'))[999]).toBe(78);
+    gpu!.failures.check();
+    small.dispose();
+    large!.dispose();
+  });
+
   it('reads outputs while later runs are under way', async () => {
     const execution = await Execution.prepare(linear, gpu!, { parameters: { w: [0, 0, 0] } });
     const reads: Promise<ArrayLike<number>>[] = [];

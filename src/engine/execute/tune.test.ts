@@ -1,12 +1,12 @@
 /** The search for forms of kernels, and what is kept of it. */
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import '@tensorflow/tfjs-backend-cpu';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { openGpuDevice } from '../backends/gpu.ts';
 import { findGpu } from '../choose.ts';
-import { planGraph } from '../compile/index.ts';
+import { type KernelPlan, planGraph } from '../compile/index.ts';
 import { tuningCandidates } from '../compile/tuning-candidates.ts';
 import { recordGraph } from '../graph/index.ts';
 import { openTestGpu } from '../testing/run-plan.ts';
@@ -109,6 +109,63 @@ describe.skipIf(!gpu)('tune', () => {
       expect(TuningStore.of(device).choices()).toEqual(choices);
     } finally {
       device.close();
+      process.env.XDG_CACHE_HOME = folder;
+    }
+  });
+
+  it.each([0, 1])('takes the faster one of two forms: number %i', async (faster) => {
+    process.env.XDG_CACHE_HOME = join(folder, `faster ${faster}`);
+    const device = await another();
+    // A clock that moves when a form runs, by how long it is to take.
+    let clock = 0;
+    const forms: KernelPlan[] = [];
+    const { run } = Execution.prototype;
+    vi.spyOn(performance, 'now').mockImplementation(() => clock);
+    vi.spyOn(Execution.prototype, 'run').mockImplementation(function (this: Execution, ...given) {
+      if (!forms.includes(this.plan)) forms.push(this.plan);
+      clock += forms.indexOf(this.plan) === faster ? 1 : 10;
+      return run.apply(this, given);
+    });
+    try {
+      await tune(device, await record(), { software: true, candidates: 2, budget: 60_000 });
+      const [[key, form]] = Object.entries(TuningStore.of(device).choices()) as [[string, string]];
+      expect(form).toBe(tuningCandidates(key, planTarget(device))[faster]);
+    } finally {
+      vi.restoreAllMocks();
+      device.close();
+      process.env.XDG_CACHE_HOME = folder;
+    }
+  });
+
+  it('believes notes of this adapter and this version alone, and leaves the others where they are', async () => {
+    const own = join(folder, 'notes');
+    const note = join(own, 'ocelli', 'tuning.json');
+    const adapter = [gpu!.name, ...gpu!.features].join(' | ');
+    const write = (version: number, adapters: object): Promise<void> =>
+      writeFile(note, JSON.stringify({ version, adapters }));
+    await mkdir(join(own, 'ocelli'), { recursive: true });
+    process.env.XDG_CACHE_HOME = own;
+    const [first, second] = [await another(), await another()];
+    try {
+      await write(0, { [adapter]: { old: 'tile 1' } });
+      await TuningStore.of(first).load();
+      expect(TuningStore.of(first).choices()).toEqual({});
+
+      await write(1, { another: { theirs: 'tile 2' }, [adapter]: { ours: 'tile 3' } });
+      const store = TuningStore.of(second);
+      await store.load();
+      expect(store.choices()).toEqual({ ours: 'tile 3' });
+      // Meanwhile another process has kept something.
+      await write(1, { another: { theirs: 'tile 2' }, [adapter]: { ours: 'tile 3', meanwhile: 'tile 4' } });
+      store.decide('new', 'tile 5');
+      await store.save();
+      expect(JSON.parse(await readFile(note, 'utf8')).adapters).toEqual({
+        another: { theirs: 'tile 2' },
+        [adapter]: { ours: 'tile 3', meanwhile: 'tile 4', new: 'tile 5' },
+      });
+    } finally {
+      first.close();
+      second.close();
       process.env.XDG_CACHE_HOME = folder;
     }
   });
