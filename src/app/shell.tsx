@@ -89,7 +89,15 @@ function CurrentView({ view }: { readonly view: ViewRow }) {
         loaded.set(view.id, module.View);
         setView(() => module.View);
       },
-      (error: unknown) => notices.report(error),
+      // The connection is gone, or the page was published anew and its old parts are not there any more.
+      () =>
+        notices.show({
+          key: 'view',
+          tone: 'error',
+          title: `The view ${view.title} did not come`,
+          text: 'What to do: check the connection and reload the page. A run that is under way can be resumed after that.',
+          actions: [{ label: 'Reload the page', run: () => location.reload() }],
+        }),
     );
   }, [view]);
   useEffect(() => {

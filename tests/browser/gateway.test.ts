@@ -5,7 +5,7 @@
  */
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { generateSampleDataset } from '../../src/data/index.ts';
@@ -15,6 +15,7 @@ import { S3Server } from '../support/seaweed.ts';
 import { openChromium } from './support/chromium.ts';
 import { type OpenedPage, openPage } from './support/page.ts';
 import { tinyRecipe } from './support/recipe.ts';
+import { builtFolder } from './support/site.ts';
 
 const place = '/Volumes/main/default/shapes';
 let folder: string;
@@ -46,7 +47,7 @@ beforeAll(async () => {
       { place: `${place}-results`, write: true },
     ],
     // What `setup.ts` has built.
-    page: resolve('.cache/browser/page'),
+    page: builtFolder('page'),
     port: 0,
     log: (entry) => log.push(entry),
   });

@@ -1,6 +1,7 @@
 /** Builds and serves the page of the tests and the app, once for all tests of the browser. */
+import { rm } from 'node:fs/promises';
 import type { TestProject } from 'vitest/node';
-import { openSite } from './site.ts';
+import { builtFolder, openSite } from './site.ts';
 
 declare module 'vitest' {
   export interface ProvidedContext {
@@ -18,5 +19,6 @@ export default async function setup(project: TestProject): Promise<() => Promise
   return async () => {
     await site.close();
     await app.close();
+    await rm(builtFolder('.'), { recursive: true, force: true });
   };
 }

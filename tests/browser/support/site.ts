@@ -21,6 +21,12 @@ const isolation = {
   'Cross-Origin-Embedder-Policy': 'require-corp',
 };
 
+/** Where this run of the tests has built `page` or `app`: others that run beside it build theirs elsewhere. */
+export function builtFolder(name: string): string {
+  process.env.OCELLI_BROWSER_BUILD ??= resolve('.cache/browser', String(process.pid));
+  return resolve(process.env.OCELLI_BROWSER_BUILD, name);
+}
+
 export async function openSite({
   page = 'tests/browser/page/index.html',
   isolated,
@@ -28,7 +34,7 @@ export async function openSite({
 }: SiteOptions = {}): Promise<Site> {
   const root = dirname(resolve(page));
   // The app's page lies at the root of the repository.
-  const outDir = resolve('.cache/browser', page.split('/').at(-2) ?? 'app');
+  const outDir = builtFolder(page.split('/').at(-2) ?? 'app');
   const shared = { configFile: resolve('vite.config.ts'), mode: 'browser', root, logLevel: 'warn' } as const;
   if (!built) await buildForProduction({ ...shared, build: { outDir, emptyOutDir: true, sourcemap: false } });
   const server = await preview({
