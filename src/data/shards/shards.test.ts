@@ -81,6 +81,20 @@ test("archives in WebDataset's layout, which Python's tarfile reads; the same by
   expect(listed).toEqual(members.map(({ name, start, end }) => `${name} ${end - start}`));
 });
 
+test('training pictures are dealt to the shards at random, others stay in their order', async () => {
+  await shard(coco, 'dealt', true);
+  const orderOf = async (split: string): Promise<string[]> => {
+    const index = JSON.parse(await readFile(join(root, 'dealt', split, 'shards.json'), 'utf8')) as {
+      shards: { files: [name: string, start: number, length: number][] }[];
+    };
+    return index.shards.flatMap(({ files }) => files.map(([name]) => name));
+  };
+  const [train, val] = [await orderOf('train'), await orderOf('val')];
+  expect(train).not.toEqual(train.toSorted());
+  expect(new Set(train).size).toBe(30);
+  expect(val).toEqual(val.toSorted());
+});
+
 test('a picture that can not be read is told, and set aside by the loader', async () => {
   const made = await generateSampleDataset({
     out: join(root, 'gaps'),

@@ -9,6 +9,11 @@ export interface StoredFolder {
   readonly next?: string;
 }
 
+interface Part {
+  readonly PartNumber: string;
+  readonly ETag: string;
+}
+
 const parser = new XMLParser({
   parseTagValue: false,
   // Numbers of characters too.
@@ -110,6 +115,15 @@ export class Store {
       )
       .join('')}</CompleteMultipartUpload>`;
     return this.request('POST', key, { query: `?uploadId=${encodeURIComponent(id)}`, body });
+  }
+
+  /** ETags of the parts that have come, by their number. */
+  async partTags(key: string, id: string): Promise<ReadonlyMap<number, string>> {
+    const response = await this.request('GET', key, { query: `?uploadId=${encodeURIComponent(id)}` });
+    const { ListPartsResult: found } = parser.parse(await response.text()) as {
+      ListPartsResult: { Part: Part | Part[] };
+    };
+    return new Map([found.Part].flat().map(({ PartNumber, ETag }) => [Number(PartNumber), ETag]));
   }
 
   /** Uploads that were begun and neither completed nor aborted. */
