@@ -69,6 +69,13 @@ export class DeviceError extends OcelliError {
 export class RemoteError extends OcelliError {
   override readonly name = 'RemoteError';
   readonly exitCode = 5;
+  /** Whether the server refuses whoever asks, not the one thing that was asked for: nothing else will come either. */
+  readonly signInRefused: boolean;
+
+  constructor(details: ErrorDetails & { readonly signInRefused?: boolean }) {
+    super(details);
+    this.signInRefused = details.signInRefused ?? false;
+  }
 }
 
 /** Tensors that do not fit together. */

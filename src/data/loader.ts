@@ -299,10 +299,13 @@ export class Loader {
     }
   }
 
-  /** One picture that can't be had is set aside; when nothing comes any more, it is not the pictures. */
+  /**
+   * One picture that can't be had is set aside. When nothing comes any more, it is not the pictures; and when the
+   * server refuses who asks, nothing will.
+   */
   private noteFailure(error: RemoteError): void {
     this.failure = error;
-    if (++this.failed >= failuresInARow) throw error;
+    if (error.signInRefused || ++this.failed >= failuresInARow) throw error;
   }
 
   /** One batch of a fixed shape; undefined when no image of it can be used. */
@@ -356,7 +359,10 @@ export class Loader {
     const all = [...dataset.setAside, ...this.bad.values()];
     const total = dataset.records.length + dataset.setAside.length;
     if (this.bad.size > 0 && all.length > maxBadFraction * total) {
-      if (this.failure && this.failed > 0) throw this.failure;
+      const { failure } = this;
+      const refused = [...this.bad.values()].filter(({ code }) => code === failure?.code).length;
+      // Most of them are whole, for all we know, and can't be had.
+      if (failure && 2 * refused >= this.bad.size) throw failure;
       throw tooManyBad(dataset.source, all, total, maxBadFraction);
     }
   }

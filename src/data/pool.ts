@@ -23,6 +23,8 @@ export type SamplesAnswer = PrepareResult | { readonly ready: true } | { readonl
 
 /** One sample is read and decoded while another is processed. */
 const samplesAtATime = 2;
+/** Memory that goes around, in bytes: what of a batch is not used again is collected, a few pictures at a time. */
+const mostSpare = 64 << 20;
 /** Bytes that are read here for threads. */
 const readsAtATime = 16;
 
@@ -103,7 +105,8 @@ export class SamplePool {
 
   /** Takes back the pixel values of a sample that was stacked. */
   recycle(pixelValues: Float32Array): void {
-    if (this.spare.length < this.lanes.count) this.spare.push(new Float32Array(pixelValues.buffer));
+    const { byteLength, buffer } = pixelValues;
+    if ((this.spare.length + 1) * byteLength <= mostSpare) this.spare.push(new Float32Array(buffer));
   }
 
   /** Gives up what no thread has begun with; its promises reject. */

@@ -21,6 +21,7 @@ export interface RefusalBody {
     readonly expected: string;
     readonly received: string;
     readonly fix: string;
+    readonly signInRefused?: boolean;
   };
   readonly error_code: string;
   readonly message: string;
@@ -36,7 +37,14 @@ export function refusalBody(error: unknown): RefusalBody {
   ];
   const kind = told instanceof Refusal ? 'RemoteError' : told.name;
   return {
-    error: { kind, code, expected, received, fix },
+    error: {
+      kind,
+      code,
+      expected,
+      received,
+      fix,
+      ...(told instanceof RemoteError && told.signInRefused && { signInRefused: true }),
+    },
     error_code: code,
     message: `${received} (${fix})`,
   };

@@ -244,6 +244,29 @@ test('a web server in trouble: the same losses, no picture lost', async () => {
   expect(seen.filter((event) => event.type === 'warning' && event.code === 'image_set_aside')).toEqual([]);
 });
 
+test('a server that knows the reader no more ends a run at once as such, and the run goes on when it does', async () => {
+  for (const [name, bytes] of files) web.files.set(`ended/${name}`, bytes);
+  const recipe = recipeFor(`${web.url}/ended`, {}, { cache: false, max_bad_fraction: 1 });
+  const out = await mkdtemp(join(folder, 'run-'));
+  const seen: RunEvent[] = [];
+  const run = async (resume: boolean): Promise<void> => {
+    for await (const event of train({ recipe, out, device: 'wasm', resume })) {
+      seen.push(event);
+      if (resume || event.type !== 'checkpoint') continue;
+      web.faults = Array.from({ length: 500 }, () => ({ kind: 'answer', status: 401 }));
+    }
+  };
+  await expect(run(false)).rejects.toMatchObject({ code: 'access_denied', signInRefused: true, exitCode: 5 });
+  // Not one picture is blamed for it, and the server was not asked for each of them.
+  expect(seen.filter((event) => event.type === 'warning' && event.code === 'image_set_aside')).toEqual([]);
+  expect(web.faults.length).toBeGreaterThan(450);
+  web.faults = [];
+  await run(true);
+  expect(seen.at(-1)).toMatchObject({ type: 'finished' });
+  const losses = new Map(seen.flatMap((event) => (event.type === 'step' ? [[event.step, event.loss]] : [])));
+  expect([...losses.values()]).toEqual(expected);
+});
+
 test('an S3 server that restarts during a run', async () => {
   environment(s3.environment);
   await copyTo('s3://data/restart');

@@ -151,6 +151,33 @@ test('a place that is out of reach ends the run as such', async () => {
   await expect(collect(loader)).rejects.toBe(down);
 });
 
+test('who is refused altogether is told so at once, however few pictures there are', async () => {
+  const ended = new RemoteError({
+    code: 'access_expired',
+    expected: 'a',
+    received: '403',
+    fix: 'c',
+    signInRefused: true,
+  });
+  for (const sampler of ['shuffle', 'sequential'] as const) {
+    const { dataset, counts } = far(
+      () => 1,
+      (index) => (index % 20 === 7 ? ended : undefined),
+    );
+    const loader = new Loader(await options({ dataset, sampler, maxBadFraction: 1 }));
+    await expect(collect(loader)).rejects.toBe(ended);
+    expect(counts.open).toBe(0);
+    expect(loader.setAside).toEqual([]);
+  }
+  // Too few for eight in a row: what is said is still why they did not come.
+  const denied = new RemoteError({ code: 'access_denied', expected: 'a', received: '403', fix: 'c' });
+  const { dataset } = far(
+    () => 1,
+    (index) => (index % 10 === 3 ? denied : undefined),
+  );
+  await expect(collect(new Loader(await options({ dataset })))).rejects.toBe(denied);
+});
+
 test('breaking off ends what is on its way', async () => {
   const { dataset, counts } = far((index) => (index < 8 ? 1 : 10_000));
   const loader = new Loader(await options({ dataset }));

@@ -232,6 +232,7 @@ export class FilesApi {
         expected: `a token that ${this.access.host} accepts`,
         received: this.access.redact(`status ${refusal.status} ${refusal.message}`),
         fix: 'the token may have expired or been revoked: make a new one, or sign in as a service principal',
+        signInRefused: true,
       });
     }
     return objectFailure({ ...refusal, message: this.access.redact(refusal.message) }, { label });

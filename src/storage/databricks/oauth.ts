@@ -159,8 +159,10 @@ export class ClientCredentials implements DatabricksAccess {
     const code = answer.error ?? answer.errorCode ?? '';
     const description = answer.error_description ?? answer.errorSummary ?? (code ? '' : text);
     const shown = this.redact(`${code} ${description}`).replaceAll(/\s+/g, ' ').trim().slice(0, 300);
+    const passing = status === 429 || status >= 500;
     return new RemoteError({
-      code: status === 429 || status >= 500 ? 'databricks_unavailable' : 'databricks_sign_in_refused',
+      code: passing ? 'databricks_unavailable' : 'databricks_sign_in_refused',
+      signInRefused: !passing,
       expected: `a token for the service principal from ${this.host}`,
       received: `${status} ${shown}`.trim(),
       fix: 'check DATABRICKS_CLIENT_ID, DATABRICKS_CLIENT_SECRET (it may have expired) and DATABRICKS_HOST',

@@ -126,11 +126,12 @@ export class GatewayClient {
 
 interface WireError extends Pick<ErrorDetails, 'code' | 'expected' | 'received' | 'fix'> {
   readonly kind?: string;
+  readonly signInRefused?: boolean;
 }
 
-function thrown({ kind, code, expected, received, fix }: WireError): OcelliError {
+function thrown({ kind, code, expected, received, fix, signInRefused = false }: WireError): OcelliError {
   const Kind = errorKinds[kind as keyof typeof errorKinds] ?? RemoteError;
-  return new Kind({ code, expected, received, fix });
+  return new Kind({ code, expected, received, fix, signInRefused });
 }
 
 function parsed({ body }: HttpAnswer): Readonly<Record<string, unknown>> {

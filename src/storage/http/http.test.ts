@@ -376,6 +376,25 @@ test('private addresses in every spelling', () => {
     expect(isPrivateHost(host), host).toBe(false);
 });
 
+describe('a refusal of one object is told from one of the reader', () => {
+  const xml = (code: string) => `<Error><Code>${code}</Code><Message>no</Message></Error>`;
+  test.each([
+    ['S3: no right', 403, xml('AccessDenied'), false],
+    ['S3: a key that is known no more', 403, xml('InvalidAccessKeyId'), true],
+    ['S3: a session that ended', 400, xml('ExpiredToken'), true],
+    ['Azure: a SAS that is wrong', 403, xml('AuthenticationFailed'), true],
+    ['Azure: a SAS without this right', 403, xml('AuthorizationPermissionMismatch'), false],
+    ['Databricks: a token that is known no more', 403, '{"message":"Invalid access token."}', true],
+    ['Databricks: no right', 403, '{"error_code":"PERMISSION_DENIED","message":"no"}', false],
+    ['the gateway: its token ended', 403, '{"error":{"code":"databricks_sign_in_refused"}}', true],
+    ['anybody: 401', 401, '', true],
+    ['anybody: 403 without words', 403, '', false],
+  ])('%s', async (_, status, body, signInRefused) => {
+    server.faults = [answer(status, body)];
+    expect(await failing()).toMatchObject({ exitCode: 5, signInRefused });
+  });
+});
+
 test('an answer that is larger than it may be is refused', async () => {
   const sending = http.send({ url: `${server.url}/a.bin`, label: 'x', answerLimit: 1000 });
   await expect(sending).rejects.toMatchObject({ code: 'answer_too_large', exitCode: 5 });

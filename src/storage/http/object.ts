@@ -7,7 +7,7 @@ import { fetchIsRestricted, type WireAnswer } from '#platform';
 import { DataError, type OcelliError, RemoteError } from '../../core/index.ts';
 import { expectedLength, type Http, isWorthRetrying } from './client.ts';
 import { TransportError, TruncatedError } from './patience.ts';
-import { type Refusal, refusalOf, refusalText } from './refusal.ts';
+import { type Refusal, refusalOf, refusalText, refusesSignIn } from './refusal.ts';
 import type { HttpAnswer, HttpRequest } from './types.ts';
 
 export interface ObjectAddress {
@@ -281,6 +281,8 @@ class Received {
 /** An answer of a server that refuses an object, as an error. */
 export function objectFailure(refusal: Refusal, { label }: { readonly label: string }): OcelliError {
   const received = refusalText(refusal);
+  const remote = (code: string, fix: string): RemoteError =>
+    new RemoteError({ code, expected: label, received, fix, signInRefused: refusesSignIn(refusal) });
   switch (refusal.kind) {
     case 'missing':
       return new DataError({
@@ -296,21 +298,14 @@ export function objectFailure(refusal: Refusal, { label }: { readonly label: str
     case 'expired':
       return remote(
         'access_expired',
-        label,
-        received,
-        'the access ended and was not renewed: give fresh credentials',
+        'the access ended and was not renewed: give fresh credentials, and go on with --resume where it was a run',
       );
     case 'skew':
-      return remote(
-        'clock_skew',
-        label,
-        received,
-        'set the clock of this machine: signatures carry the time',
-      );
+      return remote('clock_skew', 'set the clock of this machine: signatures carry the time');
     case 'denied':
-      return remote('access_denied', label, received, 'check the credentials and their right to this place');
+      return remote('access_denied', 'check the credentials and their right to this place');
     default:
-      return remote('remote_refused', label, received, 'check the place, and whether this server serves it');
+      return remote('remote_refused', 'check the place, and whether this server serves it');
   }
 }
 

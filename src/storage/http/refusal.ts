@@ -39,6 +39,28 @@ export function refusalOf(answer: HttpAnswer): Refusal {
   };
 }
 
+/** Of AWS (also as others spell them), Azure, and our own gateway's: the keys are unknown, or ended. */
+const signInCodes = new Set([
+  'AccountProblem',
+  'AuthFailure',
+  'AuthenticationFailed',
+  'InvalidAccessKeyId',
+  'InvalidAuthenticationInfo',
+  'InvalidClientTokenId',
+  'InvalidSecurity',
+  'InvalidToken',
+  'SignatureDoesNotMatch',
+  'access_expired',
+  'clock_skew',
+  'databricks_sign_in_refused',
+]);
+
+/** Whether a server refuses the credentials, and with them everything; not only one object. */
+export function refusesSignIn({ kind, status, code, message }: Refusal): boolean {
+  if (kind === 'expired' || kind === 'skew' || status === 401) return true;
+  return signInCodes.has(code) || (status === 403 && /invalid (access )?token/i.test(message));
+}
+
 /** For messages: `403 AccessDenied: Request has expired`. */
 export function refusalText({ status, code, message }: Refusal): string {
   return [`status ${status}${code ? ` ${code}` : ''}`, message].filter((part) => part !== '').join(': ');

@@ -143,6 +143,7 @@ function failure(answer: HttpAnswer, label: string): OcelliError {
       expected: label,
       received: refusalText(refusal),
       fix: 'set UC_TOKEN to a token that this server knows and that has not expired',
+      signInRefused: true,
     });
   }
   if (answer.status === 403) {
@@ -151,6 +152,8 @@ function failure(answer: HttpAnswer, label: string): OcelliError {
       expected: label,
       received: refusalText(refusal),
       fix: 'ask for USE CATALOG, USE SCHEMA and READ VOLUME; writing needs the volume to be yours',
+      // What is asked for here are keys for the whole volume.
+      signInRefused: true,
     });
   }
   if (refusal.code === 'FAILED_PRECONDITION') {
