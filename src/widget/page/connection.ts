@@ -84,9 +84,9 @@ export class WidgetConnection {
   }
 
   /** After the device was lost: everything is opened again, by a new worker. */
-  restart({ link }: HeldModel): void {
+  restart(model: HeldModel | undefined): void {
     this.record = false;
-    if (link === this.link) this.end(crash('a device that was lost'));
+    if (!model || model.link === this.link) this.end(crash('a device that was lost'));
   }
 
   private hold(): void {

@@ -56,8 +56,8 @@ export class Display {
     if (!shown) return undefined;
     const { answer, source } = shown;
     const detail = this.detail(answer);
-    const objects = answer.findings.some(({ box, mask }) => box ?? mask);
-    this.view.thresholdAt(objects || detail.task.includes('detection') ? this.lowest : undefined);
+    const scored = answer.findings.some(({ box, mask, score }) => (box ?? mask) && score !== undefined);
+    this.view.thresholdAt(scored || detail.task.includes('detection') ? this.lowest : undefined);
     this.view.findings(detail.findings, answer);
     if (!live) this.draw(source, answer.width, answer.height);
     if (speak) this.view.say(summary(answer, detail.findings));

@@ -19,8 +19,11 @@ export interface HolderEvents {
 /** For one question: the second one leaves the graphics card alone. */
 const mostRestarts = 2;
 
-const isBroken = (error: unknown): error is OcelliError =>
-  error instanceof OcelliError && ['device_lost', 'worker_crashed'].includes(error.code);
+/** A worker that never opened anything will not do so the next time. */
+function isBroken(error: unknown, model: HeldModel | undefined): error is OcelliError {
+  if (!(error instanceof OcelliError)) return false;
+  return error.code === 'device_lost' || (error.code === 'worker_crashed' && model !== undefined);
+}
 
 export class ModelHolder {
   /** A folder of this machine, instead of the attribute. */
@@ -64,14 +67,15 @@ export class ModelHolder {
   async ask(picture: () => Promise<Blob | ImageBitmap>): Promise<Answer> {
     let reason: OcelliError | undefined;
     for (let lost = 0; ; ) {
-      const model = await this.open();
-      if (reason) this.events.recovered(model, reason);
+      let model: HeldModel | undefined;
       try {
+        model = await this.open();
+        if (reason) this.events.recovered(model, reason);
         return await this.connection().predict(model, await picture(), this.settings().labels);
       } catch (error) {
-        if (!isBroken(error) || ++lost > mostRestarts) throw error;
+        if (!isBroken(error, model) || ++lost > mostRestarts) throw error;
         reason = error;
-        if (lost > 1) this.connection().avoidGpu = true;
+        if (lost > 1 && error.code === 'device_lost') this.connection().avoidGpu = true;
         this.connection().restart(model);
       }
     }

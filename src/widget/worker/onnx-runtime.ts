@@ -52,12 +52,14 @@ export async function openRuntime(
 ): Promise<OnnxRuntime> {
   const ort = await prepareOnnx(device);
   try {
-    const session = await ort.InferenceSession.create(model, {
+    // There is a device by now: a runtime that was warmed up has one.
+    const watch = device === 'webgpu' ? await watchDevice(ort) : undefined;
+    const opening = ort.InferenceSession.create(model, {
       executionProviders: [device],
       ...(size ? { freeDimensionOverrides: dimensionsOf(size) } : {}),
       logSeverityLevel: 3,
     });
-    const watch = device === 'webgpu' ? await watchDevice(ort) : undefined;
+    const session = await (watch ? Promise.race([opening, watch.lost]) : opening);
     return new OnnxRuntime(ort, session, device, model, watch?.lost);
   } catch (cause) {
     throw explain(cause, device);
@@ -227,7 +229,7 @@ export function largestDifference(a: HostOutputs, b: HostOutputs): number {
 }
 
 function explain(cause: unknown, device: WidgetDevice): Error {
-  if (cause instanceof CheckpointError) return cause;
+  if (cause instanceof CheckpointError || cause instanceof DeviceError) return cause;
   const message = cause instanceof Error ? cause.message : String(cause);
   if (/memory|OrtRun.*allocat|bad_alloc|Array buffer allocation|RangeError/i.test(message)) {
     return new DeviceError({

@@ -2,13 +2,14 @@
  * From a model's place to a model that answers: our own path where it knows task, processor and inputs, transformers.js
  * for the rest.
  */
-import { DeviceError, type Size } from '../../core/index.ts';
+import { CheckpointError, DeviceError, type Size } from '../../core/index.ts';
 import { openGpu } from '../../platform/browser/index.ts';
 import { createProcessor, type ImageProcessor } from '../../vision/index.ts';
 import type { OpenRequest, Progress } from '../protocol.ts';
 import { WidgetFiles } from './files.ts';
 import { watchDevice } from './lost-device.ts';
 import { type OnnxRuntime, openRuntime, prepareOnnx, type WidgetDevice } from './onnx-runtime.ts';
+import type { Port } from './outputs.ts';
 import { OwnModel, oneSize, outputNames } from './own-model.ts';
 import { chooseTask } from './tasks.ts';
 import { warmUp } from './warm-up.ts';
@@ -64,7 +65,20 @@ async function openOwn(
   const runtime = await openOn(bytes, device, oneSize(processor), request.device === 'auto');
   if (runtime.knows(outputNames[task])) return new OwnModel(config, processor, task, runtime, request.record);
   await runtime.dispose();
+  requireOutputs(runtime.outputs, outputNames[task], files.name);
   return undefined;
+}
+
+/** Pipelines of these tasks read the same outputs: a file without them is another model's. */
+function requireOutputs(ports: readonly Port[], wanted: readonly string[], where: string): void {
+  const names = ports.map(({ name }) => name);
+  if (wanted.every((name) => names.includes(name))) return;
+  throw new CheckpointError({
+    code: 'onnx_outputs_unknown',
+    expected: `the outputs ${wanted.join(' and ')} in the ONNX file of ${where}`,
+    received: names.join(', '),
+    fix: 'check that config.json and the ONNX file belong to the same model, or export it again with ocelli export',
+  });
 }
 
 /** The precision that was asked for first; the other where there is nothing else. */
@@ -85,6 +99,8 @@ async function openOn(
     return await openRuntime(bytes, device, size);
   } catch (error) {
     if (device === 'wasm' || !mayFallBack || !(error instanceof DeviceError)) throw error;
+    // A device that was lost may come back: whoever asked decides.
+    if (error.code === 'device_lost') throw error;
     return openRuntime(bytes, 'wasm', size);
   }
 }

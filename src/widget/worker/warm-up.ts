@@ -1,6 +1,7 @@
 /**
  * Fetches and starts onnxruntime while the model is still on its way: by opening the smallest model there is, one that
- * gives back its input. Nothing else makes the runtime compile and find its device.
+ * gives back its input. Nothing else makes the runtime compile and find its device. It stays open, because the device goes
+ * with the last session: so one device lasts as long as the worker, and the next model need not wait for another.
  */
 import { prepareOnnx, type WidgetDevice } from './onnx-runtime.ts';
 
@@ -44,9 +45,5 @@ export function warmUp(device: WidgetDevice): Promise<void> {
 
 async function start(device: WidgetDevice): Promise<void> {
   const ort = await prepareOnnx(device);
-  const session = await ort.InferenceSession.create(identityModel, {
-    executionProviders: [device],
-    logSeverityLevel: 3,
-  });
-  await session.release();
+  await ort.InferenceSession.create(identityModel, { executionProviders: [device], logSeverityLevel: 3 });
 }

@@ -2,7 +2,8 @@
  * A static host for pages with the widget: its built files, models, pictures, and pages of a few lines with the headers
  * that a test wants. A second address (another port) stands for another origin, such as a CDN.
  */
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { extname, join, resolve } from 'node:path';
@@ -38,9 +39,12 @@ const types: Readonly<Record<string, string>> = {
   '.webp': 'image/webp',
 };
 
-/** Builds the widget into a folder of its own, once for a test file. */
+/** Builds the widget into a folder of its own, if its sources have changed since it was built there. */
 export async function buildWidget(): Promise<string> {
   const outDir = resolve('.cache/browser/widget');
+  const note = join(outDir, 'built-from.txt');
+  const state = sourceState();
+  if (existsSync(note) && readFileSync(note, 'utf8') === state) return outDir;
   const before = process.env.NODE_ENV;
   // Vitest says "test"; what ships is built for production.
   process.env.NODE_ENV = 'production';
@@ -51,7 +55,23 @@ export async function buildWidget(): Promise<string> {
   } finally {
     process.env.NODE_ENV = before;
   }
+  writeFileSync(note, state);
   return outDir;
+}
+
+/** Names, sizes and times of all that the build may read. */
+function sourceState(): string {
+  const files = ['src', 'workers'].flatMap((folder) =>
+    readdirSync(folder, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile() && !entry.name.endsWith('.test.ts'))
+      .map((entry) => join(entry.parentPath, entry.name)),
+  );
+  const hash = createHash('sha256');
+  for (const file of [...files, 'package-lock.json', 'vite.config.ts'].sort()) {
+    const { size, mtimeMs } = statSync(file);
+    hash.update(`${file} ${size} ${mtimeMs}\n`);
+  }
+  return hash.digest('hex');
 }
 
 export async function openWidgetSite(folders: Readonly<Record<string, string>>): Promise<WidgetSite> {
