@@ -60,6 +60,12 @@ async function events(name: string, device: DeviceChoice, fail?: Failing): Promi
 
 const lossesOf = (seen: readonly RunEvent[]): [number, number][] =>
   seen.flatMap((event) => (event.type === 'step' ? [[event.step, event.loss] as [number, number]] : []));
+/** The steps in the log of a run: those behind the checkpoint that it went on from are in another one. */
+async function loggedSteps(name: string): Promise<number[]> {
+  const lines = (await readFile(join(folder, name, 'events.jsonl'), 'utf8')).split('\n').slice(0, -1);
+  return lossesOf(lines.map((line) => JSON.parse(line) as RunEvent)).map(([step]) => step);
+}
+
 const warningsOf = (seen: readonly RunEvent[], code: string): string[] =>
   seen.flatMap((event) => (event.type === 'warning' && event.code === code ? [event.message] : []));
 const failing = (code: string): DeviceError =>
@@ -82,19 +88,20 @@ describe('a run whose device fails', () => {
       type: 'finished',
       metrics: (calm.at(-1) as { metrics: object }).metrics,
     });
-    const kept = (await readFile(join(folder, 'lost', 'events.jsonl'), 'utf8')).split('\n').slice(0, -1);
-    const steps = lossesOf(kept.map((line) => JSON.parse(line) as RunEvent)).map(([step]) => step);
-    expect(steps).toEqual([1, 2, 3, 4, 5, 6]);
+    expect(await loggedSteps('lost')).toEqual([1, 2, 3, 4, 5, 6]);
   }, 60_000);
 
   it('begins again when there is no checkpoint, and gives up when it fails without progress', async () => {
     const again = await events('again', 'wasm', {
-      at: 1,
+      at: 5,
+      onDisk: false,
       with() {
         throw failing('device_lost');
       },
     });
     expect(warningsOf(again, 'device_lost_recovered')[0]).toContain('from its first step');
+    expect(lossesOf(again).length).toBeGreaterThan(6);
+    expect(await loggedSteps('again')).toEqual([1, 2, 3, 4, 5, 6]);
     expect(again.at(-1)!.type).toBe('finished');
     const always = events('always', 'wasm', {
       at: 1,
@@ -132,11 +139,16 @@ describe('a run whose device fails', () => {
   it('computes batches in parts when memory does not suffice', async () => {
     const full = await events('full', 'wasm', {
       at: 3,
+      times: 2,
       with() {
         throw failing('out_of_memory');
       },
     });
-    expect(warningsOf(full, 'out_of_memory_recovered')[0]).toContain('each batch in 2 parts');
+    // Parts that do not fit either are made smaller.
+    expect(warningsOf(full, 'out_of_memory_recovered')).toEqual([
+      expect.stringContaining('each batch in 2 parts'),
+      expect.stringContaining('each batch in 4 parts'),
+    ]);
     expect(full.at(-1)!.type).toBe('finished');
   }, 60_000);
 
