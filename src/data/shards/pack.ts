@@ -4,14 +4,14 @@
  * their order, in which evaluation reads them. The order of the annotations stays, so a data set in shards has
  * the same records, and the same digest, as its files.
  */
-import { derive, permutation } from '../../core/index.ts';
+import { DataError, derive, permutation } from '../../core/index.ts';
 import { TarWriter } from '../../formats/tar/index.ts';
 import { openPlace, type Volume } from '../../storage/index.ts';
 import { toCoco } from '../convert.ts';
 import { orSetAside } from '../picture-sizes.ts';
 import type { RawDataset, RawImage } from '../raw.ts';
 import type { SetAside } from '../types.ts';
-import { annotationsName, indexName, type ShardIndex } from './index-file.ts';
+import { annotationsName, indexName, parseShardIndex, type ShardIndex } from './index-file.ts';
 
 export interface PackOptions {
   readonly raw: RawDataset;
@@ -40,6 +40,9 @@ export async function packShards(options: PackOptions): Promise<Packed> {
   const { raw, out, shuffle, shardBytes = 100e6, signal } = options;
   const { volume, path } = await openPlace(out, { as: 'folder' });
   const at = (name: string): string => (path === '' ? name : `${path.replace(/\/$/, '')}/${name}`);
+  const earlier = await archivesOf(volume, at(indexName));
+  // It would name places in archives that are replaced now.
+  await volume.remove(at(indexName));
   const shards: ShardIndex['shards'][number][] = [];
   const setAside: SetAside[] = [];
   let writer = new TarWriter();
@@ -86,9 +89,22 @@ export async function packShards(options: PackOptions): Promise<Packed> {
     has_boxes: raw.hasBoxes,
     shards,
   };
+  for (const name of earlier) if (!shards.some((shard) => shard.path === name)) await volume.remove(at(name));
   // Last: a folder that has its index is whole.
   await volume.write(at(indexName), JSON.stringify(index), { contentType: 'application/json' });
   return { images: order.length - setAside.length, shards: shards.length, bytes, setAside };
+}
+
+/** What an earlier packing has left in the folder; only what its index names is touched. */
+async function archivesOf(volume: Volume, index: string): Promise<readonly string[]> {
+  try {
+    const { shards } = parseShardIndex(await volume.open(index).read(), index);
+    return shards.map(({ path }) => path).filter((path) => /^\d{5,}\.tar$/.test(path));
+  } catch (error) {
+    // None, or one that says nothing.
+    if (error instanceof DataError) return [];
+    throw error;
+  }
 }
 
 function dealt(length: number, shuffle: number | undefined): Uint32Array {

@@ -1,5 +1,5 @@
 /** All splits of a recipe in shards: a folder per split, which a recipe then names instead of the files. */
-import type { SplitName } from '../../core/index.ts';
+import { ConfigError, type SplitName } from '../../core/index.ts';
 import { openDataCache } from '../../storage/index.ts';
 import { readRawDataset } from '../read.ts';
 import type { DataSettings } from '../settings.ts';
@@ -32,6 +32,8 @@ export async function shardDataset(data: DataSettings, options: ShardOptions): P
   for (const split of ['train', 'val', 'test'] as const) {
     const place = data[`${split}_data_path`];
     if (place === undefined || place === null) continue;
+    const path = `${out.replace(/\/+$/, '')}/${split}`;
+    if (place.replace(/\/+$/, '') === path) throw ontoThemselves(path);
     const annotationFile = data[`${split}_annotation_file`] ?? undefined;
     const raw = await readRawDataset({
       place,
@@ -41,7 +43,6 @@ export async function shardDataset(data: DataSettings, options: ShardOptions): P
       signal,
       cache,
     });
-    const path = `${out.replace(/\/+$/, '')}/${split}`;
     const packed = await packShards({
       raw,
       out: path,
@@ -53,4 +54,13 @@ export async function shardDataset(data: DataSettings, options: ShardOptions): P
     sharded.push({ split, path, ...packed });
   }
   return sharded;
+}
+
+function ontoThemselves(path: string): ConfigError {
+  return new ConfigError({
+    code: 'shards_onto_themselves',
+    expected: 'another folder for the shards than the one that is packed',
+    received: path,
+    fix: 'give another --out',
+  });
 }

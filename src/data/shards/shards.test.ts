@@ -95,6 +95,37 @@ test('training pictures are dealt to the shards at random, others stay in their 
   expect(val).toEqual(val.toSorted());
 });
 
+test('packed again into the same folder: nothing of before is left, nor believed when it breaks off', async () => {
+  await shard(coco, 'again', true);
+  const train = join(root, 'again/train');
+  const before = await readdir(train);
+  expect(before.length).toBeGreaterThan(4);
+  await writeFile(join(train, '99999.tar'), 'of somebody else');
+  const stop = new AbortController();
+  const out = join(root, 'again');
+  const onProgress = (_: string, done: number): void => {
+    if (done === 12) stop.abort(new Error('enough'));
+  };
+  const broken = shardDataset(coco, {
+    out,
+    needsBoxes: true,
+    shardBytes: 10_000,
+    signal: stop.signal,
+    onProgress,
+  });
+  await expect(broken).rejects.toThrow('enough');
+  expect(await readdir(train)).not.toContain('shards.json');
+  await shard(coco, 'again', true);
+  expect(await readdir(train)).toEqual([...before, '99999.tar'].sort());
+  await shardDataset(coco, { out, needsBoxes: true });
+  expect(await readdir(train)).toEqual(['00000.tar', '99999.tar', 'annotations.json', 'shards.json']);
+  const itself = { train_data_path: `${train}/`, val_data_path: '' } as unknown as DataSettings;
+  await expect(shardDataset(itself, { out, needsBoxes: true })).rejects.toMatchObject({
+    code: 'shards_onto_themselves',
+    exitCode: 2,
+  });
+});
+
 test('a picture that can not be read is told, and set aside by the loader', async () => {
   const made = await generateSampleDataset({
     out: join(root, 'gaps'),
