@@ -178,7 +178,7 @@ function TryModel({ candidate }: { readonly candidate: Candidate }) {
       const writing = event.target instanceof HTMLInputElement || event.target instanceof HTMLTextAreaElement;
       if (!event.clipboardData || (writing && event.clipboardData.files.length === 0)) return;
       event.preventDefault();
-      take(event.clipboardData, 'what was pasted');
+      take(event.clipboardData, 'What was pasted');
     };
     document.addEventListener('paste', paste);
     return () => document.removeEventListener('paste', paste);
@@ -191,7 +191,7 @@ function TryModel({ candidate }: { readonly candidate: Candidate }) {
         <DropZone
           title="Drop pictures here, or paste them"
           icon="pictures"
-          onDrop={(data) => take(data, 'what was dropped')}
+          onDrop={(data) => take(data, 'What was dropped')}
         >
           <FileButton accept="image/*" multiple icon="folder" onFiles={(files) => void showAll(files)}>
             Choose pictures
