@@ -92,6 +92,15 @@ describe('half precision', () => {
     expect(halvesOf(planGraph(graph, target))).toEqual([]);
   });
 
+  it('keeps the largest score of each query and its sum in full, however many there are', async () => {
+    const inputs = { q: normal([1, 4, 300, 8], 1), k: normal([1, 4, 9, 8], 2), v: normal([1, 4, 9, 8], 3) };
+    const graph = await record(({ q, k, v }) => ops.attention(q!, k!, v!), inputs);
+    const plan = planGraph(graph, { features: new Set(), limits: {}, precision: 'fp16' });
+    const statistics = [...plan.values.values()].filter(({ shape }) => `${shape}` === '1,4,300,2');
+    expect(statistics.map(({ storage }) => storage)).toEqual(['f32']);
+    expect(halvesOf(plan).length).toBeGreaterThan(0);
+  });
+
   for (const [name, [network, inputsOf]] of Object.entries(networks)) {
     it.skipIf(!hasHalf)(`is valid WGSL in the kernels of GPUs, too: ${name}`, async () => {
       const graph = await record(network, inputsOf());

@@ -98,6 +98,23 @@ describe.skipIf(!adapter)('on WebGPU', () => {
     expect(Object.hasOwn(gpu, 'createCommandEncoder')).toBe(false);
   });
 
+  test('times more passes than a set of queries holds', async () => {
+    const buffer = gpu.createBuffer({ size: 256, usage: GPUBufferUsage.STORAGE });
+    const timeline = GpuTimeline.attach(gpu, { by: 'pass' });
+    for (let i = 0; i < 2100; i++) {
+      const encoder = gpu.createCommandEncoder();
+      encoder.beginComputePass().end();
+      gpu.queue.submit([encoder.finish()]);
+    }
+    encode(['last'], buffer);
+    const passes = await device.guard(timeline.read());
+    timeline.dispose();
+    buffer.destroy();
+    expect(passes).toHaveLength(2101);
+    expect(passes.at(-1)).toMatchObject({ label: 'last', dispatches: 1 });
+    expect(passes.at(-1)!.ms).toBeGreaterThan(0);
+  });
+
   test('measures what the adapter can do', async () => {
     const peak = await measurePeak(gpu);
     expect(peak.gflops).toBeGreaterThan(0.1);
