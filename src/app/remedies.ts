@@ -42,8 +42,15 @@ export function remediesFor({ live }: App, error: unknown): Action[] {
     ...(isRemote && run === undefined ? [openView('Choose another model', 'model')] : []),
   ];
   if (run === undefined || hopeless.has(code)) return [...helpful];
+  const begin = (label: string, how: () => Promise<void>): Action => ({
+    label,
+    run() {
+      goTo('train');
+      void how();
+    },
+  });
   if (live.facts.peek().checkpoint) {
-    return [{ label: 'Resume from the checkpoint', run: () => void live.resume(run) }, ...helpful];
+    return [begin('Resume from the checkpoint', () => live.resume(run)), ...helpful];
   }
-  return isData ? [...helpful] : [{ label: 'Start again', run: () => void live.startAgain(run) }, ...helpful];
+  return isData ? [...helpful] : [begin('Start again', () => live.startAgain(run)), ...helpful];
 }
