@@ -399,6 +399,17 @@ describe('attacks', () => {
     }
   });
 
+  test('behind a proxy a client is the address that the proxy saw, not one that was made up', async () => {
+    const url = await start({ behindProxy: true, limits: { rate: 1, burst: 3 } });
+    const ask = async (forwarded: string): Promise<number> =>
+      (await fetch(`${url}/gw/info`, { headers: { 'X-Forwarded-For': forwarded } })).status;
+    const statuses: number[] = [];
+    for (let i = 0; i < 5; i++) statuses.push(await ask(`10.9.9.${i}, 203.0.113.7`));
+    expect(statuses).toEqual([200, 200, 200, 429, 429]);
+    expect(await ask('203.0.113.8')).toBe(200);
+    expect(log.filter(({ type }) => type === 'request')[0]).toMatchObject({ client: '203.0.113.7' });
+  });
+
   test('a budget comes back with time, and one client does not take that of another', () => {
     let now = 0;
     const budget = new Budget(2, 3, () => now);

@@ -156,13 +156,14 @@ async function endpointFor(context: GatewayContext, options: GatewayOptions): Pr
   });
 }
 
-/** The user that the proxy in front names, or the address. */
+/** The user that the proxy in front names, or the address: the last one, which it saw itself; those before are hearsay. */
 function clientOf(
   context: { env: HttpBindings; req: { header(name: string): string | undefined } },
   behindProxy: boolean,
 ): string {
   const named = behindProxy
-    ? (context.req.header('x-forwarded-email') ?? context.req.header('x-forwarded-for')?.split(',')[0])
+    ? (context.req.header('x-forwarded-email') ??
+      context.req.header('x-forwarded-for')?.split(',').at(-1)?.trim())
     : undefined;
   return (named ?? context.env?.incoming?.socket?.remoteAddress ?? 'unknown').slice(0, 100);
 }
