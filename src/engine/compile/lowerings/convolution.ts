@@ -18,6 +18,7 @@ import { depthwiseForward, depthwiseInputGrad } from './depthwise.ts';
 import { depthwiseFilterGrad } from './depthwise-filter-gradient.ts';
 import { type Product, splitIndex, writeProduct } from './mat-mul-kernel.ts';
 import { type MatrixLayout, matrixOperand } from './mat-mul-operand.ts';
+import { wantsOrder } from './ordered-columns.ts';
 
 /**
  * Terms of one tap that make a loop of their own. Blocks in workgroup memory are 16 terms deep (8 at least):
@@ -56,15 +57,17 @@ function forward(node: LoweringNode): TemplateLowering {
     build(writer) {
       const walk = loopsOverTaps(depth, taps, writer.software);
       const oneTap = plain.rows * plain.columns === 1;
-      const ordered = oneTap ? weight : orderFilter(writer, weight, filter, groups, true);
-      const orderedShape = oneTap ? filter : [groups, terms, outDepth];
+      const size = { batch: groups, rows: batch * outHeight * outWidth, columns: outDepth, depth: terms };
+      const asItLies = oneTap && !wantsOrder(writer, size);
+      const ordered = asItLies ? weight : orderFilter(writer, weight, filter, groups, true);
+      const orderedShape = asItLies ? filter : [groups, terms, outDepth];
       const product: Product = {
         name: nameOf('Conv2d', plain),
-        shape: { batch: groups, rows: batch * outHeight * outWidth, columns: outDepth, depth: terms },
+        shape: size,
         taps: walk ? taps : 1,
         a: (kernel, usable) => pixelsUnderFilter(kernel, x, geometry, !walk && taps > 1, usable),
         b(kernel, usable) {
-          const layout = packed(outDepth, terms, !oneTap);
+          const layout = packed(outDepth, terms, !asItLies);
           const matrix = matrixOperand(kernel, ordered, orderedShape, layout, usable);
           if (!walk || taps === 1) return matrix;
           return {

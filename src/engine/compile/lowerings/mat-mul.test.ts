@@ -104,6 +104,24 @@ describe.skipIf(!gpu).each(kinds)('products with $kind', ({ options }) => {
     expect(plan.kernels.length).toBeLessThanOrEqual(5);
   });
 
+  it('weights that many rows use are put in order first', async () => {
+    const weight = normal([20, 23]);
+    const kernelsFor = async (rows: number): Promise<string[]> => {
+      const inputs = {
+        x: normal([rows, 23]),
+        w: weight,
+        k: normal([20, 24, 1, 1]),
+        p: normal([1, 1, rows, 24]),
+      };
+      const { kernels } = await compare(({ x, w, k, p }) => {
+        return { y: ops.linear(x!, w!), z: ops.conv2d(p!, k!, {}) };
+      }, inputs);
+      return kernels.map(({ label }) => label).filter((label) => label.endsWith('order'));
+    };
+    expect(await kernelsFor(47)).toEqual([]);
+    expect(await kernelsFor(48)).toHaveLength(2);
+  });
+
   it('sums up long sums, in parts where the form was not measured', async () => {
     const plan = await compare(({ a, b }) => ({ y: tf.add(tf.matMul(a!, b!, true, false), 1) }), {
       a: tf.mul(normal([9001, 6], 1), 0.02),

@@ -6,6 +6,7 @@ import { type LoweringNode, registerLowering, type Scope, type TemplateLowering 
 import { Position, sizeOf } from '../position.ts';
 import { type Product, writeProduct } from './mat-mul-kernel.ts';
 import { batchedLayout, matrixOperand } from './mat-mul-operand.ts';
+import { orderColumns, wantsOrder } from './ordered-columns.ts';
 
 interface Operands {
   readonly a: number;
@@ -81,23 +82,34 @@ function linear(node: LoweringNode, hasBias: boolean): TemplateLowering {
   const width = node.shapeOf(x).at(-1)!;
   const columns = shape.at(-1)!;
   const rows = sizeOf(shape) / columns;
-  return template({
-    name: 'Linear',
-    shape: { batch: 1, rows, columns, depth: width },
-    a: (kernel, usable) =>
-      matrixOperand(kernel, x, node.shapeOf(x), batchedLayout([rows, width], [], false), usable),
-    b: (kernel, usable) =>
-      matrixOperand(kernel, weight, node.shapeOf(weight), batchedLayout([columns, width], [], false), usable),
-    store(kernel, scope, at, value) {
-      const offset = scope.let(`${at.row} * ${columns} + ${at.column}`);
-      const leading = Position.at(shape.slice(0, -1), at.row).axes;
-      const bias = hasBias
-        ? scope.element(node.input('bias'), Position.on([columns], [at.column]))
+  const product = { batch: 1, rows, columns, depth: width };
+  return {
+    kind: 'template',
+    epilogue: true,
+    build(writer) {
+      const ordered = wantsOrder(writer, product)
+        ? orderColumns(writer, weight, [columns, width])
         : undefined;
-      const sum = bias ? `${value} + ${bias}` : value;
-      kernel.store(scope, node.output(), Position.both(shape, offset, [...leading, at.column]), sum);
+      const matrix = { value: ordered ?? weight, shape: ordered ? [width, columns] : node.shapeOf(weight) };
+      const layout = batchedLayout(matrix.shape, [], ordered !== undefined);
+      writeProduct(writer, {
+        name: 'Linear',
+        shape: product,
+        a: (kernel, usable) =>
+          matrixOperand(kernel, x, node.shapeOf(x), batchedLayout([rows, width], [], false), usable),
+        b: (kernel, usable) => matrixOperand(kernel, matrix.value, matrix.shape, layout, usable),
+        store(kernel, scope, at, value) {
+          const offset = scope.let(`${at.row} * ${columns} + ${at.column}`);
+          const leading = Position.at(shape.slice(0, -1), at.row).axes;
+          const bias = hasBias
+            ? scope.element(node.input('bias'), Position.on([columns], [at.column]))
+            : undefined;
+          const sum = bias ? `${value} + ${bias}` : value;
+          kernel.store(scope, node.output(), Position.both(shape, offset, [...leading, at.column]), sum);
+        },
+      });
     },
-  });
+  };
 }
 
 registerLowering('OcelliLinear', (node) => linear(node, false));
