@@ -227,6 +227,7 @@ describe('tokens', () => {
     const volume = await open({ environment: { ...workspace.environment, DATABRICKS_TOKEN: token } });
     for (const work of [
       () => volume.open('t.txt').read(),
+      () => volume.open('t.txt').size(),
       () => volume.write('t.txt', 'x'),
       () => volume.sign('t.txt'),
     ]) {

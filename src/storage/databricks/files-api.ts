@@ -101,15 +101,22 @@ export class FilesApi {
 
   /** In bytes. */
   async sizeOf(path: string, signal?: AbortSignal): Promise<number> {
-    const answer = await this.call({
-      method: 'HEAD',
-      path: `/files${escapePath(path)}`,
-      label: path,
-      signal,
+    const request = { method: 'HEAD', path: `/files${escapePath(path)}`, label: path, signal };
+    const answer = await this.call(request).catch(async (error: unknown) => {
+      if (error instanceof FilesApiRefusal && error.refusal.kind === 'denied')
+        await this.askWhy(path, signal);
+      throw error;
     });
     const length = answer.headers.get('content-length');
     if (length === null || !/^\d+$/.test(length)) throw this.unexpected(path, 'no size');
     return Number(length);
+  }
+
+  /** An answer to HEAD has no words; one to a look at the folder above has. */
+  private async askWhy(path: string, signal?: AbortSignal): Promise<void> {
+    const folder = path.slice(0, path.lastIndexOf('/'));
+    const query = { page_size: '1' };
+    await this.call({ method: 'GET', path: `/directories${escapePath(folder)}`, query, label: path, signal });
   }
 
   /** Where and how to read a file's bytes through the workspace itself. */
