@@ -38,7 +38,7 @@ const words: Readonly<Record<string, PageWords>> = {
     fix: 'lower data.batch_size and raise training.accumulate_grad_batches by as much (same training, less memory), use smaller images (model.image_size) or a smaller model, or close other tabs',
   },
   disk_full: {
-    fix: 'remove old runs in the view Runs, clear caches in the view Device, or free space on the disk (the browser’s quota is a share of it); what was written before is intact, and the run goes on from its last checkpoint',
+    fix: 'remove old runs in the view Runs, clear caches in the view Device, or free space on the disk (the browser’s quota is a share of it); what was written before is intact, and a run with a checkpoint can be resumed',
   },
   interrupted: { fix: 'resume the run from its checkpoint' },
   resume_needs_folder: { fix: 'choose a run in the view Runs' },
