@@ -19,6 +19,11 @@ export interface ThreadAnswer<Answer> {
 
 export type ThreadHandler<Question, Answer> = (question: Question) => Promise<ThreadAnswer<Answer>>;
 
+export interface ThreadOptions {
+  /** Bytes of its objects, beyond which it ends; browsers have limits of their own. */
+  readonly memory?: number;
+}
+
 /** A running thread. It keeps the process alive only while a question is open. */
 export interface Thread<Question, Answer> {
   ask(question: Question, transfer?: readonly ArrayBuffer[]): Promise<Answer>;

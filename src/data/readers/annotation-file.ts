@@ -16,8 +16,10 @@ import {
   type CocoReading,
   findReadingProblems,
   readCocoTable,
+  type TableSource,
 } from '../../formats/coco/index.ts';
 import type { ByteSource } from '../../storage/index.ts';
+import { readWatchedTable, type TableQuestion } from './watched-table.ts';
 
 /** What an annotation file says, and everything that is wrong or odd with it. */
 export interface AnnotationFile {
@@ -31,9 +33,10 @@ export interface AnnotationFile {
 
 type AnnotationAnswerFile = Omit<AnnotationFile, 'objects'> & { readonly objects: CocoColumnsData };
 
-/** What a thread is asked: pieces in order, then the result. */
+/** What a thread is asked: pieces in order, then the result; or a whole table. */
 export type AnnotationsQuestion =
   | { readonly source: string; readonly piece: Uint8Array }
+  | TableQuestion
   | { readonly finish: true };
 export type AnnotationsAnswer =
   | { readonly taken: true }
@@ -56,7 +59,11 @@ export function createAnnotationsService(): (
         pieces.feed(question.piece);
         return { value: { taken: true }, transfer: [] };
       }
-      const { objects, ...rest } = finished(pieces ?? new CocoPieces(''));
+      const file =
+        'table' in question
+          ? await tableFile(inMemory(question.table), question.source)
+          : finished(pieces ?? new CocoPieces(''));
+      const { objects, ...rest } = file;
       return { value: { file: { ...rest, objects: objects.data } }, transfer: objects.buffers };
     } catch (error) {
       if (!(error instanceof OcelliError)) throw error;
@@ -98,8 +105,21 @@ async function readTable(
   name: string,
   signal?: AbortSignal,
 ): Promise<AnnotationFile> {
-  const read = (start: number, end: number): Promise<Uint8Array> => source.read({ start, end }, signal);
-  return summary(await readCocoTable({ size, read }, name));
+  if (canOpenThread('annotations')) {
+    return fileOf(
+      answered(await readWatchedTable<AnnotationsAnswer>(await source.read(undefined, signal), name)),
+    );
+  }
+  return tableFile({ size, read: (start, end) => source.read({ start, end }, signal) }, name);
+}
+
+const inMemory = (bytes: Uint8Array): TableSource => ({
+  size: bytes.byteLength,
+  read: async (start, end) => bytes.subarray(start, end),
+});
+
+async function tableFile(source: TableSource, name: string): Promise<AnnotationFile> {
+  return summary(await readCocoTable(source, name));
 }
 
 async function readInThread(
@@ -115,12 +135,15 @@ async function readInThread(
       const question = { source: name, piece };
       answered(await thread.ask(question, [piece.buffer as ArrayBuffer]));
     }
-    const answer = answered(await thread.ask({ finish: true }));
-    if (!('file' in answer)) throw new Error('The thread did not hand over the file');
-    return { ...answer.file, objects: new CocoColumns(answer.file.objects) };
+    return fileOf(answered(await thread.ask({ finish: true })));
   } finally {
     await thread.dispose();
   }
+}
+
+function fileOf(answer: AnnotationsAnswer): AnnotationFile {
+  if (!('file' in answer)) throw new Error('The thread did not hand over the file');
+  return { ...answer.file, objects: new CocoColumns(answer.file.objects) };
 }
 
 /** The file in order, the next piece on its way while one is worked on. */

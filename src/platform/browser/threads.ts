@@ -3,7 +3,13 @@
  * whoever starts the threads' owner (`provideThread` in `workers/`), not searched for. A thread sees the same
  * mounted places as its owner: they are sent before the first question and whenever they change.
  */
-import { serve, type Thread, ThreadCalls, type ThreadHandler } from '../thread-channel.ts';
+import {
+  serve,
+  type Thread,
+  ThreadCalls,
+  type ThreadHandler,
+  type ThreadOptions,
+} from '../thread-channel.ts';
 import { applyMountChange, type MountChange, mounted, onMountChange } from './files/mounts.ts';
 
 const providers = new Map<string, () => Worker>();
@@ -32,7 +38,10 @@ function isMountMessage(message: unknown): message is MountMessage {
   return typeof message === 'object' && message !== null && 'mountChange' in message;
 }
 
-export function openThread<Question, Answer>(name: string): Thread<Question, Answer> {
+export function openThread<Question, Answer>(
+  name: string,
+  _options: ThreadOptions = {},
+): Thread<Question, Answer> {
   const start = providers.get(name);
   if (!start) {
     throw new Error(

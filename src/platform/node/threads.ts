@@ -8,7 +8,13 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parentPort, Worker } from 'node:worker_threads';
-import { serve, type Thread, ThreadCalls, type ThreadHandler } from '../thread-channel.ts';
+import {
+  serve,
+  type Thread,
+  ThreadCalls,
+  type ThreadHandler,
+  type ThreadOptions,
+} from '../thread-channel.ts';
 
 let chosenFolder: string | undefined;
 
@@ -22,14 +28,18 @@ export function canOpenThread(name: string): boolean {
   return findThread(name) !== undefined;
 }
 
-export function openThread<Question, Answer>(name: string): Thread<Question, Answer> {
+export function openThread<Question, Answer>(
+  name: string,
+  { memory }: ThreadOptions = {},
+): Thread<Question, Answer> {
   const file = findThread(name);
   if (file === undefined) {
     throw new Error(
       `Expected the built thread workers/${name}.worker.js. Received: none. Fix: npm run build`,
     );
   }
-  const worker = new Worker(file);
+  const limits = memory === undefined ? {} : { resourceLimits: { maxOldGenerationSizeMb: memory / 1e6 } };
+  const worker = new Worker(file, limits);
   const calls = new ThreadCalls<Question, Answer>(
     {
       post: (message, transfer) => worker.postMessage(message, transfer as ArrayBuffer[]),
