@@ -118,6 +118,19 @@ describe('S3, when things go wrong', () => {
     const writing = volume.write('never.bin', bytes, { signal: stop.signal });
     setTimeout(() => stop.abort(new Error('enough')), 30);
     await expect(writing).rejects.toThrow('enough');
+    // Also when it is stopped before anybody knows the upload's id.
+    const early = new AbortController();
+    const fetcher: typeof fetch = (input, init) => {
+      const answer = fetch(input, init);
+      if (/[?&]uploads=/.test(String(input))) early.abort(new Error('early'));
+      return answer;
+    };
+    const impatient = custom({
+      parts: { from: 6 * 2 ** 20, size: 5 * 2 ** 20 },
+      http: new Http({ fetcher }),
+    });
+    const begun = impatient.write('never.bin', bytes, { signal: early.signal });
+    await expect(begun).rejects.toThrow('early');
     expect(await server.stored('trouble', 'never.bin')).toBeUndefined();
     const uploads = await (await server.request('/trouble?uploads')).text();
     expect(uploads).not.toContain('<UploadId>');

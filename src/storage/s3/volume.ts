@@ -143,7 +143,9 @@ export class S3Volume implements Volume {
     bytes: Uint8Array,
   ): Promise<void> {
     const size = this.options.parts?.size ?? partSizeFor(bytes.byteLength);
-    const begun = await this.call({ ...call, method: 'POST', query: { uploads: '' } });
+    call.signal?.throwIfAborted();
+    // Not broken off: an upload whose id nobody heard could not be aborted.
+    const begun = await this.call({ ...call, signal: undefined, method: 'POST', query: { uploads: '' } });
     const uploadId = readUploadId(begun.body, call.label);
     try {
       const etags = await writeParts(
