@@ -255,8 +255,12 @@ test('a volume that can not be listed is read without a cache, and that is said'
     throw new Error('403');
   };
   const troubles: string[] = [];
-  const volume = cachedVolume(far, '', open(), (message) => troubles.push(message));
-  expect(await volume.open('a').read()).toEqual(bytes(10));
+  const listener = (message: string): void => void troubles.push(message);
+  // As train and val are opened: each with a prefix and a cache of its own, once to be told.
+  for (const prefix of ['', 'val', 'a.json']) {
+    const volume = cachedVolume(far, prefix, open(), listener);
+    expect(await volume.open('a').read()).toEqual(bytes(10));
+  }
   expect(troubles).toEqual([expect.stringContaining("can't be listed: 403")]);
   expect(await entries()).toEqual([]);
 });

@@ -19,7 +19,7 @@ const mostBelieved = 64 << 20;
 
 /**
  * @param prefix the folder, or file, of the volume that will be read: what is listed
- * @param onTrouble told once when the folder can't be listed, and nothing is kept therefore
+ * @param onTrouble told, once for a volume, when the folder can't be listed, and nothing is kept therefore
  */
 export function cachedVolume(
   volume: Volume,
@@ -29,7 +29,13 @@ export function cachedVolume(
 ): Volume {
   const versions = listed(volume, prefix).catch((error: unknown) => {
     const reason = error instanceof Error ? error.message : String(error);
-    onTrouble?.(`What is read from ${volume.location} is not kept, because it can't be listed: ${reason}`);
+    if (onTrouble) {
+      tellOnce(
+        onTrouble,
+        volume.location,
+        `What is read from ${volume.location} is not kept, because it can't be listed: ${reason}`,
+      );
+    }
     return new Map<string, Version>();
   });
   return {
@@ -52,6 +58,17 @@ export function cachedVolume(
       };
     },
   };
+}
+
+/** Which places a listener has heard of: the splits of a data set lie in one, in folders of their own. */
+const told = new WeakMap<(message: string) => void, Set<string>>();
+
+function tellOnce(listener: (message: string) => void, location: string, message: string): void {
+  const places = told.get(listener) ?? new Set();
+  told.set(listener, places);
+  if (places.has(location)) return;
+  places.add(location);
+  listener(message);
 }
 
 async function listed(volume: Volume, prefix: string): Promise<Map<string, Version>> {
