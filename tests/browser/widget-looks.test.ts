@@ -1,0 +1,73 @@
+/** The widget for people: nothing for axe to complain about in any state, and everything by keyboard alone. */
+import { mkdirSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { expect, test } from 'vitest';
+import { found, predict, script, widgetPages } from './support/widget-page.ts';
+
+const axeSource = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+const pages = widgetPages(['vit', 'yolos']);
+
+test('nothing to complain about for axe, in light and dark, with a picture and an error', async () => {
+  const { page, context } = await pages.open(
+    `<main><h1>Test</h1>${script}<ocelli-predict model="/models/yolos" device="wasm" threshold="0.2"></ocelli-predict></main>`,
+  );
+  await page.addScriptTag({ content: axeSource });
+  const shots = '.cache/screenshots';
+  mkdirSync(shots, { recursive: true });
+  const check = async (state: string): Promise<void> => {
+    for (const colorScheme of ['light', 'dark'] as const) {
+      await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+      await page.evaluate((dark) => {
+        document.body.style.background = dark ? '#0f1217' : '#fff';
+        document.querySelector('h1')!.style.color = dark ? '#fff' : '#000';
+      }, colorScheme === 'dark');
+      await page.screenshot({ path: `${shots}/widget-${state}-${colorScheme}.png`, fullPage: true });
+      const violations = await page.evaluate(async () => {
+        const { axe } = window as unknown as {
+          axe: { run(): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> };
+        };
+        return (await axe.run()).violations.map(({ id, nodes }) => `${id}: ${nodes[0]!.html}`);
+      });
+      expect(violations, `${state}, ${colorScheme}`).toEqual([]);
+    }
+  };
+  await check('empty');
+  await found(page);
+  await check('objects');
+  await predict(page, '/nowhere.png');
+  await page.getByRole('button', { name: 'Address' }).click();
+  await check('error');
+  await page.evaluate(() => document.querySelector('ocelli-predict')!.setAttribute('model', '/models/vit'));
+  await found(page);
+  await page.setViewportSize({ width: 320, height: 700 });
+  await check('narrow');
+  expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(320);
+  await context.close();
+});
+
+test('by keyboard alone', async () => {
+  const { page, context } = await pages.open(
+    `${script}<ocelli-predict model="/models/yolos" device="wasm" threshold="0"></ocelli-predict>`,
+  );
+  const chooser = page.waitForEvent('filechooser');
+  await page.keyboard.press('Tab');
+  await page.keyboard.press('Enter');
+  const shown = page.evaluate(
+    () => new Promise((done) => document.addEventListener('prediction', () => done(true), { once: true })),
+  );
+  await (await chooser).setFiles({
+    name: 'picture.png',
+    mimeType: 'image/png',
+    buffer: Buffer.from(pages.picture),
+  });
+  await shown;
+  // Sentences for those who don't see the picture.
+  expect(await page.getByRole('status').textContent()).toMatch(/^7 found: \w \d+/);
+  expect(await page.getByRole('img').getAttribute('aria-label')).toMatch(/^The picture\. 7 found/);
+  await page.getByRole('listitem').first().focus();
+  expect(await page.getByRole('listitem').count()).toBe(7);
+  await page.getByRole('slider').fill('1');
+  await page.getByRole('status').filter({ hasText: 'Nothing above the threshold' }).waitFor();
+  await context.close();
+});
