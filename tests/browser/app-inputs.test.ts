@@ -442,3 +442,78 @@ test('try: the camera, and one that may not be used', async () => {
   await page.getByRole('button', { name: 'Use the camera' }).click();
   await page.getByText('allow it in the browser’s address bar').waitFor();
 });
+
+/** The element with the focus: what it is called, and whether its outline can be seen. */
+const focused = (page: Page): Promise<{ name: string; outlined: boolean }> =>
+  page.evaluate(() => {
+    const element = document.activeElement!;
+    // Segments of a choice: the outline is that of the words.
+    const seen = element.matches('.choice input') ? element.nextElementSibling! : element;
+    const { outlineStyle, outlineWidth } = getComputedStyle(seen);
+    return {
+      name: (element.getAttribute('aria-label') ?? element.textContent ?? '').trim(),
+      outlined: outlineStyle !== 'none' && Number.parseFloat(outlineWidth) >= 1,
+    };
+  });
+
+async function tabTo(page: Page, name: string): Promise<void> {
+  const passed: string[] = [];
+  for (let i = 0; i < 60; i++) {
+    await page.keyboard.press('Tab');
+    const at = await focused(page);
+    expect(at.outlined, `${at.name || 'an element without words'} has no visible focus`).toBe(true);
+    if (at.name === name) return;
+    passed.push(at.name);
+  }
+  throw new Error(`Tab does not come to ${name}, only to ${passed.join(', ')}`);
+}
+
+test('by keys alone: train, follow, download; the focus is seen, what happens is told, nothing jumps', async () => {
+  const page = await open('train', { recipe: shortRecipe, acceptDownloads: true });
+  await page.waitForFunction(() => document.querySelectorAll('.hero-samples img').length === 8);
+  await tabTo(page, 'Train');
+  // The navigation comes first; its first link is called so, too.
+  if ((await page.evaluate(() => document.activeElement!.tagName)) === 'A') await tabTo(page, 'Train');
+  await page.keyboard.press('Enter');
+  const told = page.locator('main [role=status]').first();
+  await expect.poll(() => told.textContent(), patience).toMatch(/Epoch \d|Finished/);
+  await expect.poll(() => told.textContent(), patience).toBe('Finished');
+  expect((await focused(page)).name).toBe('short');
+  await tabTo(page, 'Download model');
+  const download = page.waitForEvent('download');
+  await page.keyboard.press('Enter');
+  expect((await download).suggestedFilename()).toMatch(/-model\.zip$/);
+
+  const moved = await page.evaluate(
+    () =>
+      new Promise<number>((resolve) => {
+        let sum = 0;
+        new PerformanceObserver((list) => {
+          for (const entry of list.getEntries()) {
+            const shift = entry as PerformanceEntry & { value: number; hadRecentInput: boolean };
+            if (!shift.hadRecentInput) sum += shift.value;
+          }
+        }).observe({ type: 'layout-shift', buffered: true });
+        setTimeout(() => resolve(sum), 300);
+      }),
+  );
+  console.log(`cumulative layout shift from the first visit to the download: ${moved.toFixed(4)}`);
+  expect(moved).toBeLessThan(0.02);
+
+  // A dialog keeps the focus, Escape gives it back to where it was.
+  await show(page, 'runs');
+  const remove = page.getByRole('button', { name: /^Remove short/ });
+  await remove.focus();
+  await page.keyboard.press('Enter');
+  await page.getByRole('dialog').waitFor();
+  for (let i = 0; i < 6; i++) {
+    await page.keyboard.press('Tab');
+    const outside = await page.evaluate(
+      () => document.activeElement !== document.body && !document.activeElement!.closest('dialog'),
+    );
+    expect(outside).toBe(false);
+  }
+  await page.keyboard.press('Escape');
+  await expect.poll(() => page.getByRole('dialog').count()).toBe(0);
+  expect((await focused(page)).name).toMatch(/^Remove short/);
+}, 300_000);
