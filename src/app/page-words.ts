@@ -50,6 +50,7 @@ const words: Readonly<Record<string, PageWords>> = {
   category_unknown: { fix: 'add the categories to the annotation file, or correct the annotations' },
   coco_inconsistent: { fix: 'correct the annotation file and choose the data again' },
   shards_invalid: { fix: 'pack the data set again, or choose its pictures and annotations instead' },
+  shards_onto_themselves: { fix: 'choose another folder for the packed data set' },
   table_columns: { fix: 'name the columns so, or choose annotations as COCO' },
   too_many_files: { fix: 'choose the folder of the data set itself, or a part of it' },
   // Models.
