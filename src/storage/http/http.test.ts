@@ -1,5 +1,5 @@
 /** Reads over HTTP against a server that breaks its answers, each in one way. */
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type Fault, FileServer } from '../../../tests/support/file-server.ts';
 import { Hosts, sleep } from './hosts.ts';
 import { Http, isPrivateHost, type ObjectRead, objectSize, readObject, withoutSecrets } from './index.ts';
@@ -214,7 +214,7 @@ test('a host that asks for a rest is left alone by all readers', async () => {
   server.files.set('b.bin', bytes);
   server.faults = [answer(429, '', { 'Retry-After': '1' })];
   const first = read();
-  await new Promise((resolve) => setTimeout(resolve, 200));
+  await vi.waitFor(() => expect(waits).toHaveLength(1), 10_000);
   const second = read({ address: async () => ({ url: `${server.url}/b.bin` }) });
   await new Promise((resolve) => setTimeout(resolve, 300));
   expect(server.requests).toHaveLength(1);
@@ -238,8 +238,12 @@ test('a signal ends a read in the middle, a wait, and a place in the queue', asy
   for (const fault of [{ kind: 'stall', after: 10 } as const, answer(429, '', { 'Retry-After': '60' })]) {
     server.faults = [fault];
     const stop = new AbortController();
+    const { length } = server.requests;
+    const reading = expect(read({ signal: stop.signal })).rejects.toThrow('enough');
+    // Not before the server has it: the next round's fault is not for this request.
+    await vi.waitFor(() => expect(server.requests.length).toBeGreaterThan(length), 10_000);
     setTimeout(() => stop.abort(new Error('enough')), 60);
-    await expect(read({ signal: stop.signal })).rejects.toThrow('enough');
+    await reading;
   }
   const narrow = new Http({ perHost: 1 });
   server.faults = [{ kind: 'stall', after: 10 }];
