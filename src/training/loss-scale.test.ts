@@ -18,24 +18,32 @@ afterAll(() => device.dispose());
 describe('the loss scale', () => {
   it('is halved by overflows, doubled after two thousand good steps, and gives up when it is tiny', () => {
     const scale = new LossScale();
-    expect(scale.observe(true)).toBe(true);
+    expect(scale.observe(true, 2 ** 16)).toBe(true);
     expect(scale.value).toBe(2 ** 15);
-    for (let i = 0; i < 1999; i++) scale.observe(false);
+    for (let i = 0; i < 1999; i++) scale.observe(false, scale.value);
     expect(scale.value).toBe(2 ** 15);
     const again = new LossScale();
     again.restore(scale.state());
-    again.observe(false);
+    again.observe(false, again.value);
     expect(again.value).toBe(2 ** 16);
     // Good steps count from the last overflow on.
-    again.observe(false);
-    again.observe(true);
-    for (let i = 0; i < 1999; i++) again.observe(false);
+    again.observe(false, again.value);
+    again.observe(true, again.value);
+    for (let i = 0; i < 1999; i++) again.observe(false, again.value);
     expect(again.value).toBe(2 ** 15);
-    again.observe(false);
+    again.observe(false, again.value);
     expect(again.value).toBe(2 ** 16);
     let left = 0;
-    while (again.observe(true)) left++;
+    while (again.observe(true, again.value)) left++;
     expect(left).toBe(30);
+  });
+
+  it('is halved once by steps that were begun before the first overflow was known', () => {
+    const scale = new LossScale();
+    for (let i = 0; i < 4; i++) scale.observe(true, 2 ** 16);
+    expect(scale.state()).toEqual({ value: 2 ** 15, good: 0, skipped: 4 });
+    scale.observe(true, 2 ** 15);
+    expect(scale.value).toBe(2 ** 14);
   });
 });
 

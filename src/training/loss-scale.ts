@@ -2,7 +2,8 @@
  * Dynamic loss scaling (Micikevicius et al., arXiv:1710.03740), as `torch.amp.GradScaler`: the loss is multiplied
  * before it is differentiated, so that small gradients survive in half precision, and gradients are divided again
  * before they are used. A step whose gradients overflow is skipped on the device; here, when that becomes known, the
- * scale is halved. After enough good steps in a row it is doubled.
+ * scale is halved. After enough good steps in a row it is doubled. Outcomes are known some steps late: steps that
+ * were begun meanwhile with the scale that was too large say nothing new.
  */
 
 const growEvery = 2000;
@@ -25,10 +26,13 @@ export class LossScale {
     return this.current.value;
   }
 
-  /** Takes a step's outcome in the order of the steps. False: overflows don't end. */
-  observe(overflowed: boolean): boolean {
+  /**
+   * Takes a step's outcome in the order of the steps. False: overflows don't end.
+   * @param scale what the step was computed with
+   */
+  observe(overflowed: boolean, scale: number): boolean {
     const { value, good, skipped } = this.current;
-    if (overflowed) this.current = { value: value / 2, good: 0, skipped: skipped + 1 };
+    if (overflowed) this.current = { value: Math.min(value, scale / 2), good: 0, skipped: skipped + 1 };
     else if (good + 1 === growEvery) this.current = { value: value * 2, good: 0, skipped };
     else this.current = { value, good: good + 1, skipped };
     return this.current.value >= smallest;

@@ -47,7 +47,8 @@ export class TrainingStep<Prediction> {
   private readonly eager: EagerStep;
   /** The batches of the step that is under way. */
   private batches: { readonly batch: Batch; readonly step: number; readonly part: number }[] = [];
-  private readonly ring: ({ readonly step: number } & StepReport)[] = [];
+  /** `scale`: of the loss. */
+  private readonly ring: ({ readonly step: number; readonly scale: number | undefined } & StepReport)[] = [];
   private warnings: StepWarning[] = [];
   private readonly compilations: StepCompilation[] = [];
   private readonly optimizer: Optimizer;
@@ -110,18 +111,18 @@ export class TrainingStep<Prediction> {
     this.device.check();
     // A failure is met when the result is asked for.
     report.values.catch(() => undefined);
-    this.ring.push({ step, ...report });
+    this.ring.push({ step, scale: this.lossScale?.value, ...report });
   }
 
   /** Awaits results, the oldest first, until no more than `late` are outstanding. */
   async results(late: number): Promise<StepResult[]> {
     const arrived: StepResult[] = [];
     while (this.ring.length > late) {
-      const { step, images, names, present, values } = this.ring.shift()!;
+      const { step, scale, images, names, present, values } = this.ring.shift()!;
       const numbers = await values;
       const parts = Object.fromEntries(names.slice(1).map((name, i) => [name, numbers[i + 1]!]));
       const gradientNorm = numbers[names.length]!;
-      const skipped = this.wasSkipped(gradientNorm, present);
+      const skipped = this.wasSkipped(gradientNorm, present, scale);
       arrived.push({ step, images, loss: numbers[0]!, parts, gradientNorm, skipped });
     }
     return arrived;
@@ -165,10 +166,10 @@ export class TrainingStep<Prediction> {
   }
 
   /** Tells the loss scale; a step that moved nothing does not count for the optimiser. */
-  private wasSkipped(gradientNorm: number, present: readonly string[]): boolean {
-    if (!this.lossScale || !this.isCompiled) return false;
+  private wasSkipped(gradientNorm: number, present: readonly string[], scale?: number): boolean {
+    if (!this.lossScale || scale === undefined || !this.isCompiled) return false;
     const overflowed = !Number.isFinite(gradientNorm);
-    const mayGoOn = this.lossScale.observe(overflowed);
+    const mayGoOn = this.lossScale.observe(overflowed, scale);
     if (overflowed) this.optimizer.uncount(present);
     return overflowed && mayGoOn;
   }
