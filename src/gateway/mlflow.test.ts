@@ -11,7 +11,7 @@ describe('MLflow', () => {
   let mlflow: Server;
   let host: string;
   let asked: string[];
-  let answer: { status: number; body: string; headers?: Record<string, string> };
+  let answer: { status: number; body: string; headers?: Record<string, string>; broken?: boolean };
   beforeAll(async () => {
     mlflow = createServer((incoming, response) => {
       let body = '';
@@ -21,7 +21,8 @@ describe('MLflow', () => {
           `${incoming.method} ${incoming.url} ${incoming.headers.authorization} ${incoming.headers.cookie ?? ''}${body}`,
         );
         response.writeHead(answer.status, answer.headers);
-        response.end(answer.body);
+        if (answer.broken) response.write(answer.body, () => response.destroy());
+        else response.end(answer.body);
       });
     });
     await new Promise<void>((resolve) => mlflow.listen(0, '127.0.0.1', resolve));
@@ -108,5 +109,13 @@ describe('MLflow', () => {
     const echo = await fetch(`${url}/api/2.0/mlflow/runs/get?run_id=1`);
     expect(echo.headers.get('set-cookie')).toBeNull();
     expect(`${await html.text()}${await echo.text()}${JSON.stringify(log)}`).not.toContain(secret);
+  });
+
+  test('an answer that breaks off is a server that did not answer', async () => {
+    const url = await withMlflow();
+    answer = { status: 200, body: '{"runs":[', headers: { 'Content-Length': '1000' }, broken: true };
+    const response = await fetch(`${url}/api/2.0/mlflow/runs/get?run_id=${'a'.repeat(32)}`);
+    expect(response.status).toBe(502);
+    expect(await response.text()).not.toContain(secret);
   });
 });

@@ -118,7 +118,9 @@ function ownerOf(context: GatewayContext): ArtifactOwner | undefined {
 
 /** The answer as far as pages may see it. A sign-in page in HTML would be a page of ours. */
 async function answer(context: GatewayContext, endpoint: Endpoint, response: Response): Promise<Response> {
-  const text = await response.text();
+  const text = await response.text().catch(() => {
+    throw unreachable(endpoint);
+  });
   const after = response.headers.get('retry-after');
   if (after !== null && /^[\w ,:]{1,40}$/.test(after)) context.header('Retry-After', after);
   context.status(response.status as 200);
