@@ -19,10 +19,9 @@ import { encodeImage } from '../../src/platform/node/index.ts';
 import { HubServer } from '../support/hub.ts';
 import { openChromium } from './support/chromium.ts';
 import type { OpenedPage } from './support/page.ts';
-import { accessibilityProblems, openAppPage, photograph } from './support/views.ts';
+import { accessibilityProblems, openAppPage, patience, photograph } from './support/views.ts';
 
 const shipped = 'public/models/figures-resnet';
-const patience = { timeout: 120_000 };
 type Files = Readonly<Record<string, Uint8Array>>;
 
 let browser: Browser;

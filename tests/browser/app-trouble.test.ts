@@ -12,7 +12,7 @@ import { encodeImage } from '../../src/platform/node/index.ts';
 import { openChromium } from './support/chromium.ts';
 import type { OpenedPage } from './support/page.ts';
 import { tinyRecipe } from './support/recipe.ts';
-import { openAppPage, photograph } from './support/views.ts';
+import { openAppPage, patience, photograph, startTraining, status } from './support/views.ts';
 
 let browser: Browser;
 let opened: OpenedPage | undefined;
@@ -30,9 +30,6 @@ afterEach(async () => {
   opened = undefined;
 });
 
-/** What a run takes on two busy cores. */
-const patience = { timeout: 180_000 };
-
 async function open(recipe: string, device?: 'webgpu' | 'wasm'): Promise<Page> {
   opened = await openAppPage(browser, { recipe });
   const { page } = opened;
@@ -44,8 +41,6 @@ async function open(recipe: string, device?: 'webgpu' | 'wasm'): Promise<Page> {
   return page;
 }
 
-const startTraining = (page: Page) => page.getByRole('button', { name: 'Train', exact: true }).click();
-const status = (page: Page, name: string) => page.locator(`.run-status.${name}`).waitFor(patience);
 const click = (page: Page, name: string) => page.getByRole('button', { name, exact: true }).first().click();
 
 async function stop(page: Page): Promise<void> {

@@ -10,7 +10,14 @@ import { encodeImage } from '../../src/platform/node/index.ts';
 import { openChromium } from './support/chromium.ts';
 import type { OpenedPage } from './support/page.ts';
 import { mainThreadTasks, traceCategories } from './support/trace.ts';
-import { accessibilityProblems, openAppPage, photograph } from './support/views.ts';
+import {
+  accessibilityProblems,
+  openAppPage,
+  patience,
+  photograph,
+  startTraining,
+  status,
+} from './support/views.ts';
 
 /** A run of a few seconds that begins with the shipped model. */
 const shortRecipe = (epochs: number): string => `# My own words.
@@ -54,10 +61,6 @@ async function open(options: Parameters<typeof openAppPage>[1] = {}, where = bro
   return opened.page;
 }
 
-const startTraining = (page: Page) => page.getByRole('button', { name: 'Train', exact: true }).click();
-/** What a run takes on two busy cores. */
-const patience = { timeout: 180_000 };
-const status = (page: Page, name: string) => page.locator(`.run-status.${name}`).waitFor(patience);
 const tile = (page: Page, name: string) =>
   page
     .locator('.tile', { has: page.getByText(name, { exact: true }) })

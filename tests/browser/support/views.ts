@@ -5,11 +5,21 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import type { Browser, BrowserContextOptions } from 'playwright-core';
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { expect, inject } from 'vitest';
 import type { OpenedPage } from './page.ts';
 
 export const screenshots = '.cache/screenshots';
+
+/** What a run takes on two busy cores. */
+export const patience = { timeout: 180_000 };
+
+export const startTraining = (page: Page): Promise<void> =>
+  page.getByRole('button', { name: 'Train', exact: true }).click();
+
+/** Waits until the run that is shown has come to this. */
+export const status = (page: Page, name: string): Promise<void> =>
+  page.locator(`.run-status.${name}`).waitFor(patience);
 
 export interface AppOptions extends BrowserContextOptions {
   /** What the page remembers as its recipe, until it is changed. */
