@@ -17,11 +17,10 @@
  * `longest_pause_ms` the longest time for which the main thread did not answer meanwhile; `page_longest_task_ms` the
  * longest task of a page's main thread in Chromium, whose worker reads the same file from a web server (annotations-page.ts).
  *
- * Measured on two x86-64 cores. Quiet, one core for the loader and one for the servers, with requests by `fetch`, as
- * shares of the 192 images a second of local files: `stream/files` 0.83 at 0 ms, 0.70 at 50 ms (goal 0.9: not met), 0.39
- * at 200 ms (16 connections bound it); `stream/shards` 0.98, 0.91, 1.00; `stream/adaptive` 0.82 at 200 ms. Since then a
- * request goes below `fetch`, and the main thread takes 0.8–1.1 ms of a core an image instead of 1.6–2.1 (local files
- * 0.4); this was measured beside other work, where rates say nothing. `stream/annotations`: 1,170–1,190 MB; the longest
+ * Measured on two quiet x86-64 cores, one for the loader and one for the servers, as shares of the 157 images a second
+ * of local files: `stream/files` 0.95 at 0 ms, 1.01 at 50 ms (goal 0.9), 0.48 at 200 ms (16 connections bound it);
+ * `stream/shards` 0.97, 1.03, 1.00; `stream/adaptive` 0.88 at 200 ms. Of 256 batches of a run that trained from 50 ms away
+ * on the loader's core, 77 were late, 9 from local files. `stream/annotations`: 1,170–1,190 MB; the longest
  * task of the page 4.3 ms in 99 s.
  */
 import { spawn, spawnSync } from 'node:child_process';

@@ -113,9 +113,16 @@ export class KernelBuilder {
   vectors(value: number, access: PlanBinding['access'] = 'read'): string | undefined {
     const stored = this.stored(value);
     if (!stored || (stored.storage !== 'f32' && stored.storage !== 'f16')) return undefined;
-    if (stored.shape.reduce((product, dimension) => product * dimension, 1) % 4 !== 0) return undefined;
+    if (sizeOf(stored.shape) % 4 !== 0) return undefined;
     if (stored.storage === 'f16') this.enable('f16');
     return this.bind(stored.id, access, true);
+  }
+
+  /** As `vectors`, of whole numbers (`array<vec4<i32>>`), to be read. */
+  integerVectors(value: number): string | undefined {
+    const stored = this.stored(value);
+    if (stored?.storage !== 'i32' || sizeOf(stored.shape) % 4 !== 0) return undefined;
+    return this.bind(stored.id, 'read', true);
   }
 
   /** Stores an element and, where `value` has an epilogue, what follows it. `at` is a position in `value`. */

@@ -14,7 +14,16 @@ import {
   type TemplateWriter,
 } from '../lowering.ts';
 import { Position, sizeOf } from '../position.ts';
-import { lanesOf, lanesReader, loopEnd, perElement, perInvocation, perLanes, reader } from './per-element.ts';
+import {
+  countBefore,
+  lanesOf,
+  lanesReader,
+  loopEnd,
+  perElement,
+  perInvocation,
+  perLanes,
+  reader,
+} from './per-element.ts';
 
 /** Rows that are added up by an index each. */
 interface RowSums {
@@ -32,6 +41,8 @@ interface RowSums {
   readonly shape: readonly number[];
   /** The segment of row `i`; any number that is no segment's: the row counts nowhere. */
   segmentOf(kernel: KernelBuilder, scope: Scope, i: string): string;
+  /** The segments of rows `4 i` to `4 i + 3` as one vec4i, where they lie side by side. */
+  fourSegments?(kernel: KernelBuilder): ((i: string) => string) | undefined;
 }
 
 /** Rows in the order of their segments. */
@@ -48,7 +59,7 @@ function writeSums(writer: TemplateWriter, sums: RowSums): void {
   const flat = (position: Position): Position => position.reshaped(addedShape);
   const byLanes = !integer && inner.length > 0;
   const searches = sizeOf(shape) / (byLanes ? lanesOf(inner).count : 1);
-  const sorted = searches > rows ? sortRows(writer, sums) : undefined;
+  const sorted = searches > 2 * rows ? sortRows(writer, sums) : undefined;
   const options = {
     label,
     value: output,
@@ -80,10 +91,19 @@ if (${segmentAt}(place) != ${segment}) { break; }
 ${term(`${rowAt}(place)`)}
 }`);
     } else {
-      const segmentOf = kernel.fn(['i'], 'i32', (inside) => sums.segmentOf(kernel, inside, 'i'));
-      scope.line(
-        `for (var i = 0; i < ${loopEnd(writer, rows)}; i++) { if (${segmentOf}(i) == ${segment}) { ${term('i')} } }`,
-      );
+      const four = sums.fourSegments?.(kernel);
+      if (four) {
+        const terms = [0, 1, 2, 3].map((j) => `if (its.${'xyzw'[j]}) { ${term(`4 * i + ${j}`)} }`);
+        scope.line(`for (var i = 0; i < ${loopEnd(writer, rows / 4)}; i++) {
+let its = ${four('i')} == vec4i(${segment});
+if (any(its)) { ${terms.join(' ')} }
+}`);
+      } else {
+        const segmentOf = kernel.fn(['i'], 'i32', (inside) => sums.segmentOf(kernel, inside, 'i'));
+        scope.line(
+          `for (var i = 0; i < ${loopEnd(writer, rows)}; i++) { if (${segmentOf}(i) == ${segment}) { ${term('i')} } }`,
+        );
+      }
     }
     return sums.toFloat ? 'f32(result)' : 'result';
   };
@@ -99,18 +119,21 @@ ${term(`${rowAt}(place)`)}
   );
 }
 
-function sortRows(writer: TemplateWriter, { label, rows, segmentOf }: RowSums): Sorted {
+function sortRows(writer: TemplateWriter, { label, rows, segmentOf, fourSegments }: RowSums): Sorted {
   const [order, segments] = [writer.temporary([rows], 'int32'), writer.temporary([rows], 'int32')];
   const options = { label: `${label} order`, count: rows, flops: 2 * rows * rows, bytes: 16 * rows };
   perInvocation(writer, options, (kernel, index) => {
     const { main } = kernel;
     const its = kernel.fn(['i'], 'i32', (inside) => segmentOf(kernel, inside, 'i'));
     main.line(`let own = ${its}(${index});`);
-    main.line('var place = 0;');
-    main.line(`for (var i = 0; i < ${loopEnd(writer, rows)}; i++) {
-let other = ${its}(i);
-if (other < own || (other == own && i < ${index})) { place++; }
-}`);
+    const four = fourSegments?.(kernel);
+    countBefore(writer, main, {
+      count: rows,
+      order: '<',
+      own: 'own',
+      place: index,
+      ...(four ? { type: 'vec4i', entries: four } : { type: 'i32', entries: (i) => `${its}(${i})` }),
+    });
     const at = Position.on([rows], ['place']);
     kernel.write(main, order, at, index);
     kernel.write(main, segments, at, 'own');
@@ -142,6 +165,10 @@ function segmentSum(node: LoweringNode): TemplateLowering {
         output: node.output(),
         shape: node.shapeOf(node.output()),
         segmentOf: (_, scope, i) => scope.element(ids, Position.at(idShape, i)),
+        fourSegments(kernel) {
+          const vectors = kernel.integerVectors(ids);
+          return vectors === undefined ? undefined : (i) => `${vectors}[${i}]`;
+        },
       }),
   };
 }
@@ -177,6 +204,17 @@ function scatter(node: LoweringNode): TemplateLowering {
           );
           const inside = own.map((axis, d) => `u32(${axis}) < ${leading[d]}u`).join(' && ');
           return scope.let(`select(-1, ${Position.on(leading, own).offset}, ${inside})`);
+        },
+        fourSegments(kernel) {
+          const vectors = depth === 1 ? kernel.integerVectors(indices) : undefined;
+          if (!vectors) return undefined;
+          // What lies outside of the segments is -1 here as well: the order of rows takes segments from both.
+          const four = kernel.name('four');
+          kernel.declare(`fn ${four}(i: i32) -> vec4i {
+let found = ${vectors}[i];
+return select(vec4i(-1), found, vec4u(found) < vec4u(${leading[0]}u));
+}`);
+          return (i) => `${four}(${i})`;
         },
       }),
   };

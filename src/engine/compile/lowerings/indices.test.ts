@@ -64,6 +64,30 @@ describe.skipIf(!gpu)('indices', () => {
     );
   });
 
+  it('reads indices by fours, where segments are few and where they are many', async () => {
+    const ids = Array.from({ length: 52 }, (_, i) => ((i * 7) % 11) - 1);
+    const plan = await expectSameAsCpu(
+      gpu!,
+      ({ x, ids, at }) => ({
+        few: tf.unsortedSegmentSum(x!, ids as tf.Tensor1D, 9),
+        many: tf.unsortedSegmentSum(x!, ids as tf.Tensor1D, 90),
+        spread: tf.scatterND(at!, x!, [9, 6]),
+        far: tf.scatterND(at!, x!, [90, 6]),
+      }),
+      {
+        x: normal([52, 6]),
+        ids: tf.tensor1d(ids, 'int32'),
+        at: tf.tensor2d(
+          ids.map((id) => Math.abs(id) % 9),
+          [52, 1],
+          'int32',
+        ),
+      },
+    );
+    expect(plan.kernels.filter(({ label }) => label.endsWith(' order'))).toHaveLength(2);
+    expect(plan.kernels.filter(({ wgsl }) => wgsl.includes('array<vec4<i32>>'))).not.toHaveLength(0);
+  });
+
   it('finds many segments by halving; ids outside of them count nowhere', async () => {
     const plan = await expectSameAsCpu(
       gpu!,
@@ -117,6 +141,30 @@ describe.skipIf(!gpu)('indices', () => {
       },
       { x: tf.round(normal([3, 72]).mul(3)) },
     );
+  });
+
+  it('selects the k largest of long lines, of equal ones the first', async () => {
+    const ties = tf.round(normal([3, 700]).mul(3));
+    const [zeros, mixed] = [tf.zeros([1, 700]), tf.tile(tf.tensor2d([[0, -0, -1, 0]]), [1, 175])];
+    const fine = normal([2, 700], 3).mul(1e-3);
+    const lines = tf.concat([ties, zeros, mixed, fine]) as tf.Tensor2D;
+    const plan = await expectSameAsCpu(
+      gpu!,
+      ({ x, odd }) => {
+        const [some, one, whole] = [tf.topk(x!, 100), tf.topk(odd!, 1), tf.topk(tf.cast(x!, 'int32'), 300)];
+        return {
+          values: some.values,
+          places: some.indices,
+          first: one.values,
+          firstPlace: one.indices,
+          whole: whole.values,
+          wholePlaces: whole.indices,
+          after: tf.add(tf.topk(tf.neg(x!), 7).values, 1),
+        };
+      },
+      { x: lines, odd: normal([2, 3, 513]) },
+    );
+    expect(plan.kernels.filter(({ wgsl }) => wgsl.includes('fn rank_key'))).toHaveLength(4);
   });
 
   it('drops the same elements and samples', async () => {

@@ -110,6 +110,36 @@ export function perInvocation(
 export const loopEnd = ({ software }: TemplateWriter, count: number): string =>
   software ? opaque(count, 'z') : String(count);
 
+interface Line {
+  readonly count: number;
+  /** '>': the largest is the first. */
+  readonly order: '<' | '>';
+  /** The invocation's own element and where it stands. */
+  readonly own: string;
+  readonly place: string;
+  /** What `entries` gives: the `i`-th element, or the `i`-th four of them (`count` is a multiple of four then). */
+  readonly type: 'f32' | 'i32' | 'vec4f' | 'vec4i';
+  entries(i: string): string;
+}
+
+/** Leaves the place of an invocation's element in the order of a line as `place`; of equal ones the first comes first. */
+export function countBefore(
+  writer: TemplateWriter,
+  scope: Scope,
+  { count, order, own, place, type, entries }: Line,
+): void {
+  const four = type.startsWith('vec4');
+  const counter = four ? 'vec4i' : 'i32';
+  const at = four ? 'vec4i(4 * i) + vec4i(0, 1, 2, 3)' : 'i';
+  scope.line(`var places = ${counter}(0);
+for (var i = 0; i < ${loopEnd(writer, four ? count / 4 : count)}; i++) {
+let others = ${entries('i')};
+let before = (others ${order} ${type}(${own})) | ((others == ${type}(${own})) & (${at} < ${counter}(${place})));
+places += select(${counter}(0), ${counter}(1), before);
+}
+let place = ${four ? 'places.x + places.y + places.z + places.w' : 'places'};`);
+}
+
 /** A WGSL function that reads an element of a value, of one i32 per axis of `shape`; `find` says where that is. */
 export function reader(
   kernel: KernelBuilder,

@@ -1,10 +1,6 @@
-/**
- * What looks along an axis and is no reduction: running sums, the place of the largest element, the k largest.
- */
-import { flatDispatch } from '../dispatch.ts';
+/** What looks along an axis and is no reduction: running sums, the place of the largest element. */
 import { type LoweringNode, registerLowering, type TemplateLowering } from '../lowering.ts';
 import { Position, sizeOf } from '../position.ts';
-import { beginGroup } from './mat-mul-kernel.ts';
 import { loopEnd, perElement, perInvocation, reader } from './per-element.ts';
 
 const positive = (axis: number, rank: number): number => (axis < 0 ? axis + rank : axis);
@@ -85,66 +81,5 @@ registerLowering(['ArgMax', 'ArgMin'], (node): TemplateLowering => {
           return 'place';
         },
       ),
-  };
-});
-
-const threads = 64;
-
-/**
- * The k largest of the last axis, in order; of equal ones the first comes first. One invocation per element counts
- * how many come before it, which is its place. A workgroup stays on one line, so that all of it reads the same number.
- */
-registerLowering('TopK', (node): TemplateLowering => {
-  const x = node.input('x');
-  const shape = node.shapeOf(x);
-  const [values, places] = [node.output(0), node.output(1)];
-  const resultShape = node.shapeOf(values);
-  const [length, k] = [shape.at(-1)!, resultShape.at(-1)!];
-  const lines = sizeOf(shape.slice(0, -1));
-  const groups = Math.ceil(length / threads);
-  const grid = flatDispatch(lines * groups);
-  const options = {
-    label: 'TopK',
-    workgroupSize: [threads, 1, 1],
-    workgroups: grid.workgroups,
-    flops: sizeOf(shape) * length,
-    bytes: 4 * (sizeOf(shape) + 2 * sizeOf(resultShape)),
-  } as const;
-  return {
-    kind: 'template',
-    epilogue: true,
-    build: (writer) =>
-      writer.kernel(options, (kernel) => {
-        const { main } = kernel;
-        const read = reader(kernel, x, shape, typeOf(node, x));
-        const group = beginGroup(main, grid, lines * groups);
-        const line = main.let(groups === 1 ? group : `${group} / ${groups}`);
-        const own = main.let(`${groups === 1 ? '0' : `${group} % ${groups}`} * ${threads} + i32(lane)`);
-        main.line(`if (${own} >= ${length}) { return; }`);
-        const leading = Position.at(shape.slice(0, -1), line).axes.map((axis) => main.let(axis));
-        main.line(`let entry = ${read}(${[...leading, own].join(', ')});`);
-        const vectors = length % 4 === 0 && typeOf(node, x) === 'f32' ? kernel.vectors(x) : undefined;
-        if (vectors) {
-          main.line(
-            `let first = ${line} * ${length / 4}; var places = vec4i(0); var at = vec4i(0, 1, 2, 3);`,
-          );
-          main.line(`for (var i = 0; i < ${loopEnd(writer, length / 4)}; i++) {
-let others = vec4f(${vectors}[first + i]);
-let before = (others > vec4f(entry)) | ((others == vec4f(entry)) & (at < vec4i(${own})));
-places += select(vec4i(0), vec4i(1), before); at += 4;
-}`);
-          main.line('let place = places.x + places.y + places.z + places.w;');
-        } else {
-          main.line('var place = 0;');
-          main.line(`for (var i = 0; i < ${loopEnd(writer, length)}; i++) {
-let other = ${read}(${[...leading, 'i'].join(', ')});
-if (other > entry || (other == entry && i < ${own})) { place++; }
-}`);
-        }
-        main.line(`if (place >= ${k}) { return; }`);
-        const there = Position.on(resultShape, [...leading, 'place']);
-        kernel.store(main, values, there, 'entry');
-        kernel.store(main, places, there, own);
-      }),
   };
 });
