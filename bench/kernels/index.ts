@@ -14,16 +14,24 @@ import { type AdapterPeak, measurePeak } from '../../src/engine/profile/index.ts
 import type { BenchCase, BenchReport } from '../case.ts';
 import type { KernelCase } from './case.ts';
 import { composed } from './composed.ts';
+import { convolutionVariants } from './convolution-variants.ts';
 import { elementwise } from './elementwise.ts';
 import { products } from './products.ts';
 import { type KernelResult, runKernelCase } from './run.ts';
 import { templates } from './templates.ts';
 
-const all: readonly KernelCase[] = [...products, ...templates, ...composed, ...elementwise];
+const all: readonly KernelCase[] = [
+  ...products,
+  ...convolutionVariants,
+  ...templates,
+  ...composed,
+  ...elementwise,
+];
 const plainName = 'TensorFlow.js';
 /** Matrix products and convolutions of f32 are to reach this share of the peak. */
 const productGoal = 0.7;
-const isProduct = (name: string): boolean => products.some((kernel) => kernel.name === name);
+const isProduct = (name: string): boolean =>
+  [...products, ...convolutionVariants].some((kernel) => kernel.name === name);
 
 function tell(
   kernel: KernelCase,
