@@ -3,7 +3,8 @@
  * the order of addition never changes.
  *
  * Where outputs are few, each looks through all indices. Where they are many, that costs more than putting the rows
- * in order once (each row counts how many come before it, which is its place); outputs then find theirs by halving.
+ * in order once; outputs then find theirs by halving. For the order each row counts how many come before it, which
+ * is its place; on a processor each segment collects its rows, where segments are the fewer.
  */
 import type { KernelBuilder } from '../kernel-builder.ts';
 import {
@@ -59,7 +60,11 @@ function writeSums(writer: TemplateWriter, sums: RowSums): void {
   const flat = (position: Position): Position => position.reshaped(addedShape);
   const byLanes = !integer && inner.length > 0;
   const searches = sizeOf(shape) / (byLanes ? lanesOf(inner).count : 1);
-  const sorted = searches > 2 * rows ? sortRows(writer, sums) : undefined;
+  const segments = sizeOf(leading);
+  const bySegment = writer.software && 2 * segments < rows;
+  const walks = bySegment ? 2 * segments : rows;
+  const order = bySegment ? collectRows : sortRows;
+  const sorted = searches > 2 * walks ? order(writer, sums, segments) : undefined;
   const options = {
     label,
     value: output,
@@ -137,6 +142,34 @@ function sortRows(writer: TemplateWriter, { label, rows, segmentOf, fourSegments
     const at = Position.on([rows], ['place']);
     kernel.write(main, order, at, index);
     kernel.write(main, segments, at, 'own');
+  });
+  return { order, segments };
+}
+
+/**
+ * As `sortRows`, by an invocation per segment, which walks through the rows twice: where its first one goes is how many
+ * are of earlier segments. The last invocation has those that are of no segment.
+ */
+function collectRows(writer: TemplateWriter, { label, rows, segmentOf }: RowSums, count: number): Sorted {
+  const [order, segments] = [writer.temporary([rows], 'int32'), writer.temporary([rows], 'int32')];
+  const options = { label: `${label} order`, count: count + 1, flops: 2 * count * rows, bytes: 16 * rows };
+  perInvocation(writer, options, (kernel, index) => {
+    const { main } = kernel;
+    const its = kernel.fn(
+      ['i'],
+      'i32',
+      (inside) => `i32(min(u32(${segmentOf(kernel, inside, 'i')}), ${count}u))`,
+    );
+    const end = loopEnd(writer, rows);
+    main.line(`var place = 0;
+for (var i = 0; i < ${end}; i++) { if (${its}(i) < ${index}) { place++; } }`);
+    const found = kernel.block(main);
+    const at = Position.on([rows], ['place']);
+    kernel.write(found, order, at, 'i');
+    kernel.write(found, segments, at, index);
+    main.line(
+      `for (var i = 0; i < ${end}; i++) { if (${its}(i) == ${index}) {\n${found.text()}place++;\n} }`,
+    );
   });
   return { order, segments };
 }
