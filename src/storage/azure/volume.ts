@@ -6,19 +6,21 @@
 import { type OcelliError, RemoteError } from '../../core/index.ts';
 import type { Renewable } from '../grant.ts';
 import {
-  type Http,
   type HttpAnswer,
   type ObjectAddress,
   objectFailure,
   type Refusal,
   refusalOf,
-  SignedUrls,
-  signedSource,
 } from '../http/index.ts';
-import { listed } from '../listing.ts';
+import {
+  type ListPage,
+  type ObjectStoreOptions,
+  ObjectStoreVolume,
+  type PageRequest,
+} from '../object-store.ts';
 import { partSizeFor, singleWriteLimit, writeParts } from '../parts.ts';
-import { cleanPath, cleanPrefix, escapePart, escapePath, joinPath } from '../paths.ts';
-import type { ByteSource, Entry, SignedUrl, Volume, WriteOptions } from '../volume.ts';
+import { escapePart, escapePath } from '../paths.ts';
+import type { SignedUrl, WriteOptions } from '../volume.ts';
 import { blockList, readListPage } from './xml.ts';
 
 export interface AzureAccess {
@@ -26,18 +28,13 @@ export interface AzureAccess {
   readonly sas: string;
 }
 
-export interface AzureVolumeOptions {
-  /** As users write it: `abfss://container@account.dfs.core.windows.net`. */
-  readonly location: string;
+export interface AzureVolumeOptions extends ObjectStoreOptions {
   /** Of the account, without a slash at the end: `https://account.blob.core.windows.net`. */
   readonly endpoint: string;
   readonly container: string;
-  /** The folder in the container that is the volume's root; '' for all of it. */
-  readonly prefix?: string;
   readonly access: Renewable<AzureAccess>;
   /** For writes, where reading has a SAS of its own. */
   readonly writeAccess?: Renewable<AzureAccess>;
-  readonly http: Http;
   /** Bytes from which a file goes in blocks, and how large they are. */
   readonly parts?: { readonly from: number; readonly size: number };
 }
@@ -48,7 +45,7 @@ interface Call {
   readonly method: 'GET' | 'PUT' | 'DELETE';
   readonly operation: Operation;
   /** Below the container; '' for the container. */
-  readonly path: string;
+  readonly key: string;
   readonly query?: Readonly<Record<string, string>>;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: Uint8Array | string;
@@ -59,49 +56,15 @@ interface Call {
 /** The version of the protocol: the first with everything that is used here. */
 const version = { 'x-ms-version': '2020-10-02' };
 
-export class AzureVolume implements Volume {
-  readonly location: string;
-  private readonly prefix: string;
-  private readonly urls: SignedUrls;
-
+export class AzureVolume extends ObjectStoreVolume {
   constructor(private readonly options: AzureVolumeOptions) {
-    this.location = options.location;
-    this.prefix = options.prefix ? `${options.prefix.replace(/^\/+|\/+$/g, '')}/` : '';
-    this.urls = new SignedUrls((paths) => Promise.all(paths.map((path) => this.signRead(path))));
-  }
-
-  async *list(prefix: string, signal?: AbortSignal): AsyncIterable<Entry> {
-    yield* listed(this.pages(this.prefix + cleanPrefix(prefix, this.location), 5000, signal));
-  }
-
-  async some(prefix: string, signal?: AbortSignal): Promise<boolean> {
-    // Of two, one may stand for a folder.
-    for await (const page of this.pages(this.prefix + cleanPrefix(prefix, this.location), 2, signal)) {
-      if (page.length > 0) return true;
-    }
-    return false;
-  }
-
-  open(path: string): ByteSource {
-    const clean = cleanPath(path, this.location);
-    return signedSource({
-      http: this.options.http,
-      urls: this.urls,
-      path: clean,
-      label: joinPath(this.location, clean),
-      renew: ({ url }: ObjectAddress, refusal) => this.renew('read', sasOf(url), refusal),
-    });
-  }
-
-  sign(path: string, signal?: AbortSignal): Promise<SignedUrl> {
-    return this.urls.get(cleanPath(path, this.location), signal);
+    super(options);
   }
 
   async write(path: string, content: Uint8Array | string, options: WriteOptions = {}): Promise<void> {
     const bytes = typeof content === 'string' ? new TextEncoder().encode(content) : content;
-    const key = this.prefix + cleanPath(path, this.location);
-    const label = joinPath(this.location, path);
-    const call = { method: 'PUT', operation: 'write', path: key, label, signal: options.signal } as const;
+    const { key, label } = this.named(path);
+    const call = { method: 'PUT', operation: 'write', key, label, signal: options.signal } as const;
     const contentType = options.contentType ?? 'application/octet-stream';
     if (bytes.byteLength <= (this.options.parts?.from ?? singleWriteLimit)) {
       const headers = { 'Content-Type': contentType, 'x-ms-blob-type': 'BlockBlob' };
@@ -127,42 +90,42 @@ export class AzureVolume implements Volume {
   }
 
   async remove(path: string): Promise<void> {
-    const key = this.prefix + cleanPath(path, this.location);
-    const label = joinPath(this.location, path);
-    await this.call({ method: 'DELETE', operation: 'write', path: key, label });
+    await this.call({ method: 'DELETE', operation: 'write', ...this.named(path) });
   }
 
-  private async *pages(prefix: string, size: number, signal?: AbortSignal): AsyncIterable<readonly Entry[]> {
-    let marker: string | undefined;
-    const label = `the list of ${this.location}`;
-    do {
-      const answer = await this.call({
-        method: 'GET',
-        operation: 'read',
-        path: '',
-        label,
-        query: {
-          restype: 'container',
-          comp: 'list',
-          maxresults: String(size),
-          ...(prefix ? { prefix } : {}),
-          ...(marker ? { marker } : {}),
-        },
-        signal,
-      });
-      const page = readListPage(answer.body, label);
-      marker = page.next;
-      yield page.entries
-        .filter(({ path }) => path.startsWith(this.prefix) && !path.endsWith('/'))
-        .map((entry) => ({ ...entry, path: entry.path.slice(this.prefix.length) }));
-    } while (marker !== undefined);
+  protected override async page({
+    prefix,
+    size = 5000,
+    from,
+    label,
+    signal,
+  }: PageRequest): Promise<ListPage> {
+    const query = {
+      restype: 'container',
+      comp: 'list',
+      maxresults: String(size),
+      ...(prefix ? { prefix } : {}),
+      ...(from ? { marker: from } : {}),
+    };
+    const answer = await this.call({ method: 'GET', operation: 'read', key: '', label, query, signal });
+    return readListPage(answer.body, label);
+  }
+
+  protected override async signRead(key: string): Promise<SignedUrl> {
+    const { access, expires } = await this.accessFor('read').get();
+    const end = Math.min(expires ?? Number.POSITIVE_INFINITY, sasEnd(access.sas));
+    return { url: this.address(key, access), headers: {}, expires: end };
+  }
+
+  protected override renewRead({ url }: ObjectAddress, refusal: Refusal): boolean {
+    return this.renew('read', sasOf(url), refusal);
   }
 
   private async call(call: Call): Promise<HttpAnswer> {
     for (let tries = 0; ; tries++) {
       const { access } = await this.accessFor(call.operation).get();
-      const answer = await this.options.http.send({
-        url: this.address(call.path, access, call.query),
+      const answer = await this.http.send({
+        url: this.address(call.key, access, call.query),
         method: call.method,
         headers: { ...version, ...call.headers },
         label: call.label,
@@ -177,16 +140,10 @@ export class AzureVolume implements Volume {
     }
   }
 
-  private async signRead(path: string): Promise<SignedUrl> {
-    const { access, expires } = await this.accessFor('read').get();
-    const end = Math.min(expires ?? Number.POSITIVE_INFINITY, sasEnd(access.sas));
-    return { url: this.address(this.prefix + path, access), headers: {}, expires: end };
-  }
-
-  private address(path: string, { sas }: AzureAccess, query: Readonly<Record<string, string>> = {}): string {
+  private address(key: string, { sas }: AzureAccess, query: Readonly<Record<string, string>> = {}): string {
     const { endpoint, container } = this.options;
     const parameters = Object.entries(query).map(([name, value]) => `${name}=${escapePart(value)}`);
-    const place = [endpoint, escapePart(container), path === '' ? '' : escapePath(path)];
+    const place = [endpoint, escapePart(container), key === '' ? '' : escapePath(key)];
     return `${place.filter(Boolean).join('/')}?${[...parameters, sas].join('&')}`;
   }
 

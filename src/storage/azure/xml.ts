@@ -1,6 +1,7 @@
 /** The XML bodies of Azure Blob Storage: pages of a listing, the blocks of a blob. */
 import { XMLParser } from 'fast-xml-parser';
 import { RemoteError } from '../../core/index.ts';
+import type { ListPage } from '../object-store.ts';
 import type { Entry } from '../volume.ts';
 
 const parser = new XMLParser({
@@ -11,11 +12,6 @@ const parser = new XMLParser({
   htmlEntities: true,
   isArray: (name) => name === 'Blob',
 });
-
-export interface ListPage {
-  readonly entries: readonly Entry[];
-  readonly next: string | undefined;
-}
 
 /** A page of `List Blobs`. */
 export function readListPage(body: Uint8Array, label: string): ListPage {

@@ -1,38 +1,34 @@
 /**
- * A bucket of an S3-compatible store, or a folder in one. Everything goes by signed URLs (signer.ts): reads
- * share them through a cache, so that a page can be handed one, and a range costs no signature of its own.
+ * A bucket of an S3-compatible store, or a folder in one. Everything goes by signed URLs (signer.ts), reads by those
+ * that `ObjectStoreVolume` keeps.
  */
 import type { OcelliError } from '../../core/index.ts';
 import { ServerClock } from '../clock.ts';
 import type { Renewable } from '../grant.ts';
 import {
-  type Http,
   type HttpAnswer,
-  isWorthRetrying,
+  type ObjectAddress,
   objectFailure,
   type Refusal,
   refusalOf,
-  SignedUrls,
-  signedSource,
 } from '../http/index.ts';
-import { listed } from '../listing.ts';
+import {
+  type ListPage,
+  type ObjectStoreOptions,
+  ObjectStoreVolume,
+  type PageRequest,
+} from '../object-store.ts';
 import { partSizeFor, singleWriteLimit, writeParts } from '../parts.ts';
-import { cleanPath, cleanPrefix, joinPath } from '../paths.ts';
-import type { ByteSource, Entry, SignedUrl, Volume, WriteOptions } from '../volume.ts';
+import type { SignedUrl, WriteOptions } from '../volume.ts';
 import { type S3Access, type S3Endpoint, type SignRequest, signS3 } from './signer.ts';
 import { completeUpload, readListPage, readUploadId } from './xml.ts';
 
-export interface S3VolumeOptions {
-  /** As users write it: `s3://bucket`, `uc://main/default/images`. */
-  readonly location: string;
+export interface S3VolumeOptions extends ObjectStoreOptions {
   readonly bucket: string;
-  /** The folder in the bucket that is the volume's root; '' for all of it. */
-  readonly prefix?: string;
   readonly at: S3Endpoint;
   readonly access: Renewable<S3Access>;
   /** For writes, where reading has keys of its own. */
   readonly writeAccess?: Renewable<S3Access>;
-  readonly http: Http;
   /** Seconds that a URL lives (3600). */
   readonly expiresIn?: number;
   readonly clock?: ServerClock;
@@ -52,55 +48,21 @@ interface Call extends Omit<SignRequest, 'bucket' | 'expiresIn' | 'now'> {
   readonly signal?: AbortSignal | undefined;
 }
 
-export class S3Volume implements Volume {
-  readonly location: string;
-  private readonly prefix: string;
+export class S3Volume extends ObjectStoreVolume {
   private readonly clock: ServerClock;
-  private readonly urls: SignedUrls;
   /** Which keys a URL was signed with, for as long as somebody has it. */
   private readonly signedWith = new Map<string, S3Access>();
 
   constructor(private readonly options: S3VolumeOptions) {
-    this.location = options.location;
-    this.prefix = options.prefix ? `${options.prefix.replace(/^\/+|\/+$/g, '')}/` : '';
-    this.clock = options.clock ?? new ServerClock();
-    this.urls = new SignedUrls((paths) => Promise.all(paths.map((path) => this.signRead(path))), {
-      now: () => this.clock.now(),
-    });
-  }
-
-  async *list(prefix: string, signal?: AbortSignal): AsyncIterable<Entry> {
-    yield* listed(this.pages(this.prefix + cleanPrefix(prefix, this.location), 1000, signal));
-  }
-
-  async some(prefix: string, signal?: AbortSignal): Promise<boolean> {
-    // Of two, one may stand for a folder.
-    for await (const page of this.pages(this.prefix + cleanPrefix(prefix, this.location), 2, signal)) {
-      if (page.length > 0) return true;
-    }
-    return false;
-  }
-
-  open(path: string): ByteSource {
-    const clean = cleanPath(path, this.location);
-    return signedSource({
-      http: this.options.http,
-      urls: this.urls,
-      path: clean,
-      label: joinPath(this.location, clean),
-      renew: ({ url }, refusal) => this.renew('read', this.signedWith.get(url), refusal),
-    });
-  }
-
-  sign(path: string, signal?: AbortSignal): Promise<SignedUrl> {
-    return this.urls.get(cleanPath(path, this.location), signal);
+    const clock = options.clock ?? new ServerClock();
+    super(options, () => clock.now());
+    this.clock = clock;
   }
 
   async write(path: string, content: Uint8Array | string, options: WriteOptions = {}): Promise<void> {
     const bytes = typeof content === 'string' ? new TextEncoder().encode(content) : content;
     const from = this.options.parts?.from ?? singleWriteLimit;
-    const label = joinPath(this.location, path);
-    const key = this.prefix + cleanPath(path, this.location);
+    const { key, label } = this.named(path);
     const headers = { 'Content-Type': options.contentType ?? 'application/octet-stream' };
     const call = { operation: 'write', key, label, headers, signal: options.signal } as const;
     if (bytes.byteLength > from) await this.writeInParts(call, bytes);
@@ -108,34 +70,40 @@ export class S3Volume implements Volume {
   }
 
   async remove(path: string): Promise<void> {
-    const key = this.prefix + cleanPath(path, this.location);
-    await this.call({ method: 'DELETE', operation: 'write', key, label: joinPath(this.location, path) });
+    await this.call({ method: 'DELETE', operation: 'write', ...this.named(path) });
   }
 
-  private async *pages(prefix: string, size: number, signal?: AbortSignal): AsyncIterable<readonly Entry[]> {
-    let token: string | undefined;
-    do {
-      const answer = await this.call({
-        method: 'GET',
-        operation: 'read',
-        key: '',
-        label: `the list of ${this.location}`,
-        query: {
-          'list-type': '2',
-          'max-keys': String(size),
-          'encoding-type': 'url',
-          ...(prefix ? { prefix } : {}),
-          ...(token ? { 'continuation-token': token } : {}),
-        },
-        signal,
-      });
-      const page = readListPage(answer.body, `the list of ${this.location}`);
-      token = page.next;
-      // Consoles make "folders": empty objects whose name ends with a slash.
-      yield page.entries
-        .filter(({ path }) => path.startsWith(this.prefix) && !path.endsWith('/'))
-        .map((entry) => ({ ...entry, path: entry.path.slice(this.prefix.length) }));
-    } while (token !== undefined);
+  protected override async page({
+    prefix,
+    size = 1000,
+    from,
+    label,
+    signal,
+  }: PageRequest): Promise<ListPage> {
+    const query = {
+      'list-type': '2',
+      'max-keys': String(size),
+      'encoding-type': 'url',
+      ...(prefix ? { prefix } : {}),
+      ...(from ? { 'continuation-token': from } : {}),
+    };
+    const answer = await this.call({ method: 'GET', operation: 'read', key: '', label, query, signal });
+    return readListPage(answer.body, label);
+  }
+
+  protected override async signRead(key: string): Promise<SignedUrl> {
+    const { access, expires = Number.POSITIVE_INFINITY } = await this.accessFor('read').get();
+    const life = this.options.expiresIn ?? 3600;
+    const now = this.clock.now();
+    const url = await this.signed(access, { method: 'GET', key }, life);
+    if (this.signedWith.size > 20_000) this.signedWith.clear();
+    this.signedWith.set(url, access);
+    // A URL ends with the session that signed it.
+    return { url, headers: {}, expires: Math.min(now + 1000 * life, expires) };
+  }
+
+  protected override renewRead({ url }: ObjectAddress, refusal: Refusal): boolean {
+    return this.renew('read', this.signedWith.get(url), refusal);
   }
 
   private async writeInParts(
@@ -177,13 +145,12 @@ export class S3Volume implements Volume {
     for (let tries = 0; ; tries++) {
       const { access } = await this.accessFor(call.operation).get();
       const url = await this.signed(access, call, 900);
-      const answer = await this.options.http.send({
+      const answer = await this.http.send({
         url,
         method: call.method,
         headers: call.headers ?? {},
         label: call.label,
         signal: call.signal,
-        retry: (got) => isWorthRetrying(got),
         ...(call.body === undefined ? {} : { body: call.body }),
       });
       if (answer.status < 300) return answer;
@@ -192,18 +159,6 @@ export class S3Volume implements Volume {
       if (tries < 2 && this.renew(call.operation, access, refusal)) continue;
       throw this.failure(refusal, call.label);
     }
-  }
-
-  private async signRead(path: string): Promise<SignedUrl> {
-    const { access, expires = Number.POSITIVE_INFINITY } = await this.accessFor('read').get();
-    const life = this.options.expiresIn ?? 3600;
-    const key = this.prefix + path;
-    const now = this.clock.now();
-    const url = await this.signed(access, { method: 'GET', key }, life);
-    if (this.signedWith.size > 20_000) this.signedWith.clear();
-    this.signedWith.set(url, access);
-    // A URL ends with the session that signed it.
-    return { url, headers: {}, expires: Math.min(now + 1000 * life, expires) };
   }
 
   private signed(

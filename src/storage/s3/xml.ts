@@ -1,7 +1,7 @@
 /** The few XML bodies of S3: pages of a listing, the parts of an upload. */
 import { XMLParser } from 'fast-xml-parser';
 import { RemoteError } from '../../core/index.ts';
-import type { Entry } from '../volume.ts';
+import type { ListPage } from '../object-store.ts';
 
 const parser = new XMLParser({
   parseTagValue: false,
@@ -11,12 +11,6 @@ const parser = new XMLParser({
   htmlEntities: true,
   isArray: (name) => name === 'Contents',
 });
-
-export interface ListPage {
-  readonly entries: readonly Entry[];
-  /** Where the next page begins; undefined on the last. */
-  readonly next: string | undefined;
-}
 
 /** A page of `ListObjectsV2` with `encoding-type=url`, where the server obeys it. */
 export function readListPage(body: Uint8Array, label: string): ListPage {
