@@ -16,6 +16,8 @@ import * as tf from './tf.ts';
 export interface DeviceOptions {
   /** Look at the note of an earlier measurement and leave one (true). Only `auto` measures. */
   readonly remember?: boolean;
+  /** Compile steps where the backend can and `OCELLI_EAGER` does not forbid it (true). */
+  readonly compiled?: boolean;
 }
 
 export interface Device {
@@ -70,9 +72,10 @@ export async function openDevice(
 ): Promise<Device> {
   if (current) throw new Error(`a device is open already (${current.description}): dispose of it first`);
   const { opened, reason } = await chooseBackend(choice, options.remember ?? true);
-  current = makeDevice(opened, reason, () => {
+  const device = makeDevice(opened, reason, () => {
     current = undefined;
   });
+  current = options.compiled === false ? { ...device, prepare: undefined } : device;
   return current;
 }
 

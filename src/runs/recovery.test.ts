@@ -150,6 +150,13 @@ describe('a run whose device fails', () => {
       expect.stringContaining('each batch in 4 parts'),
     ]);
     expect(full.at(-1)!.type).toBe('finished');
+    const resumed = full.filter(({ type }) => type === 'resumed');
+    expect(resumed).toMatchObject([
+      { exact: false, why: expect.stringContaining('were 1 and are 2') as string },
+      { exact: false, why: expect.stringMatching(/were [12] and are 4/) as string },
+    ]);
+    const state = await readFile(join(folder, 'full/checkpoints/last/state.json'), 'utf8');
+    expect(JSON.parse(state)).toMatchObject({ splits: 4 });
   }, 60_000);
 
   const adapter = lookForGpu();

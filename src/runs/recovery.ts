@@ -68,10 +68,12 @@ export class Recovery {
   private async recover(error: unknown, signal?: AbortSignal): Promise<RunEventBody | undefined> {
     if (!(error instanceof DeviceError)) return undefined;
     const full = error.code === 'out_of_memory';
-    const splits = full ? nextSplit(this.run.recipe.data.batch_size, this.splits) : this.splits;
     if (!full && error.code !== 'device_lost') return undefined;
-    if (splits === undefined) throw noImageFits(error);
     const from = await this.newest();
+    // What the failed attempt had come down to by itself is in its checkpoint.
+    const tried = Math.max(this.splits, from?.state.splits ?? 1);
+    const splits = full ? nextSplit(this.run.recipe.data.batch_size, tried) : this.splits;
+    if (splits === undefined) throw noImageFits(error);
     const step = from?.state.progress.step ?? 0;
     if (!full) {
       // Smaller parts come to an end by themselves; a device may be lost for ever.
@@ -107,12 +109,12 @@ export class Recovery {
 
   /** Opens the device anew, as soon as it is there; returns the milliseconds that it was not. */
   private async reopen(signal?: AbortSignal): Promise<number> {
-    const { backend } = this.device;
+    const { backend, prepare } = this.device;
     await this.device.dispose();
     const start = performance.now();
     for (let attempt = 0; ; attempt++) {
       try {
-        this.device = await openDevice(backend);
+        this.device = await openDevice(backend, { compiled: prepare !== undefined });
         // An adapter that is lost itself gives devices that are lost from the beginning.
         await this.device.synchronize();
         return attempt === 0 ? 0 : performance.now() - start;

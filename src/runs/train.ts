@@ -5,7 +5,7 @@
  * A failure becomes a `failed` event and is then thrown; an interrupt a `stopped` event and an
  * `InterruptedError`. Whatever was opened is closed either way.
  */
-import { files } from '#platform';
+import { environmentVariable, files } from '#platform';
 import { type Recipe, resolvedYaml } from '../config/index.ts';
 import {
   exitCodeOf,
@@ -82,9 +82,14 @@ export async function* train(request: TrainRequest, signal?: AbortSignal): Async
   let system: SystemLog | undefined;
   let failure: unknown;
   try {
-    const choice = request.device ?? (run.from?.state.identity.backend as DeviceChoice | undefined);
-    device = await openDevice(choice ?? 'auto');
+    const before = run.from?.state.identity;
+    const choice = request.device ?? (before?.backend as DeviceChoice | undefined);
+    // A run that was started kernel by kernel stays so unless somebody says otherwise: bits depend on it.
+    const startedEagerly = before?.backend === 'webgpu' && before.execution === 'eager';
+    const staysEager = startedEagerly && environmentVariable('OCELLI_EAGER') === undefined;
+    device = await openDevice(choice ?? 'auto', { compiled: !staysEager });
     yield* stream.tell(runStarted(run, device), ...warningsOf(request, run, device));
+    if (staysEager && device.backend === 'webgpu') yield* stream.tell(goesOnEagerly);
     requirePrecision(run.recipe, device);
     tracker = await Tracker.start(run.folder.path, {
       emit: stream.aside,
@@ -333,6 +338,11 @@ function warningsOf(request: TrainRequest, run: OpenRun, device: Device): RunEve
 function warning(code: string, message: string): RunEventBody {
   return { type: 'warning', code, message };
 }
+
+const goesOnEagerly: RunEventBody = warning(
+  'resumed_eagerly',
+  'the run was started kernel by kernel and goes on so, for the same numbers; OCELLI_EAGER=0 compiles its steps',
+);
 
 function pushNeeded({ folder }: OpenRun, why = 'the server could not be reached'): RunEventBody {
   return warning('push_needed', `MLflow lacks a part of this run (${why}): ocelli push ${folder.path}`);

@@ -50,6 +50,8 @@ export interface CheckpointState {
   readonly lossScale?: LossScaleState | undefined;
   /** Which forms of kernels the device took. */
   readonly tuning?: TuningChoices | undefined;
+  /** In how many parts each batch is computed: more than one where the memory of the device did not suffice for it. */
+  readonly splits?: number | undefined;
   /** Events of the run before this checkpoint's own: lines of `events.jsonl` that a resumed run keeps. */
   readonly events: number;
   /** Bytes of each file of the checkpoint. */

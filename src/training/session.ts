@@ -57,7 +57,14 @@ export class TrainingSession<Prediction> {
           settings.average.startStep,
         )
       : undefined;
-    this.step = new TrainingStep(model, task, device, this.optimizer, settings, this.average);
+    const splits = Math.max(settings.splits ?? 1, this.splitsOf(resume));
+    this.step = new TrainingStep(model, task, device, this.optimizer, { ...settings, splits }, this.average);
+  }
+
+  /** In how many parts a checkpoint's run computed its batches; of other batches it says nothing. */
+  private splitsOf(checkpoint: Checkpoint | undefined): number {
+    const same = checkpoint?.state.identity.batch === this.services.identity.batch;
+    return (same && checkpoint?.state.splits) || 1;
   }
 
   /** Takes everything out of a checkpoint, and says whether the run will repeat its numbers. */
@@ -73,6 +80,8 @@ export class TrainingSession<Prediction> {
     if (state.tuning && state.identity.device === identity.device) device.tuning?.adopt(state.tuning);
     if (this.average && checkpoint.average) this.average.restore(hostValues(checkpoint.average));
     else if (this.average) why.push('the checkpoint has no averaged weights');
+    const [parts, before] = [this.step.batchParts, this.splitsOf(checkpoint)];
+    if (parts !== before) why.push(`parts of a batch were ${before} and are ${parts}`);
     const { step, epoch } = positionOf(this.progress);
     const from = this.services.resumedFrom ?? 'a checkpoint';
     const event = { type: 'resumed', from, exact: why.length === 0, step, epoch } as const;
@@ -207,6 +216,7 @@ export class TrainingSession<Prediction> {
         identity,
         lossScale: this.step.lossScale?.state(),
         tuning: device.tuning?.choices(),
+        splits: this.step.batchParts,
         events: this.services.eventCount?.() ?? 0,
       },
       model: await readModel(model, device),

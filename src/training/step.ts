@@ -87,6 +87,11 @@ export class TrainingStep<Prediction> {
     this.engine = this.compile() ?? this.eager;
   }
 
+  /** In how many parts each batch is computed: 1, or more where memory did not suffice for all of it. */
+  get batchParts(): number {
+    return this.splits;
+  }
+
   get isCompiled(): boolean {
     return this.engine !== this.eager;
   }
