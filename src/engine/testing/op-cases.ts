@@ -102,15 +102,15 @@ export function finiteDifferenceError(opCase: OpCase, result: OpResult, samples 
   return worst;
 }
 
-/** The largest difference relative to the largest expected number. */
+/** The largest difference relative to the largest expected number; NaN where any number is none. */
 export function relativeError(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
   if (actual.length !== expected.length) return Number.POSITIVE_INFINITY;
   let largest = 1e-3;
   let worst = 0;
   for (let i = 0; i < expected.length; i++) {
     largest = Math.max(largest, Math.abs(expected[i]!));
-    const difference = Math.abs(actual[i]! - expected[i]!);
-    if (!(difference <= worst)) worst = difference;
+    // Stays NaN once it is.
+    worst = Math.max(worst, Math.abs(actual[i]! - expected[i]!));
   }
   return worst / largest;
 }
