@@ -2,7 +2,7 @@
  * Numbers between the host and device memory. A value's elements lie as its `storage` says: bool as u32 0 or 1,
  * and float32 in half the bytes where the plan chose f16.
  */
-
+import { fromHalf, toHalf } from '../../core/index.ts';
 import type { PlanValue } from '../compile/types.ts';
 import type { GraphData } from '../graph/index.ts';
 
@@ -46,39 +46,3 @@ export function decode(memory: ArrayBuffer, offset: number, value: PlanValue): G
 
 const bytesIn = (array: Float32Array | Int32Array): Uint8Array =>
   new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
-
-const scratch = new Float32Array(1);
-const scratchBits = new Uint32Array(scratch.buffer);
-
-/** IEEE 754 binary16 of a number, rounded to nearest, ties to even. */
-export function toHalf(number: number): number {
-  scratch[0] = number;
-  const bits = scratchBits[0]!;
-  const sign = (bits >>> 16) & 0x8000;
-  const magnitude = bits & 0x7fffffff;
-  if (magnitude > 0x7f800000) return sign | 0x7e00;
-  // 65520 and above round to infinity.
-  if (magnitude >= 0x477ff000) return sign | 0x7c00;
-  if (magnitude < 0x38800000) {
-    // Subnormal: multiples of 2^-24.
-    return sign | roundTiesToEven(Math.abs(scratch[0]!) * 2 ** 24);
-  }
-  const rounded = magnitude + 0xfff + ((magnitude >>> 13) & 1);
-  return sign | ((rounded - 0x38000000) >>> 13);
-}
-
-export function fromHalf(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1;
-  const exponent = (bits >>> 10) & 31;
-  const fraction = bits & 1023;
-  if (exponent === 0) return sign * fraction * 2 ** -24;
-  if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
-  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
-}
-
-function roundTiesToEven(number: number): number {
-  const floor = Math.floor(number);
-  const rest = number - floor;
-  if (rest !== 0.5) return rest < 0.5 ? floor : floor + 1;
-  return floor % 2 === 0 ? floor : floor + 1;
-}

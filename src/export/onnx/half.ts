@@ -6,10 +6,10 @@
 import {
   AttributeType,
   DataType,
+  finiteHalves,
   type OnnxModel,
   type OnnxNode,
   type OnnxTensor,
-  toHalf,
 } from '../../formats/onnx/index.ts';
 
 export interface TypedModel {
@@ -105,5 +105,10 @@ export function toHalfPrecision({ model, types }: TypedModel, dataInputs: readon
 function halfTensor(tensor: OnnxTensor, name: string): OnnxTensor {
   const { buffer, byteOffset, byteLength } = tensor.rawData;
   const floats = new Float32Array(buffer.slice(byteOffset, byteOffset + byteLength));
-  return { ...tensor, name, dataType: DataType.float16, rawData: new Uint8Array(toHalf(floats).buffer) };
+  return {
+    ...tensor,
+    name,
+    dataType: DataType.float16,
+    rawData: new Uint8Array(finiteHalves(floats).buffer),
+  };
 }

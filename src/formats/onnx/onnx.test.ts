@@ -1,14 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { CheckpointError } from '../../core/index.ts';
-import {
-  AttributeType,
-  DataType,
-  decodeOnnx,
-  encodeOnnx,
-  fromHalfBits,
-  type OnnxModel,
-  toHalfBits,
-} from './index.ts';
+import { AttributeType, DataType, decodeOnnx, encodeOnnx, finiteHalf, type OnnxModel } from './index.ts';
 
 const model: OnnxModel = {
   irVersion: 8,
@@ -81,18 +73,11 @@ describe('the ONNX codec', () => {
 });
 
 describe('half precision', () => {
-  it('is the identity on every finite half', () => {
-    for (let bits = 0; bits < 0x10000; bits++) {
-      if ((bits & 0x7c00) === 0x7c00) continue;
-      expect(toHalfBits(fromHalfBits(bits))).toBe(bits);
-    }
-  });
-
   it('rounds to nearest even and stays finite', () => {
-    expect(toHalfBits(1 + 1 / 2048)).toBe(0x3c00);
-    expect(toHalfBits(1 + 3 / 2048)).toBe(0x3c02);
-    expect(toHalfBits(-3.4e38)).toBe(0xfbff);
-    expect(fromHalfBits(toHalfBits(1e-8))).toBe(0);
-    expect(toHalfBits(2047.9999)).toBe(toHalfBits(2048));
+    expect(finiteHalf(1 + 1 / 2048)).toBe(0x3c00);
+    expect(finiteHalf(1 + 3 / 2048)).toBe(0x3c02);
+    expect([-3.4e38, Number.NEGATIVE_INFINITY].map(finiteHalf)).toEqual([0xfbff, 0xfbff]);
+    expect(finiteHalf(1e-8)).toBe(0);
+    expect(finiteHalf(Number.NaN) & 0x7fff).toBe(0x7e00);
   });
 });

@@ -1,4 +1,5 @@
 /** Elements of any stored type as float32, and the integers as what they are. Files are little endian. */
+import { fromHalf } from '../../core/index.ts';
 import type { Dtype } from './header.ts';
 
 /** The bytes at an offset that a typed array accepts; copied only when they lie askew. */
@@ -16,10 +17,10 @@ const readers: Readonly<Record<Dtype, { size: number; read: Reader }>> = {
   U8: { size: 1, read: (view, at) => view.getUint8(at) },
   I8: { size: 1, read: (view, at) => view.getInt8(at) },
   F8_E4M3: { size: 1, read: (view, at) => e4m3(view.getUint8(at)) },
-  F8_E5M2: { size: 1, read: (view, at) => halfToFloat(view.getUint8(at) << 8) },
+  F8_E5M2: { size: 1, read: (view, at) => fromHalf(view.getUint8(at) << 8) },
   I16: { size: 2, read: (view, at) => view.getInt16(at, true) },
   U16: { size: 2, read: (view, at) => view.getUint16(at, true) },
-  F16: { size: 2, read: (view, at) => halfToFloat(view.getUint16(at, true)) },
+  F16: { size: 2, read: (view, at) => fromHalf(view.getUint16(at, true)) },
   BF16: { size: 2, read: (view, at) => bitsToFloat(view.getUint16(at, true) << 16) },
   I32: { size: 4, read: (view, at) => view.getInt32(at, true) },
   U32: { size: 4, read: (view, at) => view.getUint32(at, true) },
@@ -62,16 +63,6 @@ function bitsToFloat(bits: number): number {
   return scratch.getFloat32(0);
 }
 
-/** IEEE 754 half precision. */
-function halfToFloat(half: number): number {
-  const sign = half & 0x8000 ? -1 : 1;
-  const exponent = (half >> 10) & 0x1f;
-  const fraction = half & 0x3ff;
-  if (exponent === 0) return sign * fraction * 2 ** -24;
-  if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
-  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
-}
-
 /** Eight bits, bias 7, no infinities (OCP's E4M3). */
 function e4m3(byte: number): number {
   const sign = byte & 0x80 ? -1 : 1;
@@ -80,26 +71,6 @@ function e4m3(byte: number): number {
   if (exponent === 15 && fraction === 7) return Number.NaN;
   if (exponent === 0) return sign * fraction * 2 ** -9;
   return sign * (1 + fraction / 8) * 2 ** (exponent - 7);
-}
-
-/** float32 to half precision, to the nearest even. */
-export function floatToHalf(value: number): number {
-  scratch.setFloat32(0, value);
-  const bits = scratch.getUint32(0);
-  const sign = (bits >>> 16) & 0x8000;
-  const magnitude = bits & 0x7fffffff;
-  if (magnitude > 0x7f800000) return sign | 0x7e00;
-  if (magnitude >= 0x477ff000) return sign | 0x7c00;
-  if (magnitude < 0x38800000) {
-    // Subnormal: a multiple of 2^-24.
-    const scaled = Math.abs(Math.fround(value)) * 2 ** 24;
-    const floor = Math.floor(scaled);
-    const rest = scaled - floor;
-    const up = rest > 0.5 || (rest === 0.5 && floor % 2 === 1);
-    return sign | (floor + (up ? 1 : 0));
-  }
-  const rounded = magnitude + 0xfff + ((magnitude >>> 13) & 1);
-  return sign | ((rounded - 0x38000000) >>> 13);
 }
 
 /** float32 to bfloat16, to the nearest even. */

@@ -1,5 +1,5 @@
 /** safetensors: Hugging Face's format of weights. Single files and shards in, single files out. */
-export { floatToBfloat16, floatToHalf, toFloat32 } from './elements.ts';
+export { floatToBfloat16, toFloat32 } from './elements.ts';
 export type { Dtype } from './header.ts';
 export {
   memorySource,

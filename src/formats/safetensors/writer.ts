@@ -2,7 +2,8 @@
  * Writes a safetensors file as the reference implementation does: the header's JSON without spaces, padded with
  * spaces so that the data begins at a multiple of eight, tensors by falling alignment and then by name.
  */
-import { floatToBfloat16, floatToHalf, littleEndian } from './elements.ts';
+import { toHalf } from '../../core/index.ts';
+import { floatToBfloat16, littleEndian } from './elements.ts';
 import { elementSizes } from './header.ts';
 
 export type WritableDtype = 'F32' | 'F16' | 'BF16' | 'F64' | 'I64' | 'I32' | 'U8';
@@ -58,7 +59,7 @@ function encode(file: Uint8Array, position: number, dtype: WritableDtype, data: 
   const write: Readonly<Record<WritableDtype, (at: number, value: number) => void>> = {
     F32: (at, value) => view.setFloat32(at, value, true),
     F64: (at, value) => view.setFloat64(at, value, true),
-    F16: (at, value) => view.setUint16(at, floatToHalf(value), true),
+    F16: (at, value) => view.setUint16(at, toHalf(value), true),
     BF16: (at, value) => view.setUint16(at, floatToBfloat16(value), true),
     I64: (at, value) => view.setBigInt64(at, BigInt(Math.round(value)), true),
     I32: (at, value) => view.setInt32(at, value, true),

@@ -1,6 +1,6 @@
 /** Between batches, ONNX tensors and the arrays that decoding takes. */
-import { CheckpointError } from '../../core/index.ts';
-import { fromHalfBits, toHalf } from '../../formats/onnx/index.ts';
+import { CheckpointError, fromHalf } from '../../core/index.ts';
+import { finiteHalves } from '../../formats/onnx/index.ts';
 import type { OnnxWeb } from '../../platform/browser/index.ts';
 import type { HostOutputs } from '../../tasks/decoding/index.ts';
 import type { ProcessedBatch } from '../../vision/index.ts';
@@ -42,7 +42,7 @@ export function inputsOf(batch: ProcessedBatch, ports: readonly Port[]): NamedIn
   return ports.map(({ name, dtype }): NamedInput => {
     if (name === 'pixel_values' && (dtype === 'float32' || dtype === 'float16')) {
       const data = batch.pixelValues;
-      const array: InputArray = dtype === 'float32' ? { dtype, data } : { dtype, data: toHalf(data) };
+      const array: InputArray = dtype === 'float32' ? { dtype, data } : { dtype, data: finiteHalves(data) };
       return { name, shape: batch.shape, array };
     }
     const shape = [images, height, width];
@@ -101,7 +101,7 @@ export async function floatsOf(name: string, tensor: OnnxTensor): Promise<HostOu
 export function asFloats(name: string, dtype: string, data: unknown): Float32Array {
   if (dtype === 'float32' && data instanceof Float32Array) return data;
   if (dtype === 'float16') {
-    if (data instanceof Uint16Array) return Float32Array.from(data, fromHalfBits);
+    if (data instanceof Uint16Array) return Float32Array.from(data, fromHalf);
     // Browsers that have Float16Array give that.
     return Float32Array.from(data as ArrayLike<number>);
   }
