@@ -9,12 +9,12 @@ import { DataError } from '../core/index.ts';
 const pictureEndings = /\.(jpe?g|png|webp|gif|tiff?|avif|bmp)$/i;
 
 export async function findPictures(inputs: readonly string[]): Promise<string[]> {
-  const found: string[] = [];
+  const found = new Set<string>();
   const problems: string[] = [];
   for (const input of inputs) {
     const pictures = await picturesOf(localPath(input));
     if (pictures.length === 0) problems.push(`${input}: no picture there`);
-    found.push(...pictures);
+    for (const picture of pictures) found.add(picture);
   }
   if (problems.length > 0 || inputs.length === 0) {
     throw new DataError({
@@ -25,7 +25,7 @@ export async function findPictures(inputs: readonly string[]): Promise<string[]>
       problems,
     });
   }
-  return [...new Set(found)].sort();
+  return [...found].sort();
 }
 
 async function picturesOf(input: string): Promise<string[]> {
@@ -41,13 +41,19 @@ async function picturesOf(input: string): Promise<string[]> {
   return (await below(folder)).map((path) => path.replace(/^\.\//, '')).filter((path) => matches(path));
 }
 
-/** All files below a folder. */
+/** All files below a folder. A link that leads back up is not followed: it would come by again without end. */
 async function below(folder: string): Promise<string[]> {
   const paths: string[] = [];
-  for (const entry of await files.list(folder)) {
-    const path = `${folder.replace(/\/+$/, '')}/${entry.name}`;
-    if (entry.isDirectory) paths.push(...(await below(path)));
-    else paths.push(path);
-  }
+  const walk = async (at: string, above: ReadonlySet<string>): Promise<void> => {
+    const real = (await files.realPath(at)) ?? at;
+    if (above.has(real)) return;
+    const within = new Set(above).add(real);
+    for (const entry of await files.list(at)) {
+      const path = `${at.replace(/\/+$/, '')}/${entry.name}`;
+      if (entry.isDirectory) await walk(path, within);
+      else paths.push(path);
+    }
+  };
+  await walk(folder, new Set());
   return paths;
 }

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -208,5 +208,15 @@ describe('predictFiles', () => {
     await expect(findPictures([`${folder}/*.webp`, join(folder, 'absent.jpg')])).rejects.toThrow(
       /\*\.webp: no picture there\n.*absent\.jpg: no picture there/s,
     );
+  });
+
+  it('finds each picture once where links lead back up, and links to other folders', async () => {
+    const folder = join(root, 'linked');
+    await mkdir(join(folder, 'inner'), { recursive: true });
+    await writeFile(join(folder, 'inner/a.png'), '');
+    for (const name of ['one', 'two']) await symlink('..', join(folder, 'inner', name));
+    await symlink(join(root, 'pictures/more'), join(folder, 'more'));
+    const found = await findPictures([folder]);
+    expect(found.map((path) => path.slice(folder.length + 1))).toEqual(['inner/a.png', 'more/0003.png']);
   });
 });

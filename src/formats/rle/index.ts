@@ -11,20 +11,23 @@ import { countsFromString, countsToString } from './string.ts';
 import type { Rle, Runs, Segmentation } from './types.ts';
 
 export { iouOfBoxes, iouOfRuns } from './iou.ts';
-export { boxToRuns, polygonsToRuns, polygonToRuns } from './polygon.ts';
+export { boundsOfPolygons, boxToRuns, polygonsToRuns, polygonToRuns } from './polygon.ts';
 export { areaOf, boxOf, decodeMask, encodeMask, mergeRuns } from './runs.ts';
 export { countsFromString, countsToString } from './string.ts';
 export type { Rle, Runs, Segmentation } from './types.ts';
+
+/** What the 32 bits of a run length hold. */
+const longestRun = 0xffffffff;
 
 /** From the JSON form, compressed or not. Throws a DataError when the runs do not cover `size`. */
 export function rleToRuns({ size, counts }: Rle): Runs {
   const [height, width] = size;
   if (typeof counts === 'string') return checked({ height, width, counts: countsFromString(counts) });
-  const bad = counts.find((count) => !Number.isInteger(count) || count < 0);
+  const bad = counts.find((count) => !Number.isInteger(count) || count < 0 || count > longestRun);
   if (bad !== undefined) {
     throw new DataError({
       code: 'rle_counts',
-      expected: 'run lengths that are whole numbers from 0',
+      expected: `run lengths that are whole numbers from 0 to ${longestRun}`,
       received: `counts with ${bad}`,
       fix: 'correct the counts of the annotation',
     });

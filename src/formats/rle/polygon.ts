@@ -41,6 +41,20 @@ export function polygonsToRuns(polygons: readonly ArrayLike<number>[], size: Siz
   return mergeRuns(polygons.map((polygon) => polygonToRuns(polygon, size)));
 }
 
+/** The box around all corners; in a loop, because an outline may have more of them than a call takes arguments. */
+export function boundsOfPolygons(polygons: readonly ArrayLike<number>[]): BoxXywh {
+  let [left, top, right, bottom] = [Infinity, Infinity, -Infinity, -Infinity];
+  for (const polygon of polygons) {
+    for (let i = 0; i < polygon.length; i += 2) {
+      left = Math.min(left, polygon[i]!);
+      right = Math.max(right, polygon[i]!);
+      top = Math.min(top, polygon[i + 1]!);
+      bottom = Math.max(bottom, polygon[i + 1]!);
+    }
+  }
+  return [left, top, right - left, bottom - top];
+}
+
 /** A box as the rectangle's polygon. */
 export function boxToRuns([x, y, width, height]: BoxXywh, size: Size): Runs {
   return fill([x, y, x, y + height, x + width, y + height, x + width, y], size);

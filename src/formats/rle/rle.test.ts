@@ -71,6 +71,7 @@ describe('damaged masks', () => {
   const cases: readonly (readonly [string, () => unknown, string])[] = [
     ['runs of another image', () => rleToRuns({ size: [2, 2], counts: [3] }), 'rle_length'],
     ['negative counts', () => rleToRuns({ size: [2, 2], counts: [-1, 5] }), 'rle_counts'],
+    ['counts beyond 32 bits', () => rleToRuns({ size: [2, 2], counts: [2 ** 32 + 4] }), 'rle_counts'],
     ['a string cut in the middle of a number', () => countsFromString('PeQ3'.slice(0, 3)), 'rle_string'],
     ['letters that no encoder writes', () => countsFromString('ab !'), 'rle_string'],
     [

@@ -120,7 +120,7 @@ function parseEntry(
   fileSize: number,
 ): TensorEntry {
   const { dtype, shape, data_offsets: offsets } = (value ?? {}) as Record<string, unknown>;
-  if (typeof dtype !== 'string' || !(dtype in elementSizes)) {
+  if (typeof dtype !== 'string' || !Object.hasOwn(elementSizes, dtype)) {
     throw badFile(path, `a type of ${Object.keys(elementSizes).join(', ')} for ${name}`, String(dtype));
   }
   if (!Array.isArray(shape) || !shape.every(isCount)) {

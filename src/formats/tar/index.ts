@@ -109,8 +109,11 @@ function text(head: Uint8Array, start: number, length: number): string {
   return new TextDecoder().decode(end < 0 ? field : field.subarray(0, end));
 }
 
+/** A number of a header. A minus sign, which `parseInt` would take, could lead back to a file that was read. */
 function octal(head: Uint8Array, start: number, length: number): number {
-  return Number.parseInt(text(head, start, length).trim() || '0', 8);
+  const digits = text(head, start, length).trim();
+  if (!/^[0-7]*$/.test(digits)) throw broken(`a header with "${digits}" for a number`);
+  return Number.parseInt(digits || '0', 8);
 }
 
 function broken(received: string): DataError {

@@ -36,7 +36,7 @@ export function parseVoc(bytes: Uint8Array | string, source: string): VocAnnotat
   const text = typeof bytes === 'string' ? bytes : new TextDecoder().decode(bytes);
   const valid = XMLValidator.validate(text);
   if (valid !== true) throw invalid(source, [`line ${valid.err.line}: ${valid.err.msg}`]);
-  const root = (parser.parse(text) as Node).annotation;
+  const root = parsed(text, source).annotation;
   if (!isNode(root)) throw invalid(source, ['annotation: expected as the outermost element']);
   const problems: string[] = [];
   const size = isNode(root.size) ? root.size : {};
@@ -48,6 +48,15 @@ export function parseVoc(bytes: Uint8Array | string, source: string): VocAnnotat
   };
   if (problems.length > 0) throw invalid(source, problems);
   return annotation;
+}
+
+/** The parser has limits of its own: how often entities may be replaced, how deep elements may lie. */
+function parsed(text: string, source: string): Node {
+  try {
+    return parser.parse(text) as Node;
+  } catch (error) {
+    throw invalid(source, [error instanceof Error ? error.message : String(error)]);
+  }
 }
 
 function readObject(node: unknown, path: string, problems: string[]): VocObject {

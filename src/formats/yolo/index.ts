@@ -5,6 +5,7 @@
  */
 import { parse as parseYaml } from 'yaml';
 import { type BoxXywh, counted, DataError, type Size } from '../../core/index.ts';
+import { boundsOfPolygons } from '../rle/index.ts';
 
 export interface YoloObject {
   readonly classIndex: number;
@@ -35,7 +36,7 @@ export function parseYoloLabels(
       objects.push({ classIndex, bbox: [(x - w / 2) * width, (y - h / 2) * height, w * width, h * height] });
     } else {
       const polygon = values.map((value, i) => value * (i % 2 === 0 ? width : height));
-      objects.push({ classIndex, bbox: boundsOf(polygon), polygon });
+      objects.push({ classIndex, bbox: boundsOfPolygons([polygon]), polygon });
     }
   }
   return objects;
@@ -65,13 +66,6 @@ export function parseYoloClasses(text: string, source: string): readonly string[
     if (list.length > 0 && list.every((name) => name !== undefined)) return list;
   }
   throw invalid(source, 'class names', ['names: expected a list, or a map from 0, 1, … to names']);
-}
-
-function boundsOf(polygon: readonly number[]): BoxXywh {
-  const xs = polygon.filter((_, i) => i % 2 === 0);
-  const ys = polygon.filter((_, i) => i % 2 === 1);
-  const [left, top] = [Math.min(...xs), Math.min(...ys)];
-  return [left, top, Math.max(...xs) - left, Math.max(...ys) - top];
 }
 
 function invalid(source: string, what: string, problems: readonly string[]): DataError {

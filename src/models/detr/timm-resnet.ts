@@ -28,7 +28,11 @@ const variants: Readonly<Record<string, { bottleneck: boolean; layers: readonly 
 
 /** `backbone_kwargs`: what goes to timm's `create_model`. */
 const keywordFields = {
-  out_indices: z.array(z.number().int().min(1).max(4)).min(1).default([1, 2, 3, 4]),
+  // 0 is the stem; DETR takes the last one.
+  out_indices: z
+    .array(z.number().int().min(0).max(4))
+    .refine((indices) => Math.max(...indices) > 0, 'expected a stage from 1 to 4')
+    .default([1, 2, 3, 4]),
   in_chans: positive.optional(),
   output_stride: z.literal([8, 16, 32]).optional(),
   layers: z.tuple([positive, positive, positive, positive]).optional(),
@@ -52,7 +56,7 @@ export function readTimmSpec(config: DetrConfig): TimmSpec {
   if (!variant) throw unsupported('backbone', backbone, `one of timm's ${Object.keys(variants).join(', ')}`);
   const given = config.backbone_kwargs ?? {};
   for (const name of Object.keys(given)) {
-    if (!(name in keywordFields)) {
+    if (!Object.hasOwn(keywordFields, name)) {
       throw unsupported(
         `backbone_kwargs.${name}`,
         given[name],

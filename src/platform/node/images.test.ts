@@ -133,7 +133,10 @@ test.each(['jpeg', 'webp', 'png'] as const)('a %s that was cut off is refused', 
   });
 });
 
-test.each([new Uint8Array(), new TextEncoder().encode('<html>404</html>')])(
+const svg =
+  '<svg xmlns="http://www.w3.org/2000/svg" width="30000" height="30000"><rect width="9" height="9"/></svg>';
+
+test.each([new Uint8Array(), ...['<html>404</html>', svg].map((text) => new TextEncoder().encode(text))])(
   'no picture: %o',
   async (bytes) => {
     await expect(decodeImage(bytes)).rejects.toMatchObject({ code: 'image_unreadable' });

@@ -27,7 +27,9 @@ export const decodeImage: DecodeImage = async (bytes, options = {}) => {
     const plainJpeg = header !== undefined && header.components < 4;
     const upright = options.orientation === 'ignore' || (plainJpeg && !header.hasExif);
     const image = sharp(bytes, { ...input, autoOrient: !upright });
-    const isCmyk = !plainJpeg && (await image.metadata()).space === 'cmyk';
+    const found = plainJpeg ? undefined : await image.metadata();
+    if (found) requirePixels(found.format);
+    const isCmyk = found?.space === 'cmyk';
     if (isCmyk) image.pipelineColourspace('cmyk').toColourspace('cmyk');
     // Each step costs a pass over the pixels, and most pictures are plain JPEGs.
     else if (!plainJpeg) image.toColourspace('srgb').removeAlpha();
@@ -42,6 +44,7 @@ export const decodeImage: DecodeImage = async (bytes, options = {}) => {
 export const inspectImage: InspectImage = async (bytes) => {
   try {
     const { format, width, height, autoOrient, orientation = 1 } = await sharp(bytes, input).metadata();
+    requirePixels(format);
     return {
       format,
       height: autoOrient.height,
@@ -65,6 +68,13 @@ export const encodeImage: EncodeImage = async (image, format) => {
         : picture.webp({ quality: 90 });
   return own(await encoded.toBuffer());
 };
+
+/** What holds pixels. libvips draws SVG too, whose size is anything that its text says, and pages would not. */
+const pictureFormats = new Set(['jpeg', 'png', 'webp', 'gif', 'tiff', 'heif']);
+
+function requirePixels(format: string): void {
+  if (!pictureFormats.has(format)) throw new Error(`${format} is no picture of pixels`);
+}
 
 function toRgb(data: Uint8Array, channels: number): Uint8Array {
   if (channels === 3) return own(data);

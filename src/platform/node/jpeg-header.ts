@@ -1,7 +1,7 @@
 /**
- * What decides how a JPEG is decoded, read from its markers: the number of colour components, and whether there is an Exif segment that may turn the picture.
+ * What decides how a JPEG is decoded, read from its markers: the number of colour components, and whether there is
+ * an Exif segment that may turn the picture.
  */
-
 import { jpegSegments } from '../jpeg-segments.ts';
 
 export interface JpegHeader {

@@ -173,7 +173,11 @@ const ruleKeys: Readonly<Record<SizeRule['rule'], string>> = {
   max_height_width: 'max_height and max_width',
 };
 
-const isSide = (value: unknown): value is number => Number.isInteger(value) && (value as number) > 0;
+/** The largest side of a picture, also of a recipe's `image_size`: a larger one asks for memory, not for a picture. */
+const longestSide = 16_384;
+
+const isSide = (value: unknown): value is number =>
+  Number.isInteger(value) && (value as number) > 0 && (value as number) <= longestSide;
 
 function sizeRule(value: unknown, numberIsSquare: boolean, maxSize: unknown): SizeRule | undefined {
   if (isSide(value)) {

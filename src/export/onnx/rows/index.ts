@@ -17,4 +17,5 @@ export const rows: Rows = {
 };
 
 /** Whether the tracer should look into a kernel: an own operation that no row lowers. */
-export const mustExpand = (kernel: string): boolean => kernel.startsWith('Ocelli') && !(kernel in rows);
+export const mustExpand = (kernel: string): boolean =>
+  kernel.startsWith('Ocelli') && !Object.hasOwn(rows, kernel);
