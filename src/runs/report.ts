@@ -89,12 +89,6 @@ async function loadPictures(
   return pictures;
 }
 
-/** Whole lines of `events.jsonl`. */
-export async function readEvents(path: string): Promise<RunEvent[]> {
-  const text = new TextDecoder().decode(await files.read(path));
-  return text.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line) as RunEvent]));
-}
-
 /** As `output.visualization` wants it. */
 export function picturesOf({ output: { visualization } }: Recipe): number {
   return visualization.save_images ? visualization.max_images : 0;

@@ -19,7 +19,7 @@ import type { Loader } from '../data/index.ts';
 import { asDeviceError, type Device, type DeviceChoice, openDevice, withOptions } from '../engine/index.ts';
 import type { LoadedModel } from '../models/index.ts';
 import { requireTask, type Task } from '../tasks/index.ts';
-import { SystemLog, Tracker } from '../tracking/index.ts';
+import { readEvents, SystemLog, Tracker } from '../tracking/index.ts';
 import {
   CheckpointStore,
   EvaluationStep,
@@ -48,7 +48,7 @@ import {
   prepareTask,
 } from './prepare.ts';
 import { type Attempt, Recovery } from './recovery.ts';
-import { picturesOf, readEvents, writeReport } from './report.ts';
+import { picturesOf, writeReport } from './report.ts';
 import { version } from './version.ts';
 import { bestCheckpoint, useCheckpointWeights } from './weights.ts';
 
@@ -221,7 +221,7 @@ async function* trainOn(
       version,
       multiLabel: recipe.data.multi_label,
       maxPictures: picturesOf(recipe),
-      events: await readEvents(folder.file('events.jsonl')),
+      events: await readEvents(folder.path),
       recipe: resolvedYaml(recipe),
     });
     const last = await checkpoints.stateOf((await checkpoints.latest())!);

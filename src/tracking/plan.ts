@@ -5,7 +5,7 @@
 
 import { parse } from 'yaml';
 import { files, gitCommit, hostName, userName } from '#platform';
-import { DataError, type RunEvent } from '../core/index.ts';
+import { DataError, OcelliError, type RunEvent } from '../core/index.ts';
 import { flattenParams } from './points.ts';
 import type { RunDescription } from './session.ts';
 
@@ -42,7 +42,7 @@ export async function readPlan(runFolder: string): Promise<TrackingPlan> {
       fix: 'name the folder that `ocelli train` printed',
     });
   }
-  const recipe = parse(new TextDecoder().decode(await files.read(path))) as RecipeFile;
+  const recipe = await readRecipe(path);
   const started = (await readEvents(runFolder)).find((event) => event.type === 'run_started');
   const mlflow = recipe.mlflow ?? {};
   const commit = await gitCommit();
@@ -75,6 +75,25 @@ export async function readPlan(runFolder: string): Promise<TrackingPlan> {
       },
     },
   };
+}
+
+/** As it stands there, without the schema: a run of another version can be sent too. */
+async function readRecipe(path: string): Promise<RecipeFile> {
+  let received: string;
+  try {
+    const recipe: unknown = parse(new TextDecoder().decode(await files.read(path)));
+    if (typeof recipe === 'object' && recipe !== null && !Array.isArray(recipe)) return recipe;
+    received = 'no sections';
+  } catch (error) {
+    if (error instanceof OcelliError) throw error;
+    received = error instanceof Error ? error.message.split('\n')[0]! : String(error);
+  }
+  throw new DataError({
+    code: 'run_recipe_broken',
+    expected: `the resolved recipe of a run in ${path}`,
+    received,
+    fix: 'restore the file from a copy: MLflow gets its values as params',
+  });
 }
 
 /** The run's events in order. A last line that was cut off by a crash is left out. */

@@ -3,6 +3,7 @@
  * sends the rest and nothing twice. It names the server and the run, and holds no token.
  */
 import { type Files, files as platformFiles } from '#platform';
+import { DataError } from '../core/index.ts';
 
 export interface TrackingState {
   readonly uri: string;
@@ -27,7 +28,19 @@ export async function readState(
 ): Promise<TrackingState | undefined> {
   const path = `${runFolder}/${fileName}`;
   if (!(await files.stat(path))) return undefined;
-  return JSON.parse(new TextDecoder().decode(await files.read(path))) as TrackingState;
+  const text = new TextDecoder().decode(await files.read(path));
+  try {
+    const state = JSON.parse(text) as TrackingState;
+    if (typeof state.runId === 'string' && typeof state.lastStep === 'object') return state;
+  } catch (error) {
+    if (!(error instanceof SyntaxError || error instanceof TypeError)) throw error;
+  }
+  throw new DataError({
+    code: 'tracking_state_broken',
+    expected: `what was sent to MLflow in ${path}`,
+    received: text.slice(0, 80) || 'an empty file',
+    fix: 'restore the file from a copy; without it, `ocelli push` sends the whole run again as a new one',
+  });
 }
 
 export async function writeState(
