@@ -8,6 +8,7 @@ import { ConfigError } from '../core/index.ts';
 import { openAzurePlace } from './azure/index.ts';
 import { openDatabricks } from './databricks/index.ts';
 import { isGatewayPlace, openGatewayPlace } from './gateway/index.ts';
+import { withoutSecrets } from './http/index.ts';
 import { openHttpsPlace } from './https/index.ts';
 import { openHub } from './hub/index.ts';
 import type { Place, VolumeKind } from './kind.ts';
@@ -125,9 +126,4 @@ function unknownPlace(place: string, received: string): ConfigError {
     received: place.trim() === '' ? received : place,
     fix: 'write the path of the file or folder',
   });
-}
-
-/** Signed URLs carry tokens in the query, others a password before the @. */
-function withoutSecrets(place: string): string {
-  return place.replace(/\?.*$/, '?…').replace(/\/\/[^/@]*@/, '//…@');
 }

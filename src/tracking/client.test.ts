@@ -18,6 +18,23 @@ beforeEach(async () => {
 afterEach(() => new Promise((resolve) => server.close(resolve)));
 
 it.each([
+  'https://me:very/secret@host',
+  'ftp://me:very@secret@host/',
+  'https://me:very secret@',
+  'http://:@?secret',
+])('keeps a password out of what is said of %s, which is no address', async (address) => {
+  const error = await resolveEndpoint(address, () => undefined).catch((cause: unknown) => cause);
+  expect(error).toMatchObject({ code: 'tracking_uri_invalid', exitCode: 2 });
+  expect(String(error)).not.toMatch(/very|secret/);
+});
+
+it('takes a password with a percent sign as it stands', async () => {
+  const { headers, host } = await resolveEndpoint('https://me:50%25off%@mlflow.example', () => undefined);
+  expect(host).toBe('https://mlflow.example');
+  expect(await headers()).toEqual({ Authorization: `Basic ${btoa('me:50%off%')}` });
+});
+
+it.each([
   { MLFLOW_TRACKING_TOKEN: 'very-secret' },
   { MLFLOW_TRACKING_USERNAME: 'me', MLFLOW_TRACKING_PASSWORD: 'very-secret' },
 ])('keeps a token out of the message when a server repeats it: %o', async (environment) => {

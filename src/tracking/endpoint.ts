@@ -41,8 +41,8 @@ export async function resolveEndpoint(trackingUri: string, environment: Environm
     throw unusable(trackingUri);
   }
   if (url.protocol !== 'http:' && url.protocol !== 'https:') throw unusable(trackingUri);
-  const username = decodeURIComponent(url.username) || environment('MLFLOW_TRACKING_USERNAME');
-  const password = decodeURIComponent(url.password) || environment('MLFLOW_TRACKING_PASSWORD');
+  const username = decoded(url.username) || environment('MLFLOW_TRACKING_USERNAME');
+  const password = decoded(url.password) || environment('MLFLOW_TRACKING_PASSWORD');
   const token = environment('MLFLOW_TRACKING_TOKEN');
   if (token && username) {
     throw new ConfigError({
@@ -81,11 +81,17 @@ export function databricksEndpoint(access: DatabricksAccess): Endpoint {
   };
 }
 
+/** A percent sign that begins no code stands for itself. */
+function decoded(text: string): string {
+  return decodeURIComponent(text.replace(/%(?![0-9a-f]{2})/gi, '%25'));
+}
+
 function unusable(trackingUri: string): ConfigError {
   return new ConfigError({
     code: 'tracking_uri_invalid',
     expected: 'mlflow.tracking_uri to be http(s)://… or databricks',
-    received: trackingUri.replace(/\/\/[^@/]*@/, '//'),
+    // To the last @: what is no address may have a password with a slash in it.
+    received: trackingUri.replace(/\/\/.*@/s, '//…@').replace(/[?#].*$/s, '?…'),
     fix: 'give the address of an MLflow server, or leave it out: the run is recorded in its folder and `ocelli push` sends it later',
   });
 }

@@ -6,7 +6,7 @@
 import { environmentVariable } from '#platform';
 import { ConfigError } from '../../core/index.ts';
 import { Renewable } from '../grant.ts';
-import { type Http, sharedHttp } from '../http/index.ts';
+import { type Http, sharedHttp, withoutSecrets } from '../http/index.ts';
 import type { Environment, Place } from '../kind.ts';
 import { cleanPath } from '../paths.ts';
 import { AzureVolume, cleanSas } from './volume.ts';
@@ -50,7 +50,7 @@ export function parseAbfss(place: string): AzureAddress {
     throw new ConfigError({
       code: 'place_invalid',
       expected: 'abfss://<container>@<account>.dfs.core.windows.net/<path>',
-      received: JSON.stringify(place.replace(/\?.*$/s, '?…')),
+      received: JSON.stringify(withoutSecrets(place)),
       fix: 'name container, account and path; the SAS goes into the environment (AZURE_STORAGE_SAS_TOKEN)',
     });
   }

@@ -6,7 +6,7 @@
 /** Text of others (an answer's body, a library's message) without what could be used by a reader. */
 export function withoutSecrets(text: string): string {
   return text
-    .replace(/([a-z][a-z0-9+.-]*:\/\/)[^\s/@"'<>]*@/gi, '$1…@')
+    .replace(/([a-z][a-z0-9+.-]*:\/\/)[^\s/"'<>]*@/gi, '$1…@')
     .replace(/([a-z][a-z0-9+.-]*:\/\/[^\s?"'<>]*)\?[^\s"'<>]*/gi, '$1?…')
     .replace(/\b((?:bearer|basic)\s+)[\w.~+/=-]{6,}/gi, '$1…')
     .replace(secretParameters, '$1…');

@@ -6,7 +6,7 @@
 import { environmentVariable } from '#platform';
 import { ConfigError } from '../../core/index.ts';
 import { Renewable } from '../grant.ts';
-import { type Http, sharedHttp } from '../http/index.ts';
+import { type Http, sharedHttp, withoutSecrets } from '../http/index.ts';
 import type { Environment, Place } from '../kind.ts';
 import { cleanPath } from '../paths.ts';
 import type { S3Access, S3Endpoint } from './signer.ts';
@@ -22,7 +22,7 @@ export function openS3Place(
     throw new ConfigError({
       code: 'place_invalid',
       expected: 's3://<bucket>/<path>',
-      received: JSON.stringify(place.replace(/\?.*$/s, '?…')),
+      received: JSON.stringify(withoutSecrets(place)),
       fix: 'name a bucket and a path; keys go into the environment (AWS_ACCESS_KEY_ID, …)',
     });
   }

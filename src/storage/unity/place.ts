@@ -8,7 +8,7 @@ import { environmentVariable, files, localPath } from '#platform';
 import { ConfigError, RemoteError } from '../../core/index.ts';
 import { type AzureAccess, AzureVolume, blobEndpoint, parseAbfss } from '../azure/index.ts';
 import { type Grant, Renewable } from '../grant.ts';
-import { type Http, sharedHttp } from '../http/index.ts';
+import { type Http, sharedHttp, withoutSecrets } from '../http/index.ts';
 import type { Environment, Place } from '../kind.ts';
 import { LocalVolume } from '../local.ts';
 import { cleanPath } from '../paths.ts';
@@ -128,7 +128,7 @@ function parseUnity(place: string): { names: string[]; path: string } {
   throw new ConfigError({
     code: 'place_invalid',
     expected: 'uc://<catalog>/<schema>/<volume>/<path>',
-    received: JSON.stringify(place.replace(/\?.*$/s, '?…')),
+    received: JSON.stringify(withoutSecrets(place)),
     fix: 'name catalog, schema and volume; the server and the token go into UC_URL and UC_TOKEN',
   });
 }
