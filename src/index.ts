@@ -10,7 +10,8 @@
  */
 export { parseRecipe, type Recipe, resolvedYaml } from './config/index.ts';
 export * from './core/index.ts';
-export { type Device, type DeviceChoice, openDevice } from './engine/index.ts';
+/** The operations that models and optimisers are written with: our own (`ops`), and TensorFlow.js (`tf`). */
+export { type Device, type DeviceChoice, openDevice, ops, tf } from './engine/index.ts';
 export { type ExportRunOptions, exportRun } from './export/index.ts';
 export {
   createPredictor,
@@ -19,7 +20,19 @@ export {
   type Predictor,
   type PredictorOptions,
 } from './inference/index.ts';
-export { type Family, fromPretrained, type LoadedModel, registerFamily } from './models/index.ts';
+export {
+  type ClassHead,
+  type Family,
+  fromPretrained,
+  type HfConfig,
+  type LoadedModel,
+  type ModelInputs,
+  type ModelOutputs,
+  registerFamily,
+  VisionModel,
+} from './models/index.ts';
+/** Layers with the parameter names of torch and Hugging Face: what a family of one's own is built from. */
+export * as nn from './nn/index.ts';
 export {
   type EvaluateRequest,
   type EvaluateResult,
@@ -28,6 +41,6 @@ export {
   train,
 } from './runs/index.ts';
 export { registerVolume, type Volume, type VolumeKind } from './storage/index.ts';
-export { registerTask, type Task } from './tasks/index.ts';
-export { type Algorithm, registerOptimizer } from './training/index.ts';
+export { registerTask, type Task, type TaskOptions } from './tasks/index.ts';
+export { type Algorithm, type OptimizerOptions, registerOptimizer } from './training/index.ts';
 export { type ProcessorKind, registerProcessor } from './vision/index.ts';

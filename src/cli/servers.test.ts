@@ -21,6 +21,21 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
+test('no user, password or signature of an address is shown', async () => {
+  const { recipe } = parseRecipe(tinyRecipe(), {
+    source: 'recipe.yaml',
+    overrides: [
+      'data.train_data_path=https://me:s3cret@127.0.0.1:9/set/',
+      'data.val_data_path=https://127.0.0.1:9/set/?sig=s3cret',
+      'training.checkpoint_dir=s3://key:s3cret@bucket/x',
+      'mlflow.tracking_uri=http://me:s3cret@127.0.0.1:9',
+    ],
+  });
+  const answers = await checkServers(recipe, new AbortController().signal);
+  expect(answers.map(({ name }) => name)).toEqual(expect.arrayContaining(['MLflow', 'checkpoints']));
+  expect(JSON.stringify(answers)).not.toContain('s3cret');
+});
+
 test('places here and far away: files, folders, what is missing, what is silent', async () => {
   web.files.set('set/train/a.jpg', new Uint8Array(3));
   web.files.set('set/train.json', new Uint8Array(0));

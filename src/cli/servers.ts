@@ -3,7 +3,7 @@
  * environment variables. Nothing is changed there, no answer takes longer than five seconds, and no token is shown.
  */
 import { environmentVariable } from '#platform';
-import { isPlaceholder, type Recipe } from '../config/index.ts';
+import { isPlaceholder, type Recipe, shownPlace } from '../config/index.ts';
 import { DataError, OcelliError } from '../core/index.ts';
 import { hasFiles, LocalVolume, openPlace } from '../storage/index.ts';
 import { resolveEndpoint } from '../tracking/index.ts';
@@ -55,7 +55,7 @@ async function checkHub(signal: AbortSignal): Promise<Reachability> {
 }
 
 async function checkMlflow(uri: string, signal: AbortSignal): Promise<Reachability> {
-  let shown = uri.replace(/\/\/[^/]*@/, '//');
+  let shown = shownPlace(uri);
   return ask(
     'MLflow',
     () => shown,
@@ -79,14 +79,15 @@ async function checkMlflow(uri: string, signal: AbortSignal): Promise<Reachabili
 const written = new Set(['checkpoints', 'results']);
 
 async function checkPlace(name: string, place: string, signal: AbortSignal): Promise<Reachability> {
-  if (isPlaceholder(place)) return { name, place, ok: false, answer: 'has a placeholder to fill in' };
-  if (place.startsWith('sample:')) return { name, place, ok: true, answer: 'is generated' };
+  const shown = { name, place: shownPlace(place) };
+  if (isPlaceholder(place)) return { ...shown, ok: false, answer: 'has a placeholder to fill in' };
+  if (place.startsWith('sample:')) return { ...shown, ok: true, answer: 'is generated' };
   try {
     const answer = await within(signal, (limit) => look(place, written.has(name), limit));
-    return { name, place, ok: true, answer };
+    return { ...shown, ok: true, answer };
   } catch (error) {
     signal.throwIfAborted();
-    return { name, place, ok: false, answer: `is not there: ${reason(error)}` };
+    return { ...shown, ok: false, answer: `is not there: ${reason(error)}` };
   }
 }
 
@@ -128,7 +129,7 @@ async function ask(
   signal: AbortSignal,
   request: (limit: AbortSignal) => Promise<Answer>,
 ): Promise<Reachability> {
-  const shown = (): string => withoutCredentials(typeof place === 'string' ? place : place());
+  const shown = (): string => shownPlace(typeof place === 'string' ? place : place());
   try {
     const [ok, answer] = await request(AbortSignal.any([signal, AbortSignal.timeout(patience)]));
     return { name, place: shown(), ok, answer };
@@ -146,9 +147,4 @@ function reason(error: unknown): string {
   return error.name === 'TimeoutError'
     ? 'no answer in 5 s'
     : (cause?.code ?? cause?.message ?? error.message);
-}
-
-/** A user and password may stand in an address. */
-function withoutCredentials(address: string): string {
-  return address.replace(/\/\/[^/@]*@/, '//…@');
 }

@@ -1,4 +1,5 @@
 /** The recipe: its schema, its text, its defaults. Public face of the room. */
+export { acceptOptimizer } from './added-optimizers.ts';
 export { recipeJsonSchema } from './document.ts';
 export { isDeepStrictEqual } from './equal.ts';
 export {
@@ -9,7 +10,7 @@ export {
   type RecipeDiagnosis,
   type RecipeProblem,
 } from './parse.ts';
-export { isPlaceholder, refuseSecrets, usableData, usablePlace } from './places.ts';
+export { isPlaceholder, refuseSecrets, shownPlace, usableData, usablePlace } from './places.ts';
 export { type AdaptedProcessor, adaptProcessor } from './processor.ts';
 export {
   type Augmentation,

@@ -337,3 +337,47 @@ training: {<<: {max_epochs: 4}, seed: 1}
     expect(recipe.training).toMatchObject({ max_epochs: 4, seed: 1 });
   });
 });
+
+describe('a recipe from somebody else', () => {
+  it.each(['__proto__', 'constructor', 'prototype', 'toString', 'hasOwnProperty'])(
+    'changes nothing by a key %s',
+    (name) => {
+      const sections = ['model', 'data', 'training', 'mlflow'];
+      const text = minimal.replace(/^(\w+):\n/gm, `$1:\n  ${name}: {polluted: 1}\n`);
+      expect(problemsOf(`${text}${name}: {polluted: 1}\n`).length, text).toBeGreaterThan(0);
+      for (const section of sections) {
+        for (const path of [`${name}.polluted`, `${section}.${name}`, `${section}.${name}.polluted`]) {
+          expect(problemsOf(minimal, [`${path}=1`]).length, path).toBeGreaterThan(0);
+        }
+      }
+      expect({}).not.toHaveProperty('polluted');
+    },
+  );
+
+  it('keeps free sections free of them', () => {
+    const text = `${minimal}mlflow:\n  tags: {__proto__: {polluted: 1}, constructor: x}\n`;
+    parseRecipe(text);
+    expect({}).not.toHaveProperty('polluted');
+  });
+
+  it('with aliases that grow without end, or a value nested 50,000 deep, is told to be wrong', () => {
+    const levels = 'abcdefghijkl'.split('');
+    const bomb = levels.map(
+      (name, i) => `${name}: &${name} [${i === 0 ? '1' : `*${levels[i - 1]},`.repeat(12)}]`,
+    );
+    expect(problemsOf(`${minimal}mlflow:\n  tags:\n    ${bomb.join('\n    ')}\n`).length).toBeGreaterThan(0);
+    const deep = `${'['.repeat(50_000)}1${']'.repeat(50_000)}`;
+    expect(problemsOf(minimal, [`training.max_epochs=${deep}`]).length).toBeGreaterThan(0);
+  });
+
+  it('has its passwords left out where it is copied', () => {
+    for (const address of [
+      'https://me:s3cret@host/x',
+      'https://me:s3/cret@host/x',
+      'http://me:s3@cret@host',
+    ]) {
+      const { recipe } = parseRecipe(minimal, { overrides: [`mlflow.tracking_uri=${address}`] });
+      expect(resolvedYaml(recipe)).not.toMatch(/s3|cret/);
+    }
+  });
+});

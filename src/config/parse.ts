@@ -3,6 +3,7 @@
  * to their place, validate, fill in what is left. All problems are found before the first error is thrown.
  */
 import { ConfigError, counted } from '../core/index.ts';
+import { takeAddedOptimizer } from './added-optimizers.ts';
 import { checkRecipe } from './checks.ts';
 import { reportIssues } from './issues.ts';
 import { mapLegacyKeys } from './map-legacy.ts';
@@ -74,12 +75,14 @@ function readRecipe(text: string, options: ParseOptions): Read {
   if (source.problems.length > 0) return { source, warnings, isYaml: false };
   fillEmptySections(source);
   mapLegacyKeys(source, warnings);
+  const added = takeAddedOptimizer(source);
   const order = source.get(['data', 'augmentations']);
   const result = recipeSchema.safeParse(source.tree);
   if (!result.success) reportIssues(source, result.error.issues);
   checkRecipe(source, warnings);
   if (!result.success || source.problems.length > 0) return { source, warnings, isYaml: true };
-  const recipe = resolveRecipe(result.data, isTree(order) ? Object.keys(order) : []);
+  const resolved = resolveRecipe(result.data, isTree(order) ? Object.keys(order) : []);
+  const recipe = { ...resolved, training: { ...resolved.training, ...added } };
   return { source, recipe, warnings, isYaml: true };
 }
 

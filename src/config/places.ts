@@ -28,8 +28,9 @@ export function usablePlace(place: string, key: string): string {
  *
  * @throws ConfigError without the address's secret part
  */
-export function refuseSecrets({ data, training, output }: Recipe): void {
+export function refuseSecrets({ model, data, training, output }: Recipe): void {
   const places: Record<string, unknown> = {
+    'model.model_name': model.model_name,
     ...Object.fromEntries(Object.entries(data).map(([key, value]) => [`data.${key}`, value])),
     'training.checkpoint_dir': training.checkpoint_dir,
     'output.results_dir': output.results_dir,
@@ -39,10 +40,16 @@ export function refuseSecrets({ data, training, output }: Recipe): void {
     throw new ConfigError({
       code: 'place_invalid',
       expected: `a place without query, user and password in ${key}`,
-      received: place.replace(/\/\/[^/]*@/, '//…@').replace(/[?#].*$/s, '?…'),
+      received: shownPlace(place),
       fix: 'leave them out: a recipe is copied into every run folder. Keys belong in the environment: docs/places.md',
     });
   }
+}
+
+/** The place as it may be printed: without user, password and query. */
+export function shownPlace(place: string): string {
+  if (!carriesSecret(place)) return place;
+  return place.replace(/\/\/[^/]*@/, '//…@').replace(/[?#].*$/s, '?…');
 }
 
 /** `abfss://container@account` names no user. */

@@ -118,7 +118,7 @@ export class Source {
   private apply({ path, value, argument }: Override): void {
     let here = this.tree;
     for (const [depth, key] of path.slice(0, -1).entries()) {
-      const next = here[key];
+      const next = Object.hasOwn(here, key) ? here[key] : undefined;
       if (next === undefined || next === null) {
         const made: Tree = {};
         here[key] = made;

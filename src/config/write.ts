@@ -57,6 +57,8 @@ export function plainRecipe(recipe: Recipe): Record<string, unknown> {
 /** `https://user:password@host/…` → `https://host/…`, at any depth. `abfss://container@account` has no password. */
 function withoutCredentials(value: unknown): unknown {
   if (typeof value === 'string') {
+    // A password with a slash makes it no address.
+    if (/^https?:\/\/.*@/is.test(value) && !URL.canParse(value)) return value.replace(/\/\/.*@/s, '//');
     return value.replace(/^(https?:\/\/)[^/?#]*@/i, '$1').replace(/^([\w+.-]+:\/\/)[^/?#@]*:[^/?#]*@/, '$1');
   }
   if (Array.isArray(value)) return value.map(withoutCredentials);

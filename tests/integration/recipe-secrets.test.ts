@@ -14,12 +14,13 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 test.each([
-  ['a signed address', { data: { train_data_path: 'https://h.example/set/?sig=test-secret' } }],
-  ['a SAS', { data: { val_data_path: 'abfss://c@a.dfs.core.windows.net/x?sig=test-secret' } }],
-  ['a password', { data: { train_data_path: 'https://me:test-secret@h.example/set/' } }],
-  ['a key before a bucket', { training: { checkpoint_dir: 's3://key:test-secret@bucket/x' } }],
-])('%s', async (_, changes) => {
-  const { recipe } = parseRecipe(tinyRecipe(changes), { source: 'recipe.yaml' });
+  ['a signed address', 'data.train_data_path=https://h.example/set/?sig=test-secret'],
+  ['a signed model', 'model.model_name=https://h.example/model/?sig=test-secret'],
+  ['a SAS', 'data.val_data_path=abfss://c@a.dfs.core.windows.net/x?sig=test-secret'],
+  ['a password', 'data.train_data_path=https://me:test-secret@h.example/set/'],
+  ['a key before a bucket', 'training.checkpoint_dir=s3://key:test-secret@bucket/x'],
+])('%s', async (_, override) => {
+  const { recipe } = parseRecipe(tinyRecipe(), { source: 'recipe.yaml', overrides: [override] });
   const running = train({ recipe, out: join(folder, 'run'), device: 'cpu' });
   const error = await running.next().catch((caught: unknown) => caught);
   expect(error).toMatchObject({ code: 'place_invalid', exitCode: 2 });

@@ -37,7 +37,9 @@ export interface Recipe {
         readonly monitor_metric: string;
         readonly monitor_mode: 'min' | 'max';
         readonly scheduler_params: Readonly<Record<string, number | string | null>>;
-        readonly optimizer_params: Readonly<Record<string, number | boolean | readonly [number, number]>>;
+        /** In lower case; one of the schema's, or one that a program added. */
+        readonly optimizer: string;
+        readonly optimizer_params: Readonly<Record<string, unknown>>;
       }
     >
   >;

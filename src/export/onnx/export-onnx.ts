@@ -3,7 +3,7 @@
  * and checked. Where a model can't be recorded with free sizes, height and width are fixed to its processor's,
  * and the export says so.
  */
-import { OcelliError, type RunError } from '../../core/index.ts';
+import { OcelliError } from '../../core/index.ts';
 import { type Graph, recordGraph, type tf } from '../../engine/index.ts';
 import { encodeOnnx, type OnnxModel } from '../../formats/onnx/index.ts';
 import type { VisionModel } from '../../models/index.ts';
@@ -71,7 +71,7 @@ export async function exportOnnx(model: VisionModel, options: OnnxExportOptions)
     const outputs = model.forward(inputs as { pixel_values: tf.Tensor }, { training: false });
     return Object.fromEntries(Object.entries(outputs).filter(([name]) => !name.includes('.')));
   };
-  let reason: OcelliError | undefined;
+  let reason: Error | undefined;
   for (const sizes of recordedSizes) {
     try {
       return await exportAt(model, forward, sizes, checkedSizes, options);
@@ -86,10 +86,10 @@ export async function exportOnnx(model: VisionModel, options: OnnxExportOptions)
   return { ...result, dynamicSize: false, ...(reason ? { reason: reason.message } : {}) };
 }
 
-/** Whether a fixed height and width may help. */
-function isAboutSizes(error: unknown): error is RunError {
+/** Whether a fixed height and width may help. Of a model that takes one size alone TensorFlow.js complains, in plain errors. */
+function isAboutSizes(error: unknown): error is Error {
   const codes = ['graph_differs', 'size_baked_in', 'not_exportable', 'pixel_values_shape'];
-  return error instanceof OcelliError && codes.includes(error.code);
+  return error instanceof OcelliError ? codes.includes(error.code) : error instanceof Error;
 }
 
 async function exportAt(

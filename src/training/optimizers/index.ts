@@ -1,4 +1,5 @@
 /** Optimisers by their recipe names. A plugin adds a row with `registerOptimizer`. */
+import { acceptOptimizer } from '../../config/index.ts';
 import { ConfigError } from '../../core/index.ts';
 import { adagrad } from './adagrad.ts';
 import { adam, adamW } from './adam.ts';
@@ -26,8 +27,10 @@ const algorithms = new Map<string, MakeAlgorithm>([
   ['adagrad', adagrad],
 ]);
 
+/** From now on `training.optimizer` may name it; its `optimizer_params` reach `make` as they are. */
 export function registerOptimizer(name: string, make: MakeAlgorithm): void {
   algorithms.set(name.toLowerCase(), make);
+  acceptOptimizer(name);
 }
 
 export function optimizerNames(): string[] {
