@@ -10,8 +10,7 @@
 
 import { configDefaults, defineConfig, type ViteUserConfig } from 'vitest/config';
 import packageFile from './package.json' with { type: 'json' };
-import { dropUnusedAssets } from './scripts/drop-unused-assets.ts';
-import { emptyParts } from './scripts/empty-parts.ts';
+import { dropUnusedAssets, emptyParts } from './scripts/tidy-output.ts';
 
 const node: ViteUserConfig = {
   // What lies in public/ belongs to the page.
@@ -63,6 +62,13 @@ const pageFileNames = (asset: { readonly names: readonly string[] }): string =>
 const browser: ViteUserConfig = {
   // Relative: the page works from any folder of a static host.
   base: './',
+  // `npm run dev`. Workers are started by their addresses, which a scan of the page does not follow: packages that are found later
+  // make Vite reload the page, in the middle of a run. And what packages do in development alone (echarts) may ask for Node's
+  // `global`, which a worker has not.
+  optimizeDeps: {
+    entries: ['index.html', 'workers/{training,samples,annotations}.worker.ts'],
+    rolldownOptions: { transform: { define: { global: 'globalThis' } } },
+  },
   build: {
     outDir: 'dist/app',
     target: 'es2022',
