@@ -3,8 +3,8 @@
  * expected, what was found and what to do, and on `--json` nothing but events, the last of them `failed`. Every run
  * here is the built program on real files; only two refusing servers are stand-ins.
  *
- * More of the same: src/cli/cli.test.ts (wrong arguments, recipes with several errors, unknown metrics, no adapter),
- * mlflow-run.test.ts (a tracking server that refuses), resume.test.ts (interrupts, `kill -9`).
+ * More of the same: src/cli/usage.test.ts (wrong arguments, recipes with several errors), src/cli/runs.test.ts (unknown
+ * metrics, no adapter), mlflow-run.test.ts (a tracking server that refuses), resume.test.ts (interrupts, `kill -9`).
  */
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';

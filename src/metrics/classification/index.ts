@@ -1,3 +1,4 @@
+/** Metrics of one label or several: confusion, curves, calibration, as scikit-learn and torchmetrics compute them. */
 export {
   type BinEdges,
   type CalibrationBin,

@@ -1,3 +1,4 @@
+/** COCO's evaluation of boxes, masks and keypoints, number for number as pycocotools. */
 export { CocoEvaluator, type CocoEvaluatorOptions } from './evaluator.ts';
 export {
   type CocoFileOptions,

@@ -1,3 +1,4 @@
+/** What a model gets wrong, counted and by picture: for the report and the page, never for a score. */
 export {
   type ClassificationClass,
   type ClassificationErrors,

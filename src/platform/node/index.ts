@@ -1,3 +1,4 @@
+/** Node's side of the seam: the same names as `browser/`, held together by faces.test.ts. */
 export type { OnnxArray, OnnxDevice, OnnxPort, OnnxSession } from '../onnx-session.ts';
 export type { Thread, ThreadAnswer, ThreadHandler } from '../thread-channel.ts';
 export * from '../types.ts';

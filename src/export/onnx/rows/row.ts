@@ -1,3 +1,4 @@
+/** What a row of the table of kernels is: rows/index.ts puts them together, one for each kernel of a recording. */
 import type { Lowering } from '../lowering.ts';
 import type { ProgramNode } from '../program.ts';
 
