@@ -106,8 +106,9 @@ export function update({ losses, gradients }: Differentiated, how: Update): tf.T
     const changed = change
       ? new Map([...gradients].map(([name, gradient]) => [name, change(gradient)]))
       : gradients;
-    optimizer.apply(changed, scalars, unscale ? tf.isFinite(norm) : undefined);
-    average?.of.follow(average.decay, average.rest);
+    const onlyIf = unscale ? tf.isFinite(norm) : undefined;
+    optimizer.apply(changed, scalars, onlyIf);
+    average?.of.follow(average.decay, average.rest, onlyIf);
     const told = [...[...losses.values()].map((loss) => scaled(loss, share)), norm];
     return tf.stack(told.map((scalar) => tf.reshape(scalar, [])));
   });

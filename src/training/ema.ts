@@ -3,6 +3,9 @@
  * average ← decay · average + (1 − decay) · weight. Up to `startStep` the average follows the weights. It is
  * what gets evaluated and exported; training goes on with the weights themselves. Buffers (running statistics)
  * are not averaged: the latest count, as in torch's `AveragedModel`.
+ *
+ * A step that half precision overflowed moves nothing, so the average stays too. (timm and Lightning let it follow after
+ * every try of a step: weights that stood still then count once more for each overflow.)
  */
 import { tf } from '../engine/index.ts';
 import type { NamedVariable } from './optimizers/index.ts';
@@ -41,10 +44,13 @@ export class WeightAverage {
     tf.tidy(() => this.follow(tf.scalar(decay), tf.scalar(rest)));
   }
 
-  /** The same in tensors, for a step that is traced. */
-  follow(decay: tf.Tensor, rest: tf.Tensor): void {
+  /** The same in tensors, for a step that is traced. Where `onlyIf` (a bool scalar) is false, everything stays. */
+  follow(decay: tf.Tensor, rest: tf.Tensor, onlyIf?: tf.Tensor): void {
     for (const { weight, average } of this.averages.values()) {
-      tf.tidy(() => average.assign(tf.add(tf.mul(average, decay), tf.mul(weight, rest))));
+      tf.tidy(() => {
+        const followed = tf.add(tf.mul(average, decay), tf.mul(weight, rest));
+        average.assign(onlyIf ? tf.where(onlyIf, followed, average) : followed);
+      });
     }
   }
 

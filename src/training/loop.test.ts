@@ -223,9 +223,10 @@ describe('training loop', () => {
     }
   });
 
-  it('goes on with the loss scale that overflows have left', async () => {
+  it('goes on with the loss scale that overflows have left, and with an average that stood still with them', async () => {
     await inFolder(async () => {
-      const half = { settings: { precision: 'fp16' as const }, compiled: true };
+      const average = { decay: 0.9, startStep: 1 };
+      const half = { settings: { precision: 'fp16' as const, average }, compiled: true };
       // One step of each epoch overflows.
       const overflowing = { ...half, poison: (index: number) => index === 20 };
       const whole = await run(overflowing);

@@ -105,6 +105,7 @@ async function steps(precision: 'fp32' | 'fp16', accumulate: number, overflowing
     }
     const trained = [
       ...optimizer.tensors(),
+      ...average.tensors(),
       ...[...model.parameters()].map(([name, p]) => [name, p.value] as const),
     ];
     const read = await Promise.all(trained.map(([, tensor]) => device.read(tensor)));
