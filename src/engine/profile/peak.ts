@@ -18,7 +18,11 @@ const workgroup = 256;
 /** Long enough to dwarf the start of a dispatch. */
 const enoughMs = 8;
 
-const multiplyAdd = `
+/** What each invocation does, additions and multiplications of f32. */
+export const flopsPerInvocation = 2 * 4 * chains * rounds;
+
+/** x ← x · factor + addend in chains that don't wait for each other. `end`: what becomes of their `sum`. */
+export const multiplyAdd = (end: string): string => `
 @group(0) @binding(0) var<storage, read_write> result: array<vec4<f32>>;
 @compute @workgroup_size(${workgroup})
 fn main(@builtin(global_invocation_id) at: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
@@ -31,11 +35,14 @@ ${Array.from({ length: chains }, (_, c) => `  var x${c} = vec4<f32>(f32(i + ${c}
 ${Array.from({ length: chains }, (_, c) => `    x${c} = x${c} * factor + addend;`).join('\n')}
   }
   let sum = ${Array.from({ length: chains }, (_, c) => `x${c}`).join(' + ')};
-  // Never true; without it the arithmetic would be dropped.
-  if (sum.x == 12345.678) { result[0] = sum; }
+  ${end}
 }`;
 
-const copy = `
+/** Never true; without it the arithmetic would be dropped. */
+const neverStored = 'if (sum.x == 12345.678) { result[0] = sum; }';
+
+/** Each invocation copies 16 bytes. */
+export const copy = `
 @group(0) @binding(0) var<storage, read> source: array<vec4<f32>>;
 @group(0) @binding(1) var<storage, read_write> result: array<vec4<f32>>;
 @compute @workgroup_size(${workgroup})
@@ -56,14 +63,14 @@ export async function measurePeak(device: GPUDevice): Promise<AdapterPeak> {
 }
 
 async function measureArithmetic(device: GPUDevice, timeline: GpuTimeline): Promise<number> {
-  const pipeline = pipelineOf(device, 'peak arithmetic', multiplyAdd);
+  const pipeline = pipelineOf(device, 'peak arithmetic', multiplyAdd(neverStored));
   const result = device.createBuffer({ size: 256, usage: GPUBufferUsage.STORAGE });
   const group = bind(device, pipeline, [result]);
   try {
     for (let groups = 16; ; groups *= 2) {
       const [x, y] = grid(groups);
       const ms = await best(device, timeline, pipeline, group, [x, y]);
-      const flops = x * y * workgroup * rounds * chains * 4 * 2;
+      const flops = x * y * workgroup * flopsPerInvocation;
       if (ms >= enoughMs || groups >= 2 ** 20) return flops / ms / 1e6;
     }
   } finally {
