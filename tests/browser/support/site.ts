@@ -1,4 +1,5 @@
 /** Builds a page of the tests with the browser's build and serves it on a free loopback port. */
+import { spawn } from 'node:child_process';
 import { dirname, resolve } from 'node:path';
 import { build, type InlineConfig, preview } from 'vite';
 
@@ -54,6 +55,40 @@ export async function openSite({
     url: `http://127.0.0.1:${address.port}/`,
     close: () => server.close(),
   };
+}
+
+export interface DevSite {
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+/** What `npm run dev` starts. @param cacheDir where packages are prepared; an empty one is that of a first start */
+export async function openDevSite(cacheDir: string): Promise<DevSite> {
+  const options = { configFile: resolve('vite.config.ts'), cacheDir, logLevel: 'warn' };
+  const script = `
+    const { createServer } = await import('vite');
+    const server = await createServer({ ...${JSON.stringify(options)}, server: { host: '127.0.0.1', port: 0 } });
+    await server.listen();
+    console.log(server.resolvedUrls.local[0]);`;
+  // Vitest has told Vite in this process that everything is a test.
+  const { NODE_ENV, VITEST, VITEST_MODE, ...env } = process.env;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
+    env,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const ended = new Promise<void>((done) => child.once('exit', () => done()));
+  const url = await new Promise<string>((found, fail) => {
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      const [address] = /http:\S+/.exec(text) ?? [];
+      if (address) found(address);
+    });
+    void ended.then(() => fail(new Error('the development server did not start')));
+  });
+  const close = async (): Promise<void> => {
+    child.kill();
+    await ended;
+  };
+  return { url, close };
 }
 
 /** Vitest says "test"; what ships is built for production. */
