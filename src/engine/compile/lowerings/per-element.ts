@@ -118,7 +118,7 @@ interface Line {
   readonly own: string;
   readonly place: string;
   /** What `entries` gives: the `i`-th element, or the `i`-th four of them (`count` is a multiple of four then). */
-  readonly type: 'f32' | 'i32' | 'vec4f' | 'vec4i';
+  readonly type: 'i32' | 'u32' | 'vec4i' | 'vec4u';
   entries(i: string): string;
 }
 

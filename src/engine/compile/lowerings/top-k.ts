@@ -1,5 +1,6 @@
 /**
- * The k largest of the last axis, in order; of equal ones the first comes first.
+ * The k largest of the last axis, in order; of equal ones the first comes first. What is no number is the largest, as
+ * torch has it: comparing floats, it would have no place, and some of the k results would never be written.
  *
  * Short lines are counted: an invocation per element finds how many come before its own, which is its place. In long
  * lines a workgroup first finds where the k largest end, eight bits of the number at a time (a radix selection),
@@ -88,14 +89,16 @@ function writeCounting(writer: TemplateWriter, top: TopK): void {
     main.line(`let entry = ${read}(${[...leading, own].join(', ')});`);
     const vectors = length % 4 === 0 && type === 'f32' ? kernel.vectors(x) : undefined;
     const first = vectors && main.let(`${line} * ${length / 4}`);
+    const key = declareKey(kernel, type);
+    const four = vectors && declareKey(kernel, 'vec4f');
     countBefore(writer, main, {
       count: length,
       order: '>',
-      own: 'entry',
+      own: main.let(`${key}(entry)`),
       place: own,
-      ...(vectors
-        ? { type: 'vec4f', entries: (i) => `vec4f(${vectors}[${first} + ${i}])` }
-        : { type, entries: (i) => `${read}(${[...leading, i].join(', ')})` }),
+      ...(four
+        ? { type: 'vec4u', entries: (i) => `${four}(vec4f(${vectors}[${first} + ${i}]))` }
+        : { type: 'u32', entries: (i) => `${key}(${read}(${[...leading, i].join(', ')}))` }),
     });
     main.line(`if (place >= ${k}) { return; }`);
     const there = Position.on(resultShape, [...leading, 'place']);
@@ -110,7 +113,7 @@ const bits = 8;
 const roundsOfKey = 4;
 
 /**
- * Numbers become u32 in the same order (`rank_key`); places count backwards (`order`), so that of equal numbers those
+ * Numbers become u32 in the same order (`declareKey`); places count backwards (`order`), so that of equal numbers those
  * that come first are the larger ones. `high` and `low` are the bits of both that the smallest chosen element surely
  * has; `need` says how many are still to be chosen among the elements that begin with these bits.
  */
@@ -128,6 +131,7 @@ function writeSelection(writer: TemplateWriter, top: TopK): void {
   writer.kernel(options, (kernel) => {
     const { main } = kernel;
     declareSelection(kernel, top);
+    const rank = declareKey(kernel, type);
     const read = reader(kernel, x, shape, type);
     const line = beginGroup(main, grid, lines);
     const leading = Position.at(shape.slice(0, -1), line).axes.map((axis) => main.let(axis));
@@ -140,7 +144,7 @@ workgroupBarrier();
 let among_keys = round < ${roundsOfKey};
 let shift = u32(select(${roundsOfKey + roundsOfOrder(length) - 1}, ${roundsOfKey - 1}, among_keys) - round) * ${bits}u;
 ${each} {
-let key = rank_key(${at('i')}); let order = u32(${length - 1} - i);
+let key = ${rank}(${at('i')}); let order = u32(${length - 1} - i);
 if (among_keys) {
 if (((key ^ high) >> shift) < ${lanes}u) { atomicAdd(&counts[(key >> shift) & ${lanes - 1}u], 1u); }
 } else if (key == high && ((order ^ low) >> shift) < ${lanes}u) { atomicAdd(&counts[(order >> shift) & ${lanes - 1}u], 1u); }
@@ -155,7 +159,7 @@ if (found.all == 1u) { break; }
 if (lane == 0u) { atomicStore(&taken, 0u); }
 workgroupBarrier();
 ${each} {
-let key = rank_key(${at('i')});
+let key = ${rank}(${at('i')});
 if (key > high || (key == high && u32(${length - 1} - i) >= low)) {
 let slot = atomicAdd(&taken, 1u);
 chosen_keys[slot] = key; chosen_places[slot] = i;
@@ -178,26 +182,36 @@ if (other > key || (other == key && chosen_places[j] < own)) { place++; }
 /** Places of a line have this many digits. */
 const roundsOfOrder = (length: number): number => Math.ceil(Math.log2(length) / bits);
 
-function declareSelection(kernel: KernelBuilder, { type, k }: TopK): void {
+function declareSelection(kernel: KernelBuilder, { k }: TopK): void {
   kernel.declare(`struct Bound { digit: u32, need: u32, all: u32 }
 var<workgroup> counts: array<atomic<u32>, ${lanes}>;
 var<workgroup> bound: Bound;
 var<workgroup> taken: atomic<u32>;
 var<workgroup> chosen_keys: array<u32, ${k}>;
 var<workgroup> chosen_places: array<i32, ${k}>;`);
-  // Both zeros are equal. A float's order is that of its bits, backwards where it is negative.
-  kernel.declare(
-    type === 'i32'
-      ? 'fn rank_key(entry: i32) -> u32 { return bitcast<u32>(entry) ^ 0x80000000u; }'
-      : `fn rank_key(entry: f32) -> u32 {
-let bits = select(bitcast<u32>(entry), 0u, entry == 0.0);
-return select(bits | 0x80000000u, ~bits, bits >= 0x80000000u);
-}`,
-  );
   // The digit of the last element that is needed, counted from the largest; whether all with this digit are.
   kernel.declare(`fn boundary(wanted: u32) -> Bound {
 var digit = ${lanes - 1}u; var need = wanted; var count = atomicLoad(&counts[digit]);
 while (count < need && digit > 0u) { need -= count; digit--; count = atomicLoad(&counts[digit]); }
 return Bound(digit, need, select(0u, 1u, count == need));
 }`);
+}
+
+/**
+ * A WGSL function from numbers to u32 in the same order; gives its name. Both zeros are equal. A float's order is that
+ * of its bits, backwards where it is negative; what is no number is the largest, whatever its bits are.
+ */
+function declareKey(kernel: KernelBuilder, type: 'f32' | 'i32' | 'vec4f'): string {
+  const [name, u, f] = type === 'vec4f' ? ['rank_keys', 'vec4u', 'vec4f'] : ['rank_key', 'u32', 'f32'];
+  kernel.helper(
+    name,
+    type === 'i32'
+      ? 'fn rank_key(entry: i32) -> u32 { return bitcast<u32>(entry) ^ 0x80000000u; }'
+      : `fn ${name}(entry: ${f}) -> ${u} {
+let bits = select(bitcast<${u}>(entry), ${u}(), entry == ${f}());
+let key = select(bits | ${u}(0x80000000u), ~bits, bits >= ${u}(0x80000000u));
+return select(key, ${u}(0xffffffffu), (bits & ${u}(0x7fffffffu)) > ${u}(0x7f800000u));
+}`,
+  );
+  return name;
 }
