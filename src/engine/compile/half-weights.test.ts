@@ -104,6 +104,41 @@ describe('weights in half precision', () => {
     expect(copiesOf(planGraph(graph, { ...targetOf(), precision: 'fp16' }))).toEqual([]);
   });
 
+  it('are read in full by a product that adds the weight itself to its result', async () => {
+    const weight = tf.variable(normal([32, 32], 1));
+    const inputs = { x: normal([32, 32], 9), z: normal([32, 32], 10) };
+    const graph = await recordGraph(
+      ({ x, z }) => ({
+        // Two more products, so that there is a copy.
+        y: ops.linear(ops.linear(x!, weight), weight),
+        sum: tf.add(ops.linear(z!, weight), weight),
+      }),
+      inputs,
+      { parameters: [['weight', weight]], expand: expandUnlowered },
+    );
+    const data = weight.dataSync().slice() as GraphData;
+    weight.dispose();
+    const plan = planGraph(graph, { ...targetOf(), software: gpu?.software ?? false, precision: 'fp16' });
+    expect(copiesOf(plan)).toHaveLength(1);
+    const shelf = copiesOf(plan)[0]!.bindings.find(({ access }) => access === 'write')!.value;
+    const copy = [...plan.values.values()].find(({ within }) => within?.value === shelf)!.id;
+    const products = plan.kernels.filter(({ label }) => label.startsWith('Linear'));
+    const reads = (value: number) => products.map(({ bindings }) => bindings.some((b) => b.value === value));
+    const ofWeight = reads(plan.parameters.weight!);
+    expect(ofWeight.filter(Boolean)).toHaveLength(1);
+    // What adds the weight reads it, and not its copy beside.
+    expect(reads(copy)).toEqual(ofWeight.map((read) => !read));
+    if (!hasHalf) return;
+    const { sum } = await runPlan(gpu!, plan, {
+      inputs: { x: inputs.x.dataSync() as never, z: inputs.z.dataSync() as never },
+      parameters: { weight: data },
+    });
+    const full = tf.tensor2d(data as Float32Array, [32, 32]);
+    const expected = tf.add(tf.matMul(inputs.z, full, false, true), full).dataSync();
+    const worst = Math.max(...expected.map((number, i) => Math.abs(sum![i]! - number)));
+    expect(worst).toBeLessThan(2e-5);
+  });
+
   it.skipIf(!hasHalf)(
     'round to the nearest f16, while the weights move by less than f16 can tell',
     async () => {

@@ -101,6 +101,81 @@ describe('half precision', () => {
     expect(halvesOf(plan).length).toBeGreaterThan(0);
   });
 
+  it('keeps sums in full, which leave the range of f16', async () => {
+    const inputs = { x: tf.add(normal([64, 40, 48], 1), 3000), w: normal([48, 32], 2).mul(1e-3) };
+    const graph = await recordGraph(({ x, w }) => {
+      // Products read both from memory.
+      const [total, difference] = [tf.sum(x!, 0), tf.sub(tf.mean(x!, 0), 3000)];
+      const product = (a: tf.Tensor): tf.Tensor => tf.matMul(a, w!);
+      return { y: tf.add(product(total), product(tf.mul(difference, 2))) };
+    }, inputs);
+    const { features = [], limits = {}, software = false } = gpu ?? {};
+    const plan = planGraph(graph, { features: new Set(features), limits, software, precision: 'fp16' });
+    // The sum, and what is made of the mean.
+    const both = [...plan.values.values()].filter(({ shape }) => `${shape}` === '40,48');
+    expect(both.map(({ storage }) => storage).sort()).toEqual(['f16', 'f32']);
+    if (!hasHalf) return;
+    const fed = { x: inputs.x.dataSync(), w: inputs.w.dataSync() } as never;
+    const { y } = await runPlan(gpu!, plan, { inputs: fed });
+    const expected = replayGraph(graph, inputs, {}).y!.dataSync();
+    const largest = Math.max(...expected.map(Math.abs));
+    expected.forEach((number, i) => {
+      expect(Math.abs(y![i]! - number)).toBeLessThan(1e-4 * largest);
+    });
+  });
+
+  /** Gradients of two weights, told as their norm, used in a step, or both; outputs of the graph they are not. */
+  it.each([
+    ['their norm', { norm: true, step: false }],
+    ['a step', { norm: false, step: true }],
+    ['a step that is clipped', { norm: true, step: true }],
+  ])('keeps gradients of weights in full where %s reads them', async (_, uses) => {
+    const weights = Object.fromEntries(
+      Object.entries({ a: [48, 32], b: [32, 40], c: [44, 40] }).map(([name, shape], i) => [
+        name,
+        tf.variable(normal(shape, i)),
+      ]),
+    );
+    const graph = await recordGraph(
+      ({ x }) => {
+        const tape = new Tape();
+        const { a, b, c } = weights;
+        const hidden = ops.gelu(ops.linear(x!, a!));
+        const product = tf.matMul(tf.transpose(hidden), tf.matMul(x!, b!));
+        // The step reads the gradient of `c` through a view.
+        const loss = tf.mean(tf.square(tf.matMul(product, tf.transpose(c!))));
+        const all = Object.values(weights);
+        const gradients = tape.gradients(loss, all) as tf.Tensor[];
+        const norm = tf.sqrt(tf.sum(tf.stack(gradients.map(ops.sumOfSquares))));
+        const factor = uses.norm ? tf.minimum(1, tf.div(1, norm)) : tf.scalar(1);
+        if (uses.step)
+          all.forEach((weight, i) => {
+            weight.assign(tf.sub(weight, tf.mul(tf.mul(gradients[i]!, factor), 1e-3)));
+          });
+        const told = tf.clone(uses.norm ? norm : loss);
+        tape.dispose([told]);
+        return { told };
+      },
+      { x: normal([36, 32], 9) },
+      { parameters: Object.entries(weights), expand: expandUnlowered },
+    );
+    tf.dispose(Object.values(weights));
+    const plan = planGraph(graph, { features: new Set(), limits: {}, precision: 'fp16' });
+    expect(halvesOf(plan).length).toBeGreaterThan(0);
+    const parameters = new Set(Object.values(plan.parameters));
+    const shapes = ['32,48', '32,40', '40,44'];
+    const lengths = (shape: readonly number[]): string => `${[...shape].sort()}`;
+    // Copies of the weights themselves lie side by side in f16.
+    const copying = plan.kernels.filter(({ label }) => label.startsWith('Half precision'));
+    const shelves = new Set(copying.flatMap(({ bindings }) => bindings).map(({ value }) => value));
+    const gradients = [...plan.values.values()].filter(
+      ({ id, shape, within }) =>
+        shapes.includes(lengths(shape)) && !parameters.has(id) && !(within && shelves.has(within.value)),
+    );
+    expect(new Set(gradients.map(({ shape }) => lengths(shape)))).toEqual(new Set(shapes));
+    for (const { shape, storage } of gradients) expect(storage, `${shape}`).toBe('f32');
+  });
+
   for (const [name, [network, inputsOf]] of Object.entries(networks)) {
     it.skipIf(!hasHalf)(`is valid WGSL in the kernels of GPUs, too: ${name}`, async () => {
       const graph = await record(network, inputsOf());

@@ -6,7 +6,7 @@
  * of weights, which are summed and squared; results of reductions and statistics, with all that has one number for
  * each channel; powers, exponentials and logarithms, which leave the range of f16; and what is small.
  */
-import { type Analysis, elementsOf } from './analysis.ts';
+import { type Analysis, elementsOf, inputsOf } from './analysis.ts';
 import { updateNodes } from './arenas.ts';
 import type { Placement } from './placement.ts';
 import { sumOfAllSquares } from './rewrite.ts';
@@ -54,15 +54,23 @@ export function halfValues(
   return new Set([...stored].filter(isHalf));
 }
 
-/** What updates of parameters and the norm of all gradients read. */
+/** What updates of parameters and the norm of all gradients read, and what that is a view of. */
 function summedGradients(analysis: Analysis, { leaves }: Placement): Set<number> {
   const { nodes } = analysis.graph;
   const updates = updateNodes(analysis);
   const found = new Set<number>();
+  const add = (value: number): void => {
+    if (found.has(value)) return;
+    found.add(value);
+    const producer = analysis.producers.get(value);
+    const lowering = producer && analysis.lowerings[producer.node]!;
+    if (lowering?.kind === 'element' && lowering.cost === 0)
+      for (const input of inputsOf(nodes[producer!.node]!)) add(input);
+  };
   for (const [node, own] of leaves) {
     const { kernel } = nodes[node]!;
     if (!updates.has(node) && kernel !== sumOfAllSquares && kernel !== 'OcelliSumOfSquares') continue;
-    for (const { value } of own) found.add(value);
+    for (const { value } of own) add(value);
   }
   return found;
 }
