@@ -3,8 +3,8 @@ import '@tensorflow/tfjs';
 import '@tensorflow/tfjs-backend-cpu';
 import { beforeAll, describe, expect, it } from 'vitest';
 import * as ops from '../../ops/index.ts';
-import { expectSameAsCpu, normal } from '../../testing/compiled.ts';
-import { openTestGpu } from '../../testing/run-plan.ts';
+import { expectSameAsCpu, normal, planOf } from '../../testing/compiled.ts';
+import { openTestGpu, runPlan } from '../../testing/run-plan.ts';
 import * as tf from '../../tf.ts';
 
 const gpu = await openTestGpu();
@@ -23,6 +23,9 @@ const losses: readonly (readonly [name: string, options: LossCase])[] = [
   ['weighted and smoothed', { weight: [1, 0.5, 2, 3, 0.1, 1], labelSmoothing: 0.1 }],
   ['another ignored label', { ignoreIndex: 2 }],
 ];
+
+/** Ids of nine segments and some that are none. */
+const outside = [3, -1, 7, 2 ** 31 - 1, 0, -(2 ** 31), 9, 8, 8];
 
 const image = (): tf.Tensor => normal([2, 7, 9, 3], 5);
 
@@ -87,6 +90,107 @@ describe.skipIf(!gpu)('indices', () => {
     expect(plan.kernels.filter(({ label }) => label.endsWith(' order'))).toHaveLength(2);
     expect(plan.kernels.filter(({ wgsl }) => wgsl.includes('array<vec4<i32>>'))).not.toHaveLength(0);
   });
+
+  it.each([
+    [50, true],
+    [51, false],
+    [51, true],
+    [52, false],
+    [52, true],
+  ])('sums %i rows; ids far outside count nowhere (on a processor: %s)', async (rows, software) => {
+    // One more than rows: a slice of them does not begin where fours do.
+    const ids = Array.from({ length: rows + 1 }, (_, i) => outside[(i * i) % outside.length]!);
+    const plan = await expectSameAsCpu(
+      gpu!,
+      ({ x, ids }) => {
+        const [few, many] = [9, 8 * rows];
+        const later = tf.slice(ids!, [1], [rows]) as tf.Tensor1D;
+        const rest = tf.slice(x!, [1, 0], [rows, 4]);
+        return {
+          few: tf.unsortedSegmentSum(x!, ids as tf.Tensor1D, few),
+          many: tf.unsortedSegmentSum(x!, ids as tf.Tensor1D, many),
+          laterFew: tf.unsortedSegmentSum(rest, later, few),
+          laterMany: tf.unsortedSegmentSum(rest, later, many),
+          shifted: tf.unsortedSegmentSum(x!, tf.add(ids!, tf.scalar(1, 'int32')) as tf.Tensor1D, few),
+        };
+      },
+      { x: normal([rows + 1, 4]), ids: tf.tensor1d(ids, 'int32') },
+      2e-6,
+      { software },
+    );
+    expect(plan.kernels.some(({ wgsl }) => wgsl.includes('array<vec4<i32>>'))).toBe((rows + 1) % 4 === 0);
+  });
+
+  it.each([
+    [51, 33],
+    [52, 64],
+  ])(
+    'collects %i rows of %i by segment on a processor, and adds them in their order',
+    async (rows, inner) => {
+      const ids = Array.from({ length: rows }, (_, i) => outside[(i * i) % outside.length]!);
+      // So different in size that sums in another order would be others.
+      const x = tf.mul(normal([rows, inner]), tf.pow(10, tf.reshape(tf.range(0, rows).mod(7), [rows, 1])));
+      const inputs = { x, ids: tf.tensor1d(ids, 'int32') };
+      const plan = await planOf(
+        ({ x, ids }) => ({ y: tf.unsortedSegmentSum(x!, ids as tf.Tensor1D, 9) }),
+        inputs,
+        gpu!,
+        { software: true },
+      );
+      expect(plan.kernels.map(({ label }) => label)).toEqual([
+        'UnsortedSegmentSum order',
+        'UnsortedSegmentSum',
+      ]);
+      expect(plan.kernels[0]!.wgsl).toContain('min(u32(');
+      const numbers = x.dataSync();
+      const { y } = await runPlan(gpu!, plan, {
+        inputs: { x: numbers as never, ids: inputs.ids.dataSync() as never },
+      });
+      const expected = new Float32Array(9 * inner);
+      ids.forEach((id, row) => {
+        if (id < 0 || id >= 9) return;
+        for (let i = 0; i < inner; i++)
+          expected[id * inner + i] = Math.fround(expected[id * inner + i]! + numbers[row * inner + i]!);
+      });
+      expect(y).toEqual(expected);
+    },
+  );
+
+  it.each([
+    [1, [9], 3, true],
+    [1, [200], 3, false],
+    [2, [3, 5], 40, true],
+    [2, [20, 30], 3, false],
+  ] as const)(
+    'scatters by %i indices into [%s]; what lies outside along any axis goes nowhere',
+    async (depth, leading, inner, software) => {
+      for (const rows of [7, 52]) {
+        const places = Array.from(
+          { length: rows * depth },
+          (_, i) => ((i * i * 5) % (leading[i % depth]! + 4)) - 2,
+        );
+        // TensorFlow.js refuses such indices: they come when the plan is made.
+        const inputs = { at: tf.zeros([rows, depth], 'int32'), x: normal([rows, inner]) };
+        const shape = [...leading, inner];
+        const plan = await planOf(({ at, x }) => ({ y: tf.scatterND(at!, x!, shape) }), inputs, gpu!, {
+          software,
+        });
+        const numbers = inputs.x.dataSync();
+        const fed = { at: Int32Array.from(places), x: numbers };
+        const { y } = await runPlan(gpu!, plan, { inputs: fed as never });
+        const expected = new Float32Array(shape.reduce((product, length) => product * length, 1));
+        for (let row = 0; row < rows; row++) {
+          const own = places.slice(row * depth, (row + 1) * depth);
+          if (own.some((place, axis) => place < 0 || place >= leading[axis]!)) continue;
+          const cell = own.reduce((offset, place, axis) => offset * leading[axis]! + place, 0);
+          for (let i = 0; i < inner; i++) expected[inner * cell + i]! += numbers[inner * row + i]!;
+        }
+        expected.forEach((number, i) => {
+          expect(y![i], `${rows} rows, element ${i}`).toBeCloseTo(number, 5);
+        });
+      }
+    },
+  );
 
   it('finds many segments by halving; ids outside of them count nowhere', async () => {
     const plan = await expectSameAsCpu(
