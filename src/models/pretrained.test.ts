@@ -361,7 +361,10 @@ describe('what can be wrong', () => {
     [{ use_timm_backbone: true, backbone: 'convnext_tiny' }, /resnet50/],
     [{ use_timm_backbone: true, backbone: 'resnet50', backbone_kwargs: { stem_type: 'deep' } }, /stem_type/],
     [{ backbone_config: { model_type: 'swin' } }, /resnet/],
-    [{ dilation: true }, /dilation/],
+    [
+      { use_timm_backbone: true, backbone: 'resnet50', backbone_kwargs: { out_indices: [0] } },
+      /out_indices: .*1 to 4/,
+    ],
   ])('a DETR that is not supported: %o', async (change, message) => {
     const config = JSON.stringify({ ...(await configOf('detr')), ...change });
     await expect(failing({ 'config.json': config }, 'detr')).rejects.toThrow(message);

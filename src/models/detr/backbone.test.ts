@@ -138,6 +138,27 @@ test('dilation keeps the last stage at a sixteenth and changes no name', async (
   dilated.dispose();
 });
 
+test('dilation means nothing to the native backbone, as in transformers', async () => {
+  const [plain, dilated] = [buildModel(native('basic')), buildModel({ ...native('basic'), dilation: true })];
+  fill(plain);
+  fill(dilated);
+  expect(await outputs(dilated)).toEqual(await outputs(plain));
+  plain.dispose();
+  dilated.dispose();
+});
+
+test('the last of the stages that are named is taken, the stem beside them', () => {
+  const stages = (out_indices: readonly number[]): Set<string> => {
+    const backbone_kwargs = { ...(timm('resnet18').backbone_kwargs as object), out_indices };
+    const model = buildModel({ ...timm('resnet18'), backbone_kwargs });
+    const found = new Set([...model.tensors()].flatMap(([name]) => /layer\d/.exec(name) ?? []));
+    model.dispose();
+    return found;
+  };
+  expect(stages([0, 2])).toEqual(new Set(['layer1', 'layer2']));
+  expect(stages([3, 1])).toEqual(new Set(['layer1', 'layer2', 'layer3']));
+});
+
 test('padding changes nothing for the image beside it', async () => {
   const model = buildModel(timm('resnet18'));
   fill(model);

@@ -62,7 +62,7 @@ function buildBackbone(config: DetrConfig): Backbone {
     }
     return model;
   }
-  if (config.dilation) throw unsupported('dilation', true, 'false without use_timm_backbone');
+  // `dilation` means nothing here: transformers' own ResNet can't be dilated, and DETR leaves the field out of account.
   const { backbone, backbone_config: given } = config;
   if (backbone !== undefined && backbone !== 'resnet50') {
     throw unsupported('backbone', backbone, 'null without use_timm_backbone');

@@ -44,6 +44,15 @@ export class CaseTensors {
     );
   }
 
+  /** `class_weights` [classes] and `label_smoothing`, where the case has them. */
+  lossOptions(): { readonly classWeights?: readonly number[]; readonly labelSmoothing?: number } {
+    const [weights, smoothing] = [this.tensors.get('class_weights'), this.tensors.get('label_smoothing')];
+    return {
+      ...(weights ? { classWeights: [...weights.data] } : {}),
+      ...(smoothing ? { labelSmoothing: smoothing.data[0]! } : {}),
+    };
+  }
+
   /** `target_heatmaps` and `target_weight`, for keypoints. */
   heatmapTargets(): HostArrays | undefined {
     const heatmaps = this.tensors.get('target_heatmaps');

@@ -119,15 +119,17 @@ export interface CaseTask {
 
 export function caseTask(loaded: LoadedModel, inputs: CaseTensors): CaseTask {
   const labels = inputs.labels();
-  if (labels) return classificationCase(labels, loaded);
+  const options = inputs.lossOptions();
+  if (labels) return classificationCase(labels, loaded, options);
   const heatmaps = inputs.heatmapTargets();
   if (heatmaps) return keypointCase(heatmaps);
-  return detectionCase(inputs.objects(), loaded.config);
+  return detectionCase(inputs.objects(), detectionOptions(loaded.config, options.classWeights));
 }
 
 function classificationCase(
   labels: readonly (readonly number[])[],
   { classes, config }: LoadedModel,
+  options: ReturnType<CaseTensors['lossOptions']>,
 ): CaseTask {
   const multiLabel = config.problem_type === 'multi_label_classification';
   const samples = labels.map((own, index) => ({
@@ -142,7 +144,7 @@ function classificationCase(
   return {
     matchesOnHost: false,
     targets: () => classificationTargets({ samples, count: labels.length }, classes.size, { multiLabel }),
-    loss: (outputs, targets) => classificationLoss(outputs, targets, { multiLabel }),
+    loss: (outputs, targets) => classificationLoss(outputs, targets, { ...options, multiLabel }),
     matches: () => [],
   };
 }
@@ -158,8 +160,10 @@ function keypointCase(targets: HostArrays): CaseTask {
   };
 }
 
-function detectionCase(labels: readonly DetectionLabels[], config: LoadedModel['config']): CaseTask {
-  const options = detectionOptions(config);
+function detectionCase(
+  labels: readonly DetectionLabels[],
+  options: ReturnType<typeof detectionOptions>,
+): CaseTask {
   return {
     matchesOnHost: true,
     targets: (outputs) => detectionTargets(outputs!, labels, options.matching),
