@@ -71,6 +71,7 @@ export function statusOf(error: unknown): number {
     access_denied: 403,
     databricks_sign_in_refused: 403,
     disk_full: 507,
+    volume_full: 507,
     mlflow_unavailable: 502,
   };
   // 502 and 503 would be tried again: what is behind was asked often enough.

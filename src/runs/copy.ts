@@ -1,6 +1,7 @@
 /**
  * `training.checkpoint_dir`: a place, often far away, that gets a copy of each checkpoint. A copy that fails is
- * told and does not end the run: the checkpoint itself is in the run folder.
+ * told and does not end the run: the checkpoint itself is in the run folder. Where one fails the others are not begun:
+ * on a volume that is full each would only lose the whole one that lies there.
  */
 import { usablePlace } from '../config/index.ts';
 import { openPlace } from '../storage/index.ts';
@@ -16,8 +17,7 @@ export async function checkpointCopier(place: string | null): Promise<CopyCheckp
   if (place === null) return undefined;
   const { volume, path } = await openPlace(usablePlace(place, 'training.checkpoint_dir'));
   return async (names, contents) => {
-    const problems: string[] = [];
-    for (const name of names) {
+    for (const [i, name] of names.entries()) {
       try {
         // A copy with its state.json is whole: the old one goes first, the new one (last of the files) comes last.
         await volume.remove([path, name, 'state.json'].filter(Boolean).join('/'));
@@ -25,11 +25,10 @@ export async function checkpointCopier(place: string | null): Promise<CopyCheckp
           await volume.write([path, name, file].filter(Boolean).join('/'), bytes);
         }
       } catch (error) {
-        problems.push(
-          `${name} was not copied to ${place}: ${error instanceof Error ? error.message : error}`,
-        );
+        const reason = error instanceof Error ? error.message : error;
+        return names.slice(i).map((left) => `${left} was not copied to ${place}: ${reason}`);
       }
     }
-    return problems;
+    return [];
   };
 }

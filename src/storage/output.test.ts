@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { files } from '#platform';
+import { DataError } from '../core/index.ts';
 import { type ByteSource, type Entry, OutputFolder, registerVolume, type Volume } from './index.ts';
 
 /** Files in memory, with a log of what was done to them. */
@@ -12,8 +13,15 @@ class MemoryVolume implements Volume {
   readonly files = new Map<string, Uint8Array>();
   readonly log: string[] = [];
   broken = false;
+  /** Below these no byte more fits. */
+  full: string | undefined;
+  /** As where folders are things: one that is not there can't be listed. */
+  hasFolders = false;
 
   async *list(prefix: string): AsyncIterable<Entry> {
+    if (this.hasFolders && ![...this.files.keys()].some((path) => path.startsWith(prefix))) {
+      throw new DataError({ code: 'file_missing', expected: prefix, received: '404', fix: 'none' });
+    }
     for (const [path, bytes] of [...this.files].toSorted())
       if (path.startsWith(prefix)) yield { path, size: bytes.byteLength, version: '1' };
   }
@@ -28,6 +36,7 @@ class MemoryVolume implements Volume {
 
   async write(path: string, bytes: Uint8Array | string): Promise<void> {
     if (this.broken) throw new Error('out of order');
+    if (this.full !== undefined && path.includes(this.full)) throw new Error('no room');
     this.log.push(`write ${path}`);
     this.files.set(path, typeof bytes === 'string' ? new TextEncoder().encode(bytes) : bytes);
   }
@@ -117,6 +126,39 @@ test('what could not be copied is copied the next time', async () => {
   volume.broken = false;
   await output.send();
   expect([...volume.files.keys()]).toEqual(['runs/first/a.txt']);
+});
+
+test('a volume that is full loses one checkpoint at most, and none for what is not written', async () => {
+  const output = await open();
+  for (const name of ['best', 'last', 'step-1']) await checkpoint(output, name, 'old');
+  await output.send();
+  for (const name of ['best', 'last', 'step-2']) await checkpoint(output, name, 'newer');
+  await files.remove(`${output.path}/checkpoints/step-1`);
+  await files.write(`${output.path}/events.jsonl`, 'a');
+  const states = (): string[] => [...volume.files.keys()].filter((path) => path.endsWith('state.json'));
+  volume.full = 'events';
+  await expect(output.send()).rejects.toThrow('no room');
+  expect(states()).toHaveLength(3);
+  volume.full = 'checkpoints';
+  await expect(output.send()).rejects.toThrow('no room');
+  expect(states()).toEqual(['last', 'step-1'].map((name) => `runs/first/checkpoints/${name}/state.json`));
+  volume.full = undefined;
+  await output.send();
+  expect(states().sort()).toEqual(
+    ['best', 'last', 'step-2'].map((name) => `runs/first/checkpoints/${name}/state.json`),
+  );
+  expect([...volume.files.values()].map((bytes) => new TextDecoder().decode(bytes))).not.toContain('old');
+});
+
+test('a place whose folder is not there yet is as good as an empty one', async () => {
+  volume.hasFolders = true;
+  const output = await open();
+  await output.checkUnused();
+  await files.write(`${output.path}/recipe.yaml`, 'a: 1');
+  await output.begin();
+  await output.send();
+  await (await OutputFolder.openExisting(output.path)).send();
+  await expect(OutputFolder.openExisting('memory:runs/none')).rejects.toMatchObject({ code: 'not_a_run' });
 });
 
 test('a place with a run is not given to a second one', async () => {

@@ -3,7 +3,8 @@
  * reads back what it wrote, and the folder is copied to its place: at the start (so that a place that can't be
  * written is known before the first step), after each checkpoint, and at the end. What was removed here (older
  * checkpoints) is removed there. A checkpoint there is whole when it has its `state.json`: that goes first when
- * files are replaced, and comes last.
+ * files are replaced, and comes last. One checkpoint is replaced after the other, and what is gone here goes at the end:
+ * where copying ends in the middle (the volume is full), those that lay there before are whole, but for one.
  *
  * `place.txt` in the folder names the place, so that a resumed run goes on copying.
  */
@@ -12,7 +13,7 @@ import { ConfigError, DataError } from '../core/index.ts';
 import type { Place } from './kind.ts';
 import { joinPath } from './paths.ts';
 import { localFolder, openPlace } from './place.ts';
-import { type Entry, hasFiles } from './volume.ts';
+import { type Entry, hasFiles, type Volume } from './volume.ts';
 
 const note = 'place.txt';
 /** Files at a time. */
@@ -65,7 +66,8 @@ export class OutputFolder {
   async checkUnused(): Promise<void> {
     if (!this.at) return;
     for (const part of ['checkpoints', 'model']) {
-      if (await hasFiles(this.at.volume, `${joinPath(this.at.path, part)}/`)) {
+      const below = `${joinPath(this.at.path, part)}/`;
+      if (await hasFiles(this.at.volume, below).catch(orMissing(false))) {
         throw new ConfigError({
           code: 'run_folder_taken',
           expected: 'a new place for this run',
@@ -84,7 +86,7 @@ export class OutputFolder {
   /** Checkpoints that lie at the place: one that is not here any more shall go there too. */
   private async remember(signal?: AbortSignal): Promise<void> {
     const { volume, path } = this.at!;
-    for await (const entry of volume.list(`${joinPath(path, 'checkpoints')}/`, signal)) {
+    for (const entry of await entriesBelow(volume, `${joinPath(path, 'checkpoints')}/`, signal)) {
       this.sent.set(path === '' ? entry.path : entry.path.slice(path.length + 1), 'of another time');
     }
   }
@@ -94,8 +96,7 @@ export class OutputFolder {
     if (!this.at) return;
     const { volume, path } = this.at;
     const prefix = path === '' ? '' : `${path}/`;
-    const entries: Entry[] = [];
-    for await (const entry of volume.list(prefix, signal)) entries.push(entry);
+    const entries = await entriesBelow(volume, prefix, signal);
     if (await files.stat(`${this.path}/recipe.yaml`)) {
       await this.checkSameRun(entries.find((entry) => entry.path === `${prefix}events.jsonl`)?.size ?? 0);
       return;
@@ -139,15 +140,6 @@ export class OutputFolder {
     for await (const [path, version] of filesBelow(this.path, '')) {
       if (path !== note) here.set(path, version);
     }
-    const changed = [...here].filter(([path, version]) => this.sent.get(path) !== version);
-    const gone = [...this.sent.keys()].filter((path) => !here.has(path));
-    const states = (paths: readonly string[]): string[] => paths.filter(isState);
-    const others = (paths: readonly string[]): string[] => paths.filter((path) => !isState(path));
-    const paths = changed.map(([path]) => path);
-    for (const path of [...states(gone), ...states(paths).filter((state) => this.sent.has(state))]) {
-      await volume.remove(joinPath(root, path));
-      this.sent.delete(path);
-    }
     const copy = async (path: string): Promise<void> => {
       const bytes = await files.read(`${this.path}/${path}`);
       await volume.write(joinPath(root, path), bytes, {
@@ -156,18 +148,66 @@ export class OutputFolder {
       });
       this.sent.set(path, here.get(path)!);
     };
-    await inLanes(others(paths), copy);
-    await inLanes(states(paths), copy);
-    for (const path of others(gone)) {
+    const remove = async (path: string): Promise<void> => {
       await volume.remove(joinPath(root, path));
       this.sent.delete(path);
+    };
+    const changed = [...here].filter(([path, version]) => this.sent.get(path) !== version);
+    const { checkpoints, others } = byCheckpoint(changed.map(([path]) => path));
+    // Before the checkpoints: none may be ahead of the events.
+    await inLanes(others, copy);
+    for (const [checkpoint, paths] of checkpoints) {
+      const state = `${checkpoint}/${stateFile}`;
+      if (this.sent.has(state)) await remove(state);
+      await inLanes(
+        paths.filter((path) => path !== state),
+        copy,
+      );
+      if (here.has(state)) await copy(state);
     }
+    const gone = [...this.sent.keys()].filter((path) => !here.has(path));
+    for (const path of gone.filter(isState)) await remove(path);
+    for (const path of gone.filter((each) => !isState(each))) await remove(path);
   }
 }
 
+async function entriesBelow(volume: Volume, prefix: string, signal?: AbortSignal): Promise<Entry[]> {
+  const list = async (): Promise<Entry[]> => {
+    const entries: Entry[] = [];
+    for await (const entry of volume.list(prefix, signal)) entries.push(entry);
+    return entries;
+  };
+  return list().catch(orMissing([]));
+}
+
+/** A folder that is not there is empty in object stores, and an error where folders are things (Databricks). */
+const orMissing =
+  <T>(nothing: T) =>
+  (error: unknown): T => {
+    if (error instanceof DataError && error.code === 'file_missing') return nothing;
+    throw error;
+  };
+
 /** What makes a checkpoint whole. */
+const stateFile = 'state.json';
+
 function isState(path: string): boolean {
-  return path.endsWith('/state.json');
+  return path.endsWith(`/${stateFile}`);
+}
+
+/** Paths by the checkpoint that they are part of, and those of no checkpoint. */
+function byCheckpoint(paths: readonly string[]): {
+  readonly checkpoints: ReadonlyMap<string, readonly string[]>;
+  readonly others: readonly string[];
+} {
+  const checkpoints = new Map<string, string[]>();
+  const others: string[] = [];
+  for (const path of paths) {
+    const [checkpoint] = /^checkpoints\/[^/]+(?=\/)/.exec(path) ?? [];
+    if (checkpoint === undefined) others.push(path);
+    else checkpoints.set(checkpoint, [...(checkpoints.get(checkpoint) ?? []), path]);
+  }
+  return { checkpoints, others };
 }
 
 async function* filesBelow(root: string, folder: string): AsyncIterable<[path: string, version: string]> {
@@ -180,12 +220,20 @@ async function* filesBelow(root: string, folder: string): AsyncIterable<[path: s
   }
 }
 
+/** A few at a time. After a failure nothing more is begun, and what was is waited for. */
 async function inLanes(paths: readonly string[], work: (path: string) => Promise<void>): Promise<void> {
   let next = 0;
   const lane = async (): Promise<void> => {
-    while (next < paths.length) await work(paths[next++]!);
+    try {
+      while (next < paths.length) await work(paths[next++]!);
+    } catch (error) {
+      next = paths.length;
+      throw error;
+    }
   };
-  await Promise.all(Array.from({ length: Math.min(copiesAtATime, paths.length) }, lane));
+  const lanes = Array.from({ length: Math.min(copiesAtATime, paths.length) }, lane);
+  await Promise.allSettled(lanes);
+  await Promise.all(lanes);
 }
 
 /** So that a report that lies in a bucket opens in a browser. */

@@ -291,6 +291,27 @@ describe('writing', () => {
     expect(await workspace.store.openUploads()).toBe(before);
   });
 
+  test.each([
+    ['its first part', 'aws', /^store PUT$/],
+    ['a resumable upload', 'gcp', /PUT \/resumable/],
+    ['the session', 'aws', /POST .*fs\/files/],
+  ] as const)(
+    'no room for %s: told at once, not sent another way, nothing half-written',
+    async (_, cloud, on) => {
+      workspace.cloud = cloud;
+      const volume = await open();
+      const before = await workspace.store.openUploads();
+      workspace.faults.add(on, { answer: { status: 507 } }, 100);
+      await expect(volume.write('write/full', large)).rejects.toMatchObject({
+        code: 'volume_full',
+        exitCode: 5,
+      });
+      expect(await stored('write/full')).toBeUndefined();
+      expect(workspace.count(/PUT .*fs\/files/)).toBe(0);
+      expect(await workspace.store.openUploads()).toBe(before);
+    },
+  );
+
   test('a resumable upload goes on where the store is', async () => {
     workspace.cloud = 'gcp';
     workspace.faults.add(/PUT \/resumable/, { answer: { status: 503 } }, 2);

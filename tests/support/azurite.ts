@@ -26,9 +26,12 @@ export class AzuriteServer {
     return new AzuriteServer(0, endpoint.replace(/\/+$/, ''));
   }
 
-  static async start(): Promise<AzuriteServer> {
-    const server = new AzuriteServer(await freePort());
-    await server.up();
+  /** @param options `megabytes`: what it holds at most, in its memory; `port`: where one ran before */
+  static async start(
+    options: { readonly megabytes?: number; readonly port?: number } = {},
+  ): Promise<AzuriteServer> {
+    const server = new AzuriteServer(options.port ?? (await freePort()));
+    await server.up(options.megabytes);
     return server;
   }
 
@@ -98,12 +101,21 @@ export class AzuriteServer {
     return `${container}/${path.split('/').map(encodeURIComponent).join('/')}`;
   }
 
-  private async up(): Promise<void> {
+  private async up(megabytes: number | undefined): Promise<void> {
     const program = await serverProgram('azurite');
+    const limit = megabytes === undefined ? [] : ['--extentMemoryLimit', String(megabytes)];
     const place = ['--blobHost', '127.0.0.1', '--blobPort', String(this.port)];
     this.child = spawn(
       process.execPath,
-      [program, '--silent', '--inMemoryPersistence', ...place, '--skipApiVersionCheck', '--disableTelemetry'],
+      [
+        program,
+        '--silent',
+        '--inMemoryPersistence',
+        ...limit,
+        ...place,
+        '--skipApiVersionCheck',
+        '--disableTelemetry',
+      ],
       { stdio: ['ignore', 'pipe', 'pipe'] },
     );
     for (const stream of [this.child.stdout!, this.child.stderr!])

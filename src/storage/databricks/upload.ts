@@ -1,11 +1,11 @@
 /**
  * Writes of files to a Databricks volume. Up to 50 MiB go through the Files API in one PUT; larger ones by URLs of
  * the object store: in parts on AWS and Azure, as one resumable upload on Google Cloud. Where the first part gets no
- * URL or is refused (a firewall), the whole file goes through the Files API after all; a later failure aborts the
- * upload, so that nothing half-written is left behind.
+ * URL or is refused (a firewall), the whole file goes through the Files API after all, unless there is no room for it; a
+ * later failure aborts the upload, so that nothing half-written is left behind.
  */
 import { RemoteError } from '../../core/index.ts';
-import { type Http, type HttpAnswer, objectFailure, refusalOf } from '../http/index.ts';
+import { type Http, type HttpAnswer, isWorthRetrying, objectFailure, refusalOf } from '../http/index.ts';
 import { TransportError } from '../http/patience.ts';
 import { partSizeFor, singleWriteLimit, writeParts } from '../parts.ts';
 import { type FilesApi, FilesApiRefusal, type SignedRequest } from './files-api.ts';
@@ -46,8 +46,8 @@ export class Uploader {
     try {
       started = await this.api.initiateUpload(path);
     } catch (error) {
-      // A missing folder is the caller's to make; any other reason: the plain way may be open.
-      if (error instanceof FilesApiRefusal && error.refusal.kind === 'missing') throw error;
+      // A missing folder is the caller's to make, room nobody's here; any other reason: the plain way may be open.
+      if (error instanceof FilesApiRefusal && ['missing', 'full'].includes(error.refusal.kind)) throw error;
       return this.api.put(path, bytes, signal);
     }
     try {
@@ -74,7 +74,7 @@ export class Uploader {
     try {
       const first = await put(bytes.subarray(0, partSize), 0, signal).catch((error: unknown) => {
         signal?.throwIfAborted();
-        throw new Fallback(error);
+        throw isFull(error) ? error : new Fallback(error);
       });
       const rest = await writeParts(
         bytes.subarray(partSize),
@@ -150,7 +150,7 @@ export class Uploader {
         // An asterisk: more will come. The last part names the size.
         const range = `bytes ${confirmed}-${end - 1}/${end === total ? total : '*'}`;
         let answer = await this.sendOnce(upload, range, path, bytes.subarray(confirmed, end), signal);
-        while (answer === undefined || isBusy(answer.status)) {
+        while (answer === undefined || isWorthRetrying(answer)) {
           if (++queries > statusQueries) throw interrupted(path, confirmed, total);
           if (answer) await patience.afterAnswer(upload.url, answer, `status ${answer.status}`);
           else await patience.afterFailure(upload.url, new TransportError('the connection ended'));
@@ -159,7 +159,7 @@ export class Uploader {
         if (answer.status === 200 || answer.status === 201) return;
         if (answer.status !== 308) {
           const failure = objectFailure(refusalOf(answer), { label: path });
-          throw confirmed === 0 ? new Fallback(failure) : failure;
+          throw confirmed > 0 || isFull(failure) ? failure : new Fallback(failure);
         }
         const reached = reachedBy(answer);
         if (reached < confirmed || reached > end) throw interrupted(path, confirmed, total);
@@ -238,8 +238,8 @@ class PartUrls {
   }
 }
 
-function isBusy(status: number): boolean {
-  return status === 408 || status === 429 || status >= 500;
+function isFull(error: unknown): boolean {
+  return error instanceof RemoteError && error.code === 'volume_full';
 }
 
 /** Bytes that the store has: the header names the last one, and is missing before the first. */

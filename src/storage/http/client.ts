@@ -80,8 +80,11 @@ export function sharedHttp(): Http {
   return shared;
 }
 
-export function isWorthRetrying({ status }: HttpAnswer): boolean {
-  return status === 408 || status === 429 || (status >= 500 && status !== 501 && status !== 505);
+/** Whether the same request may go better: the server is busy, or in trouble that passes. */
+export function isWorthRetrying(answer: HttpAnswer): boolean {
+  const { status } = answer;
+  if (status === 501 || status === 505) return false;
+  return status === 408 || status === 429 || (status >= 500 && refusalOf(answer).kind === 'busy');
 }
 
 /** What `Content-Length` promises about the decoded body, where it does. */

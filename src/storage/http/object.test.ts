@@ -135,9 +135,19 @@ test.each([
   ],
   [answer(302, '', { Location: 'http://169.254.169.254/latest' }), 'redirect_refused', 5],
   [answer(418, 'teapot'), 'remote_refused', 5],
+  // MinIO, Ceph, Azurite, and who passes on the words of its disk: told at once.
+  [answer(507, '<Error><Code>XMinioStorageFull</Code></Error>'), 'volume_full', 5],
+  [answer(403, '<Error><Code>QuotaExceeded</Code></Error>'), 'volume_full', 5],
+  [answer(409, '<Error><Code>MemoryExtentStoreAtSizeLimit</Code></Error>'), 'volume_full', 5],
+  [
+    answer(500, '<Error><Code>InternalError</Code><Message>no space left on device</Message></Error>'),
+    'volume_full',
+    5,
+  ],
 ])('an answer %j is the error %s', async (fault, code, exitCode) => {
   server.faults = [fault];
   expect(await failing()).toMatchObject({ code, exitCode });
+  expect(waits).toEqual([]);
 });
 
 test.each([

@@ -302,6 +302,11 @@ export function objectFailure(refusal: Refusal, { label }: { readonly label: str
       );
     case 'skew':
       return remote('clock_skew', 'set the clock of this machine: signatures carry the time');
+    case 'full':
+      return remote(
+        'volume_full',
+        'make room there or raise its quota, and go on with --resume where it was a run: its folder on this machine has everything',
+      );
     case 'denied':
       return remote('access_denied', 'check the credentials and their right to this place');
     default:

@@ -14,9 +14,10 @@ export interface Refusal {
    * - `denied`: no right, or credentials that nobody knows
    * - `missing`, `changed`: 404, 412
    * - `range`: 416
-   * - `busy`: 408, 429, 5xx
+   * - `full`: no room for what is written
+   * - `busy`: 408, 429, other 5xx
    */
-  readonly kind: 'expired' | 'skew' | 'denied' | 'missing' | 'changed' | 'range' | 'busy' | 'other';
+  readonly kind: 'expired' | 'skew' | 'denied' | 'missing' | 'changed' | 'range' | 'full' | 'busy' | 'other';
   readonly status: number;
   /** The server's own: `AccessDenied`, `RESOURCE_NOT_FOUND`; '' when it gave none. */
   readonly code: string;
@@ -76,7 +77,24 @@ const expiredCodes = new Set([
 const expiredMessage =
   /request has expired|signature not valid in the specified time frame|token has expired|token is expired|expired token|signature has expired/i;
 
+/**
+ * There is no room: MinIO's (507, and its quotas), Ceph's (403), Huawei's (403), Azurite's (409), our own gateway's. Amazon's
+ * and Azure's stores have no end; Databricks and Unity Catalog pass on what the store says.
+ */
+const fullCodes = new Set([
+  'InsufficientStorage',
+  'InsufficientStorageSpace',
+  'MemoryExtentStoreAtSizeLimit',
+  'QuotaExceeded',
+  'XMinioAdminBucketQuotaExceeded',
+  'XMinioStorageFull',
+  'disk_full',
+  'volume_full',
+]);
+const fullMessage = /no space left on device/i;
+
 function kindOf(status: number, code: string, message: string): Refusal['kind'] {
+  if (status === 507 || fullCodes.has(code) || fullMessage.test(message)) return 'full';
   if (status === 408 || status === 429 || status >= 500) return 'busy';
   if (status === 404 || status === 410) return 'missing';
   if (status === 412) return 'changed';

@@ -12,7 +12,7 @@ export interface HttpRequest {
   readonly signal?: AbortSignal | undefined;
   /** Bytes of an answer beyond which it is refused (64 MiB). */
   readonly answerLimit?: number;
-  /** Whether this answer is worth another try; left out: 408, 429 and 5xx except 501 and 505. */
+  /** Whether this answer is worth another try; left out: 408, 429 and 5xx except 501, 505 and 507. */
   readonly retry?: (answer: HttpAnswer) => boolean;
   /**
    * Redirects: within the same host (the default), to others too (requests without secrets only; never from the
