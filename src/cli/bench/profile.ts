@@ -7,6 +7,7 @@ import { DeviceError } from '../../core/index.ts';
 import { tf } from '../../engine/index.ts';
 import {
   engineering,
+  explainGraph,
   explainPlan,
   GpuTimeline,
   measurePeak,
@@ -17,36 +18,47 @@ import {
 import { renderProfileReport } from '../../reports/index.ts';
 import { columns, compact } from '../format.ts';
 import { packageInfo } from '../package-info.ts';
+import { loadRecipe } from '../recipe-file.ts';
 import type { BenchContext } from './rows.ts';
 import { runTrainingSteps } from './training-steps.ts';
 
 const warmup = 5;
 const timedSteps = 10;
 
-type KernelPlan = Parameters<Parameters<typeof watchPlans>[0]>[0];
+type Listener = Parameters<typeof watchPlans>[0];
+type KernelPlan = Parameters<Listener>[0];
+type Graph = Parameters<Listener>[1];
 
-/** The lines of the compiled step's plan, with `wgsl` its shaders. */
+export interface ExplainStepOptions {
+  /** The recorded graph before each plan, too (false). */
+  readonly graph?: boolean;
+  readonly wgsl?: boolean;
+}
+
+/** The lines of the compiled step's plan, with `graph` what it was made of, with `wgsl` its shaders. */
 export async function explainStep(
   context: Pick<BenchContext, 'device' | 'signal' | 'recipe'>,
-  options: { readonly wgsl?: boolean } = {},
+  { graph: withGraph = false, wgsl = false }: ExplainStepOptions = {},
 ): Promise<string[]> {
-  const plans: KernelPlan[] = [];
-  const stop = watchPlans((plan) => plans.push(plan));
+  const plans: { readonly plan: KernelPlan; readonly graph: Graph }[] = [];
+  const stop = watchPlans((plan, graph) => plans.push({ plan, graph }));
   try {
     await runTrainingSteps({ ...context, device: webgpuOf(context.device) }, () => true);
   } finally {
     stop();
   }
   if (plans.length === 0) throw notCompiled();
-  return plans.flatMap((plan, i) => [
+  return plans.flatMap(({ plan, graph }, i) => [
     ...(plans.length > 1 ? [`plan ${i + 1} of ${plans.length}`] : []),
-    ...explainPlan(plan, options),
+    ...(withGraph ? explainGraph(graph) : []),
+    ...explainPlan(plan, { wgsl }),
   ]);
 }
 
 export async function profileStep(
   context: Pick<BenchContext, 'device' | 'signal' | 'recipe'>,
 ): Promise<{ readonly profile: StepProfile; readonly adapter: string }> {
+  const { recipe } = loadRecipe(context.recipe ?? 'quickstart', []);
   const plans: KernelPlan[] = [];
   const stop = watchPlans((plan) => plans.push(plan));
   let timeline: GpuTimeline | undefined;
@@ -64,7 +76,7 @@ export async function profileStep(
       await gpu.queue.onSubmittedWorkDone();
       const passes = await timeline.read();
       timeline.dispose();
-      const plan = plans.toSorted((a, b) => b.kernels.length - a.kernels.length)[0];
+      const plan = planOfStep(plans, recipe.training.accumulate_grad_batches);
       // Steps are told late, so how many were timed is counted by their kernels.
       const steps = plan ? Math.max(1, Math.round(passes.length / plan.kernels.length)) : timedSteps;
       const { description, vendor, architecture } = gpu.adapterInfo;
@@ -79,6 +91,15 @@ export async function profileStep(
     timeline?.dispose();
   }
   return result!;
+}
+
+/** Its kernels: of one program, or of as many parts as there are and of what follows the last of them. */
+function planOfStep(plans: readonly KernelPlan[], parts: number): Pick<KernelPlan, 'kernels'> | undefined {
+  const longest = (among: readonly KernelPlan[]): KernelPlan | undefined =>
+    among.toSorted((a, b) => b.kernels.length - a.kernels.length)[0];
+  const [part, apply] = [longest(plans.slice(0, -1)), plans.at(-1)];
+  if (parts === 1 || !part || !apply) return longest(plans);
+  return { kernels: [...Array.from({ length: parts }, () => part.kernels).flat(), ...apply.kernels] };
 }
 
 /** One line per kernel, the longest first. */

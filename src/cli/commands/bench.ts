@@ -1,5 +1,6 @@
 /** `ocelli bench`: measurements of this build on this machine. */
 import { Argument, type Command } from 'commander';
+import { ConfigError } from '../../core/index.ts';
 import type { BenchContext, BenchRow } from '../bench/rows.ts';
 import { type CommonOptions, type Context, finish } from '../command.ts';
 import { columns, compact } from '../format.ts';
@@ -8,6 +9,7 @@ interface BenchOptions extends CommonOptions {
   readonly recipe?: string;
   readonly profile?: boolean;
   readonly explain?: boolean;
+  readonly graph?: boolean;
   readonly wgsl?: boolean;
   readonly out?: string;
 }
@@ -27,6 +29,7 @@ export function addBench(program: Command): void {
     .option('--profile', 'the kernels of a training step by GPU time (WebGPU)')
     .option('--out <file.html>', 'with --profile: also as a page with a picture')
     .option('--explain', 'the kernels that a training step is compiled to (WebGPU)')
+    .option('--graph', 'with --explain: the recorded graph before it, too')
     .option('--wgsl', 'with --explain: their shaders too');
   finish(
     command,
@@ -44,10 +47,11 @@ export function addBench(program: Command): void {
 async function runBench(context: Context, options: BenchOptions, ...args: never[]): Promise<undefined> {
   const [only] = args as unknown as [string | undefined];
   const { output, device, signal } = context;
-  const { recipe, wgsl = false } = options;
+  const { recipe, graph = false, wgsl = false } = options;
+  refuseWithoutEffect(options, only);
   if (options.explain) {
     const { explainStep } = await import('../bench/profile.ts');
-    for (const line of await explainStep({ device, signal, recipe }, { wgsl })) {
+    for (const line of await explainStep({ device, signal, recipe }, { graph, wgsl })) {
       output.json({ line });
       if (!output.options.json) output.result(line);
     }
@@ -69,6 +73,30 @@ async function runBench(context: Context, options: BenchOptions, ...args: never[
     await measure({ device, signal, recipe, row });
   }
   return;
+}
+
+/** Options that would change nothing are refused. */
+function refuseWithoutEffect(options: BenchOptions, only: string | undefined): void {
+  const { explain, profile, graph, wgsl, out, recipe } = options;
+  const problem =
+    (wgsl && !explain && (['--wgsl together with --explain', '--wgsl alone'] as const)) ||
+    (graph && !explain && (['--graph together with --explain', '--graph alone'] as const)) ||
+    (out !== undefined && !profile && (['--out together with --profile', '--out alone'] as const)) ||
+    (explain && profile && (['either --explain or --profile', 'both'] as const)) ||
+    ((explain || profile || recipe !== undefined) &&
+      only !== undefined &&
+      only !== 'step' &&
+      ([
+        'the case step, or none, with --explain, --profile and --recipe',
+        `the case ${only}, which trains nothing`,
+      ] as const));
+  if (!problem) return;
+  throw new ConfigError({
+    code: 'wrong_usage',
+    expected: problem[0],
+    received: problem[1],
+    fix: 'see ocelli bench --help',
+  });
 }
 
 async function profile(

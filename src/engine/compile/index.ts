@@ -1,7 +1,6 @@
 import './lowerings/index.ts';
 
 export { EngineError } from './engine-error.ts';
-export { explain } from './explain.ts';
 export { hasLowering } from './lowering.ts';
 export { type PlanOptions, planGraph } from './plan.ts';
 export type { PlanHalt } from './segments.ts';

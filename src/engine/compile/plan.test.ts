@@ -2,7 +2,7 @@ import '@tensorflow/tfjs-backend-cpu';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { recordGraph } from '../graph/index.ts';
 import * as tf from '../tf.ts';
-import { EngineError, explain, planGraph } from './index.ts';
+import { EngineError, planGraph } from './index.ts';
 
 beforeAll(async () => {
   await tf.setBackend('cpu');
@@ -28,16 +28,6 @@ describe('planGraph', () => {
     });
     expect(() => planGraph(graph, options)).toThrow(EngineError);
     expect(() => planGraph(graph, options)).toThrow('LRN');
-  });
-
-  it('explains itself as a table', async () => {
-    const graph = await recordGraph(({ x }) => ({ y: tf.exp(x!), z: tf.sum(x!, 0) }), {
-      x: tf.ones([300, 5]),
-    });
-    const lines = explain(planGraph(graph, options)).split('\n');
-    expect(lines[0]).toContain('workgroups');
-    expect(lines.join('\n')).toContain('Exp');
-    expect(lines.at(-1)).toMatch(/^\d+ kernels, \d+ different; .* read and written$/);
   });
 
   it('puts no node into two kernels', async () => {

@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest';
 import type { KernelPlan, PlanKernel } from '../compile/types.ts';
+import type { Graph } from '../graph/index.ts';
 import { engineering, explainPlan } from './explain.ts';
+import { explainGraph } from './explain-graph.ts';
 import { stepProfile } from './kernel-times.ts';
 import { announcePlan, watchPlans } from './plans.ts';
 
@@ -78,11 +80,42 @@ test('a plan is told as text, with the halts and, where asked for, the shaders',
   expect([999, 1.5e3, 2e9].map(engineering)).toEqual(['999 ', '1.5 k', '2 G']);
 });
 
+const graph: Graph = {
+  nodes: [
+    { kernel: 'MatMul', attrs: { transposeA: false }, inputs: { a: 0, b: 1 }, outputs: [3] },
+    { kernel: 'Add', attrs: {}, inputs: { a: 3, b: 2 }, outputs: [4] },
+  ],
+  values: [[4, 8], [8, 8], [8], [4, 8], [4, 8]].map((shape, id) => ({
+    id,
+    shape,
+    dtype: id === 2 ? ('int32' as const) : ('float32' as const),
+  })),
+  inputs: { x: 0 },
+  parameters: { weight: 1 },
+  constants: new Map([[2, new Int32Array(8)]]),
+  outputs: { y: 4 },
+  updates: { weight: 3 },
+  backward: 4,
+};
+
+test('a recorded graph is told as text', () => {
+  expect(explainGraph(graph)).toEqual([
+    '2 nodes, 1 of them before the gradients; 5 values',
+    '  input x = 0[4×8]',
+    '  parameter weight = 1[8×8]',
+    '  constant 2[8] int32',
+    '   0 MatMul  a=0[4×8] b=1[8×8] → 3[4×8]  {"transposeA":false}',
+    '   1 Add  a=3[4×8] b=2[8] int32 → 4[4×8]',
+    '  output y = 4[4×8]',
+    '  update weight = 3[4×8]',
+  ]);
+});
+
 test('who watches is told of every plan until it stops', () => {
-  const seen: KernelPlan[] = [];
-  const stop = watchPlans((made) => seen.push(made));
-  announcePlan(plan);
+  const seen: [KernelPlan, Graph][] = [];
+  const stop = watchPlans((...made) => void seen.push(made));
+  announcePlan(plan, graph);
   stop();
-  announcePlan(plan);
-  expect(seen).toEqual([plan]);
+  announcePlan(plan, graph);
+  expect(seen).toEqual([[plan, graph]]);
 });

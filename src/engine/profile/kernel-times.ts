@@ -41,13 +41,13 @@ interface Sums {
 
 /**
  * @param passes one per dispatch, of `steps` steps
- * @param plan of the step; left out where steps run kernel by kernel
+ * @param plan the kernels of a step in the order in which they run; left out where steps run kernel by kernel
  */
 export function stepProfile(
   passes: readonly TimedPass[],
   steps: number,
   peak: AdapterPeak,
-  plan?: KernelPlan,
+  plan?: Pick<KernelPlan, 'kernels'>,
 ): StepProfile {
   const sums = new Map<string, Sums>();
   const at = (label: string): Sums => {

@@ -3,8 +3,9 @@
  * arithmetic and the bytes of each kernel beside its time. Nobody listens in a normal run.
  */
 import type { KernelPlan } from '../compile/types.ts';
+import type { Graph } from '../graph/index.ts';
 
-type Listener = (plan: KernelPlan) => void;
+type Listener = (plan: KernelPlan, graph: Graph) => void;
 
 const listeners = new Set<Listener>();
 
@@ -14,7 +15,7 @@ export function watchPlans(listener: Listener): () => void {
   return () => void listeners.delete(listener);
 }
 
-/** A plan was made and will be executed. */
-export function announcePlan(plan: KernelPlan): void {
-  for (const listener of listeners) listener(plan);
+/** A plan was made of a recorded graph and will be executed. */
+export function announcePlan(plan: KernelPlan, graph: Graph): void {
+  for (const listener of listeners) listener(plan, graph);
 }

@@ -9,7 +9,7 @@ export function webgpuPrograms(gpu: Gpu): PrepareProgram {
   return async ({ graph, halts }, variables, options = {}): Promise<Program> => {
     await tune(gpu, graph, { precision: options.precision });
     const plan = planGraph(graph, { ...planTarget(gpu), halts, ...options });
-    announcePlan(plan);
+    announcePlan(plan, graph);
     const used = [...variables].filter(([name]) => name in plan.parameters || name in plan.updates);
     const execution = await Execution.prepare(plan, gpu, { parameters: Object.fromEntries(used) });
     return {
