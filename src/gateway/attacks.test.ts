@@ -2,7 +2,7 @@
  * What the gateway refuses. Attacks are written as an attacker would send them, past everything that `fetch` and URLs would
  * tidy up.
  */
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { createServer, request } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { join } from 'node:path';
@@ -210,6 +210,31 @@ describe('attacks', () => {
       expect([path, answer.status]).toEqual([path, 400]);
     }
     expect(await readFile(join(results, 'kept.txt'), 'utf8')).toBe('kept');
+  });
+
+  test('DELETE takes a file, never a folder with what is in it', async () => {
+    const url = await start();
+    await mkdir(join(results, 'run/checkpoints'), { recursive: true });
+    await writeFile(join(results, 'run/checkpoints/a.bin'), 'kept');
+    await symlink(join(results, 'run'), join(results, 'alias'));
+    const remove = (path: string): Promise<Response> =>
+      fetch(`${url}/gw/bytes?${query({ volume: results, path })}`, { method: 'DELETE' });
+    for (const path of [
+      'run',
+      'run/',
+      'run/checkpoints',
+      './run//checkpoints/.',
+      'alias',
+      'alias/checkpoints',
+    ]) {
+      const answer = await remove(path);
+      expect([path, answer.status, await codeOf(answer)]).toEqual([path, 400, 'is_folder']);
+    }
+    expect(await readFile(join(results, 'alias/checkpoints/a.bin'), 'utf8')).toBe('kept');
+    // A file goes, and what is not there is gone already.
+    expect((await remove('run/checkpoints/a.bin')).status).toBe(204);
+    expect((await remove('run/checkpoints/a.bin')).status).toBe(204);
+    expect(await readdir(join(results, 'run/checkpoints'))).toEqual([]);
   });
 
   test('as many uploads at a time as there is memory for', async () => {

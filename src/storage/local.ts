@@ -68,7 +68,10 @@ export class LocalVolume implements Volume {
   }
 
   async remove(path: string): Promise<void> {
-    await files.remove(await this.inside(path));
+    const place = await this.inside(path);
+    // As in an object store, where nothing has the name of a folder: who may remove files removes them one by one.
+    if ((await files.stat(place))?.isDirectory) throw folderKept(this.location, path);
+    await files.remove(place);
   }
 
   /** Folders are walked in the order of the paths below them, so that the whole listing ascends. */
@@ -141,6 +144,15 @@ function escapes(root: string, path: string): DataError {
     expected: `a path that stays inside ${root}`,
     received: `${path}, which leads outside of it`,
     fix: 'name the file relative to that folder, without .. or links that lead outside',
+  });
+}
+
+function folderKept(root: string, path: string): DataError {
+  return new DataError({
+    code: 'is_folder',
+    expected: `a file to remove in ${root}`,
+    received: `${path === '' ? 'the folder itself' : path}, a folder`,
+    fix: 'name the files in it, one by one',
   });
 }
 

@@ -60,7 +60,7 @@ export interface Volume {
   /** An address for a file's bytes, where the storage behind has such: for those who may not hold its keys. */
   sign?(path: string, signal?: AbortSignal): Promise<SignedUrl>;
   write(path: string, bytes: Uint8Array | string, options?: WriteOptions): Promise<void>;
-  /** What is not there is removed already. */
+  /** One file. What is not there is removed already; a folder with files in it is never removed. */
   remove(path: string): Promise<void>;
 }
 
