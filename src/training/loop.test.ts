@@ -259,6 +259,32 @@ describe('training loop', () => {
     });
   });
 
+  it('computes batches in as many parts as before; in other parts it promises nothing', async () => {
+    await inFolder(async () => {
+      const settings = { splits: 2 };
+      const whole = await run({ settings });
+      await rm(folder, { recursive: true });
+      const first = await run({ settings, stopAt: stepIs(4) });
+      // What a resumed run is told of parts is what the recipe knows: nothing.
+      const second = await run({ resume: true });
+      expect(second.events[0]).toMatchObject({ type: 'resumed', exact: true });
+      expect(joined(first.events, second.events)).toEqual(numbers(whole.events));
+    });
+    await inFolder(async () => {
+      await run({ settings: { splits: 2 }, stopAt: stepIs(2) });
+      const more = await run({ settings: { splits: 4 }, resume: true });
+      expect(more.events[0]).toMatchObject({
+        exact: false,
+        why: 'parts of a batch were 2 and are 4',
+      });
+    });
+    await inFolder(async () => {
+      await run({ settings: { splits: 2 }, stopAt: stepIs(2) });
+      const other = await run({ resume: true, identity: { batch: '7' } });
+      expect(other.events[0]).toMatchObject({ exact: false, why: 'batch was 8 and is 7' });
+    });
+  });
+
   it('says when a resumed run cannot repeat its numbers', async () => {
     await inFolder(async () => {
       await run({ stopAt: stepIs(4) });
