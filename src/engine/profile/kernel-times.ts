@@ -63,8 +63,8 @@ export function stepProfile(
   const whole = kernelCount > 0 && passes.length === steps * kernelCount;
   for (const [i, { label, dispatches, ms }] of passes.entries()) {
     const entry = at(whole ? plan!.kernels[i % kernelCount]!.label : label || 'unnamed');
-    entry.dispatches += dispatches / steps;
-    entry.ms += ms / steps;
+    entry.dispatches += dispatches;
+    entry.ms += ms;
   }
   for (const { label, flops, bytes } of plan?.kernels ?? []) {
     // A plan of another signature that did not run meanwhile has labels that were not timed.
@@ -72,6 +72,10 @@ export function stepProfile(
     if (!entry) continue;
     entry.flops += flops;
     entry.bytes += bytes;
+  }
+  for (const entry of sums.values()) {
+    entry.dispatches /= steps;
+    entry.ms /= steps;
   }
   const total = [...sums.values()].reduce((sum, { ms }) => sum + ms, 0);
   const kernels = [...sums].map(([label, { dispatches, ms, flops, bytes }]): KernelTime => {
