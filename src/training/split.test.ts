@@ -3,7 +3,8 @@ import { expect, it } from 'vitest';
 import type { Batch } from '../data/index.ts';
 import { nextSplit, splitBatch } from './split.ts';
 
-const [rows, channels, height, width] = [6, 3, 2, 5];
+const channels = 3;
+const [rows, height, width] = [6, 2, 5];
 const area = height * width;
 
 /** Numbers that say which row they belong to; the first `count` rows are real. */
