@@ -23,6 +23,7 @@ import { createSampler, type EpochOrder, type SamplerKind } from './sampler.ts';
 import { Concurrency } from './streaming/concurrency.ts';
 import { localShuffle } from './streaming/local-shuffle.ts';
 import { planReads } from './streaming/plan-reads.ts';
+import { Reach } from './streaming/reach.ts';
 import { ReadAhead } from './streaming/read-ahead.ts';
 import type { Batch, Dataset, PreparedSample, SetAside } from './types.ts';
 
@@ -71,8 +72,6 @@ interface Slot {
   readonly bad: readonly (readonly [index: number, image: SetAside])[];
 }
 
-/** So many far pictures may fail one after the other before the place counts as out of reach. */
-const failuresInARow = 8;
 /** So many other images are tried in place of one that can't be used. */
 const substitutes = 20;
 
@@ -99,9 +98,7 @@ export class Loader {
   private fullMask = new Uint8Array();
   /** What was learned of the network. */
   private readonly concurrency: Concurrency;
-  /** Far pictures that failed since the last one that came, and how. */
-  private failed = 0;
-  private failure: RemoteError | undefined;
+  private readonly reach: Reach;
 
   constructor(options: LoaderOptions) {
     const { dataset, task, batchSize, sampler = 'sequential', seed = 0, threads = 0 } = options;
@@ -117,6 +114,7 @@ export class Loader {
     this.concurrency = new Concurrency(
       options.connections === undefined ? {} : { most: options.connections },
     );
+    this.reach = new Reach(dataset);
     this.batchesPerEpoch = Math.ceil(dataset.records.length / batchSize);
     this.pool = new SamplePool(
       {
@@ -290,22 +288,14 @@ export class Loader {
       : source;
     try {
       const result = await this.pool.prepare(from, { record, index, epoch, place, memory }, signal);
-      this.failed = 0;
+      this.reach.came(index);
       return result;
     } catch (error) {
-      if (error instanceof RemoteError) this.noteFailure(error);
+      // One picture that can't be had is set aside; when nothing comes any more, it is not the pictures.
+      if (error instanceof RemoteError) await this.reach.missed(error, signal);
       else if (!(error instanceof DataError)) throw error;
       return { bad: { code: error.code, reason: error.received } };
     }
-  }
-
-  /**
-   * One picture that can't be had is set aside. When nothing comes any more, it is not the pictures; and when the
-   * server refuses who asks, nothing will.
-   */
-  private noteFailure(error: RemoteError): void {
-    this.failure = error;
-    if (error.signInRefused || ++this.failed >= failuresInARow) throw error;
   }
 
   /** One batch of a fixed shape; undefined when no image of it can be used. */
@@ -359,7 +349,7 @@ export class Loader {
     const all = [...dataset.setAside, ...this.bad.values()];
     const total = dataset.records.length + dataset.setAside.length;
     if (this.bad.size > 0 && all.length > maxBadFraction * total) {
-      const { failure } = this;
+      const { failure } = this.reach;
       const refused = [...this.bad.values()].filter(({ code }) => code === failure?.code).length;
       // Most of them are whole, for all we know, and can't be had.
       if (failure && 2 * refused >= this.bad.size) throw failure;

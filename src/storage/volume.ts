@@ -15,6 +15,8 @@ export interface ByteSource {
    * where it can't: tokens and connections stay with their owner.
    */
   readonly elsewhere?: Elsewhere | undefined;
+  /** The same past what is kept of it here: to find out whether it can still be had. Missing where nothing is kept. */
+  readonly fresh?: ByteSource | undefined;
 }
 
 export interface Elsewhere {

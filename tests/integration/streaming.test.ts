@@ -14,6 +14,7 @@ import {
   type Dataset,
   generateSampleDataset,
   Loader,
+  type LoaderOptions,
   openDataset,
   shardDataset,
 } from '../../src/data/index.ts';
@@ -77,7 +78,7 @@ describe.skipIf(program === undefined)('through toxiproxy', () => {
   const open = (data: DataSettings): Promise<Dataset> =>
     openDataset(data, 'train', { task: 'classification' });
 
-  function loaderOf(dataset: Dataset): Loader {
+  function loaderOf(dataset: Dataset, more: Partial<LoaderOptions> = {}): Loader {
     return new Loader({
       dataset,
       task: 'classification',
@@ -87,6 +88,7 @@ describe.skipIf(program === undefined)('through toxiproxy', () => {
       seed: 3,
       // Breaks between, in which something can happen.
       readAheadBytes: 4000,
+      ...more,
     });
   }
 
@@ -142,6 +144,34 @@ describe.skipIf(program === undefined)('through toxiproxy', () => {
       expect(loader.setAside).toMatchObject([{ fileName: '000003.png', code: 'file_missing' }]);
     } finally {
       await s3.put('data', 'set/train/000003.png', await readFile(join(folder, 'set/train/000003.png')));
+    }
+  });
+
+  test('a folder of pictures that may not be read costs these alone, with a cache too', async () => {
+    const objects = 'arn:aws:s3:::data/set/train/00001*';
+    const keys = await s3.temporaryKeys({
+      Version: '2012-10-17',
+      Statement: [
+        {
+          Effect: 'Allow',
+          Action: ['s3:GetObject', 's3:ListBucket'],
+          Resource: ['arn:aws:s3:::data', 'arn:aws:s3:::data/*'],
+        },
+        { Effect: 'Deny', Action: ['s3:GetObject'], Resource: [objects] },
+      ],
+    });
+    vi.stubEnv('AWS_ACCESS_KEY_ID', keys.accessKeyId);
+    vi.stubEnv('AWS_SECRET_ACCESS_KEY', keys.secretAccessKey);
+    vi.stubEnv('AWS_SESSION_TOKEN', keys.sessionToken);
+    vi.stubEnv('OCELLI_CACHE', await mkdtemp(join(folder, 'cache-')));
+    for (const cache of [false, true]) {
+      const dataset = await open({ ...far, cache });
+      const loader = loaderOf(dataset, { sampler: 'sequential', maxBadFraction: 0.5 });
+      const batches = await epoch(loader);
+      expect(batches.reduce((sum, { count }) => sum + count, 0)).toBe(20);
+      expect(loader.setAside.map(({ fileName, code }) => `${fileName} ${code}`)).toEqual(
+        Array.from({ length: 10 }, (_, i) => `00001${i}.png access_denied`),
+      );
     }
   });
 

@@ -52,12 +52,13 @@ function withoutBoxes(image: RawImage): RawImage {
 }
 
 /** Part of a file as a source of its own. */
-function rangeSource(whole: ByteSource, { start, end }: Located): ByteSource {
+function rangeSource(whole: ByteSource, { start, end }: Omit<Located, 'file'>): ByteSource {
   return {
     path: `${whole.path}#${start}-${end}`,
     size: async () => end - start,
     read: (range, signal) =>
       whole.read(range ? { start: start + range.start, end: start + range.end } : { start, end }, signal),
+    ...(whole.fresh && { fresh: rangeSource(whole.fresh, { start, end }) }),
     ...(whole.elsewhere && { elsewhere: { ...whole.elsewhere, range: { start, end } } }),
   };
 }

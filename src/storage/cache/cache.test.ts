@@ -79,6 +79,9 @@ test('what was read once is read from the disk, by the next process too', async 
   expect(await again.open('b.jpg').size()).toBe(2000);
   expect(far.reads).toHaveLength(2);
   expect(far.lists).toBe(2);
+  // Past what is kept, for who wants to know whether it can still be had.
+  expect(await again.open('b.jpg').fresh?.read({ start: 0, end: 1 })).toEqual(bytes(2000, 1).slice(0, 1));
+  expect(far.reads.at(-1)).toBe('b.jpg 0-1');
 });
 
 test('another version, path or place is other content', async () => {

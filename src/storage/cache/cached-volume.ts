@@ -48,6 +48,7 @@ export function cachedVolume(
       const source = volume.open(path);
       return {
         path: source.path,
+        fresh: source,
         size: async () => (await versions).get(path)?.size ?? source.size(),
         async read(range, signal) {
           const version = (await versions).get(path);
