@@ -14,6 +14,8 @@ export class RunRecorder {
   constructor(
     private readonly index: RunIndex,
     private readonly places: Places | undefined,
+    /** What is known of a run that is resumed: its checkpoint holds until there is a newer one. */
+    private readonly before: RunRecord | undefined,
     /** Told when places could not be kept: the run can't be resumed without picking them again. */
     private readonly onPlacesLost: (reason: string) => void,
   ) {}
@@ -24,7 +26,7 @@ export class RunRecorder {
   }
 
   observe(event: RunEvent): void {
-    this.record = next(this.record, event);
+    this.record = next(this.record, event, this.before);
     const soon = event.type === 'step' && performance.now() - this.notedAt < msBetweenNotes;
     if (!this.record || soon) return;
     this.notedAt = performance.now();
@@ -45,7 +47,11 @@ export class RunRecorder {
   }
 }
 
-function next(record: RunRecord | undefined, event: RunEvent): RunRecord | undefined {
+function next(
+  record: RunRecord | undefined,
+  event: RunEvent,
+  before: RunRecord | undefined,
+): RunRecord | undefined {
   if (event.type === 'run_started') {
     return {
       run: event.run,
@@ -54,11 +60,12 @@ function next(record: RunRecord | undefined, event: RunEvent): RunRecord | undef
       model: event.model,
       device: event.device,
       status: 'running',
-      startedAt: event.time,
+      startedAt: before?.startedAt ?? event.time,
       updatedAt: event.time,
-      step: 0,
-      totalSteps: 0,
-      metrics: {},
+      step: before?.step ?? 0,
+      totalSteps: before?.totalSteps ?? 0,
+      checkpoint: before?.checkpoint,
+      metrics: before?.metrics ?? {},
     };
   }
   if (!record) return undefined;

@@ -245,7 +245,8 @@ export class TrainingWorker implements TrainingService {
   ): Promise<RunResult> {
     const release = await holdRun(request.out);
     const index = await RunIndex.open();
-    const recorder = new RunRecorder(index, places, (reason) => tell(listener, placesLost(reason)));
+    const before = await index.get(request.out);
+    const recorder = new RunRecorder(index, places, before, (reason) => tell(listener, placesLost(reason)));
     const conductor = new Conductor((event) => {
       recorder.observe(event);
       tell(listener, event);
