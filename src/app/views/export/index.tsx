@@ -12,6 +12,7 @@ import { folderName, modelOf } from '../../results/runs.ts';
 import { linkTo } from '../../route.ts';
 import { useApp } from '../../state.ts';
 import { Embed } from './embed.tsx';
+import { Send, Send } from './send.tsx';
 import './export.css';
 
 export function View() {
@@ -191,6 +192,8 @@ function RunExport({ runs, record }: { readonly runs: readonly RunRecord[]; read
               </div>
             </Card>
           </div>
+          <Send record={record} disabled={busy !== undefined} work={work} />
+          <Send run={run} disabled={disabled} work={work} />
           <Embed record={record} />
           <Card title="What is in the folder">
             <Table

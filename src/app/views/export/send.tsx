@@ -1,0 +1,107 @@
+/** Where a run can go beside this machine when its page comes from a gateway: into a volume that may be written, to MLflow. */
+import { useState } from 'preact/hooks';
+import { counted } from '../../../core/index.ts';
+import { Button } from '../../design/button.tsx';
+import { Card } from '../../design/card.tsx';
+import { Field } from '../../design/field.tsx';
+import { bytesOf } from '../../format.ts';
+import { folderName } from '../../results/runs.ts';
+import { useApp } from '../../state.ts';
+
+export interface SendProps {
+  /** The run's folder. */
+  readonly run: string;
+  readonly disabled: boolean;
+  /** Says what is being done, does it, and says what went wrong. */
+  work(what: string, make: () => Promise<void>): Promise<void>;
+}
+
+export function Send({ run, disabled, work }: SendProps) {
+  const { gateway } = useApp();
+  const volumes = (gateway.value?.info.volumes ?? []).filter(({ write }) => write).map(({ place }) => place);
+  const hasMlflow = Boolean(gateway.value?.info.mlflow);
+  if (volumes.length === 0 && !hasMlflow) return null;
+  return (
+    <Card
+      title="Send it on"
+      lead="Through the server that this page comes from: nothing is sent before you press a button."
+    >
+      <div class="stack">
+        {volumes.length > 0 ? <ToVolume {...{ run, disabled, work, volumes }} /> : undefined}
+        {hasMlflow ? <ToMlflow {...{ run, disabled, work }} /> : undefined}
+      </div>
+    </Card>
+  );
+}
+
+function ToVolume({ run, disabled, work, volumes }: SendProps & { readonly volumes: readonly string[] }) {
+  const { client } = useApp();
+  const [place, setPlace] = useState(`${volumes[0]}/${folderName(run)}`);
+  const [written, setWritten] = useState<string>();
+  const write = (what: string, folder: string, below: string): Promise<void> =>
+    work(`Writing ${what}`, async () => {
+      setWritten(undefined);
+      const into = `${place.trim().replace(/\/+$/, '')}${below}`;
+      const { files, bytes } = await client.worker.saveTo(folder, into);
+      setWritten(`${counted(files, 'file')}, ${bytesOf(bytes)}, written to ${into}`);
+    });
+  return (
+    <div>
+      <Field label="Folder in a volume" help={`May be written: ${volumes.join(', ')}`}>
+        {(bound) => (
+          <input
+            {...bound}
+            class="input"
+            autocomplete="off"
+            spellcheck={false}
+            value={place}
+            onInput={({ currentTarget }) => setPlace(currentTarget.value)}
+          />
+        )}
+      </Field>
+      <div class="row">
+        <Button
+          icon="export"
+          disabled={disabled || place.trim() === ''}
+          onClick={() => void write('the model', `${run}/model`, '/model')}
+        >
+          Write the model
+        </Button>
+        <Button
+          kind="quiet"
+          icon="archive"
+          disabled={disabled || place.trim() === ''}
+          onClick={() => void write('the run', run, '')}
+        >
+          Write the whole run
+        </Button>
+      </div>
+      <p class="soft small" role="status">
+        {written}
+      </p>
+    </div>
+  );
+}
+
+function ToMlflow({ run, disabled, work }: SendProps) {
+  const { client } = useApp();
+  const [url, setUrl] = useState<string>();
+  const push = (): Promise<void> =>
+    work('Sending the run to MLflow', async () => {
+      setUrl((await client.worker.push(run)).url);
+    });
+  return (
+    <div class="row">
+      <Button icon="export" disabled={disabled} onClick={() => void push()}>
+        Send to MLflow
+      </Button>
+      <span class="soft small" role="status">
+        {url === undefined ? undefined : (
+          <a href={url} target="_blank" rel="noreferrer">
+            The run in MLflow
+          </a>
+        )}
+      </span>
+    </div>
+  );
+}
