@@ -1,6 +1,7 @@
 /** Writes another model into the recipe. */
 import { mountPath, type Picked } from '../../../client/index.ts';
 import { CheckpointError } from '../../../core/index.ts';
+import type { ShippedModel } from '../../shipped.ts';
 import type { App } from '../../state.ts';
 import { lookAtHubModel } from './hub.ts';
 
@@ -36,7 +37,12 @@ export async function chooseHubModel(app: App, id: string): Promise<void> {
   }
 }
 
-export async function chooseModel({ setup, notices }: App, name: string, task?: string): Promise<void> {
+export async function chooseModel(
+  { setup, notices }: App,
+  name: string,
+  task?: string,
+  title = name,
+): Promise<void> {
   const reading = setup.reading.peek();
   const changesTask = task !== undefined && reading?.recipe?.model.task_type !== task;
   // What described another architecture does not fit this one.
@@ -53,7 +59,16 @@ export async function chooseModel({ setup, notices }: App, name: string, task?: 
         ]
       : []),
   ]);
-  notices.toast(`${name} is the model now`);
+  notices.toast(`${title} is the model now`);
+}
+
+/** With its own recipe where the data are the samples; data of one's own stay as they are. */
+export async function chooseShipped(app: App, model: ShippedModel): Promise<void> {
+  const { setup, notices } = app;
+  const data = String(setup.reading.peek()?.get(['data', 'train_data_path']) ?? 'sample:');
+  if (!data.startsWith('sample:')) return chooseModel(app, mountPath(model.name), model.task, model.title);
+  await setup.useShipped(model);
+  notices.toast(`${model.title}, with the recipe that goes with it`);
 }
 
 /**

@@ -15,6 +15,7 @@ import { useApp } from '../../state.ts';
 import {
   chooseHubModel,
   chooseModel,
+  chooseShipped,
   randomDetector,
   suggestions,
   usePickedModel,
@@ -127,10 +128,7 @@ function Shipped() {
             text={`${model.summary} (${bytesOf(model.bytes)})`}
             chosen={pretrained && name === mountPath(model.name)}
             onChoose={() => {
-              void setup.useShipped(model).then(
-                () => notices.toast(`${model.title}, with the recipe that goes with it`),
-                (error: unknown) => notices.report(error),
-              );
+              void chooseShipped(app, model).catch((error: unknown) => notices.report(error));
             }}
           />
         ))}

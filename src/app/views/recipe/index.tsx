@@ -22,6 +22,22 @@ export function View() {
     setSide('yaml');
     setLine({ ...place });
   };
+  /** What was written before is one click away. */
+  const replace = async (title: string, work: () => void | Promise<void>): Promise<void> => {
+    const before = setup.recipe.peek();
+    try {
+      await work();
+    } catch (error) {
+      return notices.report(error);
+    }
+    if (setup.recipe.peek() === before) return;
+    const key = 'replaced';
+    const undo = (): void => {
+      setup.recipe.value = before;
+      notices.dismiss(key);
+    };
+    notices.show({ key, tone: 'info', title, actions: [{ label: 'Bring the one before back', run: undo }] });
+  };
   const form = <RecipeForm onPlace={goToLine} />;
   const editor = <YamlEditor place={line} />;
   return (
@@ -35,8 +51,9 @@ export function View() {
           accept=".yaml,.yml,text/yaml"
           onFiles={([file]) => {
             void file?.text().then((text) => {
-              setup.recipe.value = text;
-              notices.toast(`${file.name} is the recipe now`);
+              void replace(`${file.name} is the recipe now`, () => {
+                setup.recipe.value = text;
+              });
             });
           }}
         >
@@ -50,7 +67,10 @@ export function View() {
         >
           Save
         </Button>
-        <Button icon="reset" onClick={() => void setup.reset()}>
+        <Button
+          icon="reset"
+          onClick={() => void replace('The recipe is that of the first visit', () => setup.reset())}
+        >
           Start over
         </Button>
         <Button
