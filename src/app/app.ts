@@ -12,6 +12,7 @@ import { remediesFor } from './remedies.ts';
 import { openRoute } from './route.ts';
 import { openSetup } from './setup.ts';
 import type { App } from './state.ts';
+import { ignoreStrayDrops } from './stray-drops.ts';
 
 /** @throws ConfigError `browser_unsupported` */
 export function openApp(): App {
@@ -21,6 +22,7 @@ export function openApp(): App {
   const runs = signal<readonly RunRecord[]>([]);
   const gpuMissing = signal<string | undefined>(undefined);
   const gateway = signal<ConnectedGateway | undefined>(undefined);
+  const arrived = signal(false);
   const refreshRuns = async (): Promise<void> => {
     runs.value = await client.runs();
   };
@@ -38,10 +40,12 @@ export function openApp(): App {
     runs,
     refreshRuns,
     notices,
+    arrived,
     gateway,
     gpuMissing,
   };
 
+  ignoreStrayDrops();
   effect(() => {
     const { value: error } = live.error;
     if (error === undefined) notices.dismiss('run');
@@ -58,13 +62,20 @@ export function openApp(): App {
   effect(() => {
     if (live.isActive) notices.dismiss('interrupted');
   });
-  void findGpu().then((missing) => {
+  const foundGpu = findGpu().then((missing) => {
     gpuMissing.value = missing;
     if (missing !== undefined) notices.show(withoutGpu(missing));
   });
-  void tellFoundRuns(app).catch(notices.report);
+  const foundRuns = tellFoundRuns(app).catch(notices.report);
+  const longEnough = new Promise((resolve) => setTimeout(resolve, longestArrivalMs));
+  void Promise.race([Promise.allSettled([foundGpu, foundRuns]), longEnough]).then(() => {
+    arrived.value = true;
+  });
   return app;
 }
+
+/** An adapter that sleeps takes longer to wake than anybody likes to look at an empty page. */
+const longestArrivalMs = 400;
 
 /** Why there is no adapter; undefined where there is one. */
 async function findGpu(): Promise<string | undefined> {

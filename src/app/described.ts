@@ -20,7 +20,10 @@ export interface Described {
 
 export interface DataPeek {
   readonly now: ReadonlySignal<Described>;
-  /** Reads the data if what is known is not of this recipe. Call it from an effect that depends on the recipe. */
+  /**
+   * Reads the data if what is known is not of this recipe, or failed. Call it from an effect that depends on the recipe and on
+   * what was picked.
+   */
   want(): Promise<void>;
   /** Shows pictures of a split from a position on. */
   show(split: SplitName, from: number): Promise<void>;
@@ -32,7 +35,8 @@ export const shownSamples = 8;
 export function openDataPeek(client: TrainingClient, setup: Setup): DataPeek {
   const now = signal<Described>({ status: 'unknown', samples: [], images: {} });
   let known: string | undefined;
-  let places: unknown;
+  let sources: readonly unknown[] = [];
+  let turns = 0;
   const fetchImages = (split: SplitName, from: number): Promise<DataImage[]> =>
     client.worker.dataImages(
       split,
@@ -46,19 +50,23 @@ export function openDataPeek(client: TrainingClient, setup: Setup): DataPeek {
       if (!recipe) return;
       const { data, model, training } = recipe;
       const key = JSON.stringify([data, model.task_type, training.seed]);
-      const picked = setup.places.peek();
-      // Another folder may have the name of one before.
-      if (key === known && picked === places) return;
+      // Another folder may have the name of one before, and one that was away may have been picked again.
+      const named = Object.entries(setup.places.peek()).flatMap(([path, source]) =>
+        key.includes(path) ? [source] : [],
+      );
+      const same = named.length === sources.length && named.every((source, i) => source === sources[i]);
+      if (key === known && same && now.peek().status !== 'failed') return;
       known = key;
-      places = picked;
+      sources = named;
+      const turn = ++turns;
       now.value = { ...now.peek(), status: 'reading', error: undefined };
       try {
         const description = await client.worker.describeData(await setup.ready());
         const chosen = spreadOver(description.splits.train?.images ?? 0, shownSamples);
         const samples = await client.worker.dataImages('train', chosen);
-        if (known === key) now.value = { status: 'ready', description, samples, images: {} };
+        if (turn === turns) now.value = { status: 'ready', description, samples, images: {} };
       } catch (error) {
-        if (known === key) now.value = { status: 'failed', samples: [], images: {}, error };
+        if (turn === turns) now.value = { status: 'failed', samples: [], images: {}, error };
       }
     },
     async show(split, from) {

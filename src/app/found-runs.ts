@@ -1,6 +1,7 @@
 /**
  * Runs that a page finds when it is opened: one whose tab was closed or reloaded in the middle can go on, or begin again
- * where it had no checkpoint yet; one that another tab is training stays there, and this page says so.
+ * where it had no checkpoint yet; one that another tab is training stays there, and this page says so. What is said first takes the
+ * room of what is said later, so that nothing jumps.
  */
 import type { RunRecord } from '../client/index.ts';
 import type { Notice } from './notices.ts';
@@ -12,32 +13,53 @@ const msBetweenLooks = 1000;
 /** The worker of a page that was reloaded ends after its step, and until then the run seems to go on. */
 const patientLooks = 5;
 
+/** Resolves after the first look; as long as a run is under way elsewhere, others follow. */
 export async function tellFoundRuns(app: App): Promise<void> {
   await app.refreshRuns();
-  let told: Notice | undefined;
-  for (let looks = 0; ; looks++) {
-    const elsewhere = app.runs.value.find(isUnderWay);
-    if (!elsewhere || app.live.status.peek() !== 'idle') break;
-    if (looks >= patientLooks && !told) {
-      told = inOtherTab(elsewhere);
-      app.notices.show(told);
-    }
-    await new Promise((resolve) => setTimeout(resolve, told ? 3 * msBetweenLooks : msBetweenLooks));
-    await app.refreshRuns();
-  }
-  if (told) app.notices.dismiss(key);
-  const run = app.runs.value.find(({ status }) => status === 'interrupted');
-  if (run && app.live.status.peek() === 'idle') app.notices.show(interrupted(app, run));
+  const elsewhere = underWay(app);
+  if (!elsewhere) return tellInterrupted(app);
+  app.notices.show(lookingAfter(elsewhere));
+  void watch(app).catch(app.notices.report);
 }
 
-const isUnderWay = ({ status }: RunRecord): boolean => status === 'running' || status === 'paused';
+async function watch(app: App): Promise<void> {
+  for (let looks = 1; ; looks++) {
+    const wait = looks > patientLooks ? 3 * msBetweenLooks : msBetweenLooks;
+    await new Promise((resolve) => setTimeout(resolve, wait));
+    await app.refreshRuns();
+    const elsewhere = underWay(app);
+    if (!elsewhere || app.live.status.peek() !== 'idle') break;
+    if (looks === patientLooks) app.notices.show(inOtherTab(elsewhere));
+  }
+  tellInterrupted(app);
+}
+
+const underWay = ({ runs }: App): RunRecord | undefined =>
+  runs.value.find(({ status }) => status === 'running' || status === 'paused');
+
+function tellInterrupted(app: App): void {
+  const run = app.runs.value.find(({ status }) => status === 'interrupted');
+  if (run && app.live.status.peek() === 'idle') app.notices.show(interrupted(app, run));
+  else app.notices.dismiss(key);
+}
+
+function lookingAfter({ name, step, totalSteps }: RunRecord): Notice {
+  return {
+    key,
+    tone: 'info',
+    title: `“${name}” was under way at step ${step} of ${totalSteps}`,
+    text: 'This page is looking whether another tab is training it, or whether it can go on here…',
+    keepsRoom: true,
+  };
+}
 
 function inOtherTab({ name, status }: RunRecord): Notice {
   return {
     key,
     tone: 'info',
     title: `“${name}” is ${status === 'paused' ? 'paused' : 'training'} in another tab`,
-    text: 'Pause, resume and stop it there. Here you can look at other runs, or prepare the next one; two runs at once share the device.',
+    text: 'Pause and stop it there. Here you can prepare the next run, or look at others meanwhile.',
+    keepsRoom: true,
   };
 }
 
@@ -63,7 +85,7 @@ function interrupted(app: App, { run, name, step, totalSteps, checkpoint }: RunR
     key,
     tone: 'info',
     title: `“${name}” was interrupted before its first checkpoint`,
-    text: 'There is nothing to resume from: checkpoints are written after each evaluation, and at least once a minute. The same recipe can start again from the first step.',
+    text: 'There is nothing to resume from yet: the same recipe can start again from its first step.',
     actions: [act('Start again', () => void app.live.startAgain(run))],
   };
 }

@@ -17,6 +17,8 @@ export interface Notice {
   /** One per line. */
   readonly details?: readonly string[] | undefined;
   readonly actions?: readonly { readonly label: string; run(): void }[] | undefined;
+  /** Has the room of buttons without them: what takes this notice's place may need it. */
+  readonly keepsRoom?: boolean | undefined;
   /** Left out: the user can dismiss it. */
   readonly permanent?: boolean | undefined;
 }
@@ -75,6 +77,7 @@ const titles: Readonly<Record<string, string>> = {
   camera_unavailable: 'The camera can’t be used',
   model_not_found: 'There is no model',
   folder_permission: 'The folder may no longer be read',
+  picked_before: 'The pictures have to be chosen again',
   worker_busy: 'The worker is busy',
   run_in_other_tab: 'Another tab works on this run',
 };

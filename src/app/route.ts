@@ -12,7 +12,8 @@ const firstView = 'train';
 export function parseRoute(hash: string): Route {
   const [path = '', query = ''] = hash.replace(/^#\/?/, '').split('?', 2);
   return {
-    view: path === '' ? firstView : decodeURIComponent(path),
+    // An address that was cut off in the middle of a letter leads to the first view.
+    view: /^[a-z-]+$/.test(path) ? path : firstView,
     params: Object.fromEntries(new URLSearchParams(query)),
   };
 }

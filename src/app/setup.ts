@@ -4,6 +4,7 @@
  */
 import { computed, effect, type ReadonlySignal, type Signal, signal } from '@preact/signals';
 import { httpFolder, mountPath, type Picked, type Places } from '../client/index.ts';
+import { DataError } from '../core/index.ts';
 import type { Change, Reading } from './recipe/index.ts';
 import { startRecipe } from './recipe/start.ts';
 import { type ShippedModel, shippedModels } from './shipped.ts';
@@ -83,6 +84,7 @@ export function openSetup(): Setup {
       const name = readRecipe(recipe.peek()).get(['model', 'model_name']);
       const model = shippedModels.find((candidate) => name === mountPath(candidate.name));
       if (model) await mountShipped(model);
+      requirePicked(readRecipe(recipe.peek()), places.peek());
       // What was picked and is not named any more need not be read.
       const named = Object.entries(places.peek()).filter(([path]) => recipe.peek().includes(path));
       return { recipe: recipe.peek(), places: Object.fromEntries(named) };
@@ -92,6 +94,20 @@ export function openSetup(): Setup {
       else recipe.value = initial;
     },
   };
+}
+
+/** Folders that were picked hold as long as the page is open: a recipe that was kept may name one from before. */
+function requirePicked(reading: Reading, places: Places): void {
+  for (const key of ['train_data_path', 'val_data_path', 'test_data_path']) {
+    const [path, name] = /^\/picked\/([^/]+)/.exec(String(reading.get(['data', key]) ?? '')) ?? [];
+    if (path === undefined || places[path]) continue;
+    throw new DataError({
+      code: 'picked_before',
+      expected: `the folder or archive “${name}” (data.${key})`,
+      received: 'none: what was picked before the page was loaded is not open any more',
+      fix: `choose “${name}” again in the view Data, or other data`,
+    });
+  }
 }
 
 const recipes = (): Promise<typeof import('./recipe/index.ts')> => import('./recipe/index.ts');

@@ -47,7 +47,8 @@ export function Shell({ theme }: { readonly theme: Signal<Theme> }) {
       <div class="shell-notices">
         <NoticeList />
       </div>
-      <main class="shell-main" id="main" tabIndex={-1}>
+      {/* Hidden it has no place yet from which notices could push it away. */}
+      <main class="shell-main" id="main" tabIndex={-1} hidden={!app.arrived.value}>
         <CurrentView key={view.id} view={view} />
       </main>
       <Toasts />

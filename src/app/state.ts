@@ -31,6 +31,8 @@ export interface App {
   readonly runs: ReadonlySignal<readonly RunRecord[]>;
   refreshRuns(): Promise<void>;
   readonly notices: Notices;
+  /** What a page finds on arrival is known (or takes too long): views wait for it, so that no notice pushes them down later. */
+  readonly arrived: ReadonlySignal<boolean>;
   /** The gateway that the page came from: volumes as data, MLflow. */
   readonly gateway: ReadonlySignal<ConnectedGateway | undefined>;
   /** Why this browser has no WebGPU; undefined where it has (or before it is known). */

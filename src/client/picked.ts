@@ -2,7 +2,7 @@
  * What a user picks or drops, as sources that the worker can read: folders by File System Access where the browser
  * has it, else lists of files; zip archives stay one file and are read where they lie.
  */
-import { ConfigError } from '../core/index.ts';
+import { ConfigError, RemoteError } from '../core/index.ts';
 import type { HttpEntry, MountSource } from '../platform/browser/index.ts';
 import type { Places } from './protocol.ts';
 
@@ -75,7 +75,15 @@ export async function dropped(data: DataTransfer): Promise<Picked> {
 /** A folder behind HTTP that lists itself: `index.json` with `[{"path","size","etag"}]`. */
 export async function httpFolder(base: string): Promise<Picked> {
   const root = base.endsWith('/') ? base : `${base}/`;
-  const response = await fetch(new URL('index.json', root));
+  const response = await fetch(new URL('index.json', root)).catch((cause: unknown) => {
+    throw new RemoteError({
+      code: 'download_failed',
+      expected: `a list of files at ${root}index.json`,
+      received: 'no answer that this page may read',
+      fix: 'check the connection and the address; its server must allow other pages to read it (CORS)',
+      cause,
+    });
+  });
   const entries: unknown = response.ok ? await response.json().catch(() => undefined) : undefined;
   if (!Array.isArray(entries) || !entries.every(isEntry)) {
     throw new ConfigError({

@@ -81,7 +81,7 @@ export type OpenGpu = () => Promise<{ readonly access: GpuAccess } | { readonly 
 
 /** The machine, as far as choosing a device and reporting about it needs to know. */
 export interface Machine {
-  /** `Linux 6.1 x64`, or the browser's user agent. */
+  /** `Linux 6.1 x64`, or the browser and what it runs on. */
   readonly system: string;
   /** The processor's name and its logical cores. */
   readonly processor: string;

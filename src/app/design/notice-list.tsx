@@ -38,7 +38,7 @@ export function NoticeList() {
 
 /** Also for what belongs to one place of a view: then without `onDismiss`. */
 export function NoticeBox({
-  notice: { tone, title, text, why, details, actions, permanent },
+  notice: { tone, title, text, why, details, actions, keepsRoom, permanent },
   onDismiss,
 }: {
   readonly notice: Omit<Notice, 'key'>;
@@ -59,9 +59,9 @@ export function NoticeBox({
             {details.length > 8 ? <li>and {details.length - 8} more</li> : undefined}
           </ul>
         ) : undefined}
-        {actions && actions.length > 0 ? (
-          <div class="row">
-            {actions.map(({ label, run }) => (
+        {(actions && actions.length > 0) || keepsRoom ? (
+          <div class="row notice-actions">
+            {actions?.map(({ label, run }) => (
               <Button key={label} size="small" onClick={run}>
                 {label}
               </Button>

@@ -32,13 +32,27 @@ export function packageFolder(file: string): string | undefined {
 export async function readMachine(): Promise<Machine> {
   const { userAgent, hardwareConcurrency } = navigator;
   return {
-    system: userAgent,
+    system: browserName(),
     processor: `${hardwareConcurrency} logical cores`,
     cores: hardwareConcurrency,
     versions: userAgent,
     gpuAdvice:
       'use a browser with WebGPU (Chrome or Edge 113, Safari 26, Firefox 141 on Windows or 145 on macOS, or later), with hardware acceleration on, over https or on localhost; chrome://gpu says why it is off',
   };
+}
+
+interface UserAgentData {
+  readonly platform: string;
+  readonly brands: readonly { readonly brand: string; readonly version: string }[];
+}
+
+/** `Google Chrome 156 on Linux`; the whole user agent where the browser says it in no other way. */
+function browserName(): string {
+  const { userAgentData: data, userAgent } = navigator as Navigator & { userAgentData?: UserAgentData };
+  // Among the names are an engine's and an invented one.
+  const real = data?.brands.filter(({ brand }) => !/not.*brand/i.test(brand)) ?? [];
+  const brand = real.find(({ brand: name }) => name !== 'Chromium') ?? real[0];
+  return data && brand ? `${brand.brand} ${brand.version} on ${data.platform}` : userAgent;
 }
 
 const notePath = (name: string): string => `/.ocelli/notes/${name}.json`;

@@ -18,7 +18,7 @@ export function View() {
   const app = useApp();
   const { setup, data } = app;
   useSignalEffect(() => {
-    if (setup.reading.value) void data.want();
+    if (setup.reading.value && setup.places.value) void data.want();
   });
   return (
     <>

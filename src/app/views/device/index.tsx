@@ -89,7 +89,7 @@ function Compute() {
 }
 
 function Report({ report }: { readonly report: EngineReport }) {
-  const { adapter, missing, speeds, chosen, system, processor, cores } = report;
+  const { adapter, missing, speeds, chosen, system, processor } = report;
   return (
     <div class="stack">
       {missing ? (
@@ -122,7 +122,7 @@ function Report({ report }: { readonly report: EngineReport }) {
                   .join(', '),
               ]
             : undefined,
-          ['System', `${system}, ${processor}, ${countOf(cores)} cores`],
+          ['System', `${system}, ${processor}`],
         ]}
       />
       <Table
@@ -226,10 +226,7 @@ function Awake() {
           ['Hidden tab', 'training goes on'],
           ['Closed tab', 'the run can be resumed from its checkpoint, at most a minute back'],
           ['WebGPU', gpuMissing.value ?? 'available'],
-          [
-            'Threads',
-            crossOriginIsolated ? 'several: the page is isolated' : 'one: the page is not isolated',
-          ],
+          ['Threads', 'WebAssembly trains on one core; pictures are decoded on others'],
         ]}
       />
     </Card>

@@ -9,7 +9,7 @@ import { NoticeBox } from '../../design/notice-list.tsx';
 import { Picture } from '../../design/picture.tsx';
 import { bytesOf, countOf } from '../../format.ts';
 import { wordsOf } from '../../notices.ts';
-import { linkTo } from '../../route.ts';
+import { goTo, linkTo } from '../../route.ts';
 import { useApp } from '../../state.ts';
 import { RecentRuns } from './recent-runs.tsx';
 import './start.css';
@@ -17,7 +17,7 @@ import './start.css';
 export function Start() {
   const { live, setup, data, notices } = useApp();
   useSignalEffect(() => {
-    if (setup.reading.value) void data.want();
+    if (setup.reading.value && setup.places.value) void data.want();
   });
   // The charts of the run: loaded now, while nothing else is to do.
   useEffect(() => {
@@ -26,14 +26,16 @@ export function Start() {
   }, []);
   const reading = setup.reading.value;
   const problems = reading?.problems ?? [];
+  // From the text: it is there before it has been understood.
+  const ready = setup.recipe.value.includes('sample:');
   return (
     <>
       <section class="hero">
         <div class="hero-words">
           <h1>Fine-tune a vision model, here in this tab</h1>
           <p>
-            Pictures and model stay on this device. Sample pictures and a model are chosen already: press
-            Train, watch it learn, download what came out.
+            Pictures and model stay on this device. {ready ? 'Sample pictures and a model' : 'Data and model'}{' '}
+            are chosen already: press Train, watch it learn, download what came out.
           </p>
           <div class="row">
             <Button
@@ -56,7 +58,7 @@ export function Start() {
                 tone: 'error',
                 title: 'The recipe has to be mended first',
                 details: problems.map(({ line, text }) => `Line ${line}: ${text}`),
-                actions: [{ label: 'Open the recipe', run: () => location.assign(linkTo('recipe')) }],
+                actions: [{ label: 'Open the recipe', run: () => goTo('recipe') }],
               }}
             />
           ) : undefined}
@@ -85,16 +87,12 @@ type Recipe = NonNullable<ReturnType<typeof useApp>['setup']['reading']['value']
 function Samples() {
   const { data, setup } = useApp();
   const { status, description, samples, error } = data.now.value;
-  const task = setup.reading.value?.recipe?.model.task_type;
-  if (status === 'failed') {
-    return (
-      <div class="hero-samples">
-        <NoticeBox notice={{ tone: 'error', ...wordsOf(error) }} />
-      </div>
-    );
-  }
-  return (
-    <div class="hero-samples" aria-busy={status !== 'ready'}>
+  // What stands below a picture takes room: the text is there before it has been understood.
+  const [, written] = /^\s*task_type:\s*(\w+)/m.exec(setup.recipe.value) ?? [];
+  const task = setup.reading.value?.recipe?.model.task_type ?? written;
+  const failed = status === 'failed';
+  const pictures = (
+    <div class="hero-samples" aria-busy={!failed && status !== 'ready'}>
       {Array.from({ length: shownSamples }, (_, i) => {
         const image = samples[i];
         return (
@@ -109,6 +107,14 @@ function Samples() {
           />
         );
       })}
+    </div>
+  );
+  if (!failed) return pictures;
+  const openData = { label: 'Open the data', run: () => goTo('data') };
+  return (
+    <div class="hero-failed">
+      {pictures}
+      <NoticeBox notice={{ tone: 'error', ...wordsOf(error), actions: [openData] }} />
     </div>
   );
 }
