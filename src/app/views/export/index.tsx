@@ -12,7 +12,7 @@ import { folderName, modelOf } from '../../results/runs.ts';
 import { linkTo } from '../../route.ts';
 import { useApp } from '../../state.ts';
 import { Embed } from './embed.tsx';
-import { Send, Send } from './send.tsx';
+import { Send } from './send.tsx';
 import './export.css';
 
 export function View() {
@@ -193,7 +193,6 @@ function RunExport({ runs, record }: { readonly runs: readonly RunRecord[]; read
             </Card>
           </div>
           <Send record={record} disabled={busy !== undefined} work={work} />
-          <Send run={run} disabled={disabled} work={work} />
           <Embed record={record} />
           <Card title="What is in the folder">
             <Table

@@ -1,5 +1,6 @@
 /** Where a run can go beside this machine when its page comes from a gateway: into a volume that may be written, to MLflow. */
 import { useState } from 'preact/hooks';
+import type { RunRecord } from '../../../client/index.ts';
 import { counted } from '../../../core/index.ts';
 import { Button } from '../../design/button.tsx';
 import { Card } from '../../design/card.tsx';
@@ -9,14 +10,13 @@ import { folderName } from '../../results/runs.ts';
 import { useApp } from '../../state.ts';
 
 export interface SendProps {
-  /** The run's folder. */
-  readonly run: string;
+  readonly record: RunRecord;
   readonly disabled: boolean;
   /** Says what is being done, does it, and says what went wrong. */
   work(what: string, make: () => Promise<void>): Promise<void>;
 }
 
-export function Send({ run, disabled, work }: SendProps) {
+export function Send({ record: { run }, disabled, work }: SendProps) {
   const { gateway } = useApp();
   const volumes = (gateway.value?.info.volumes ?? []).filter(({ write }) => write).map(({ place }) => place);
   const hasMlflow = Boolean(gateway.value?.info.mlflow);
@@ -34,7 +34,9 @@ export function Send({ run, disabled, work }: SendProps) {
   );
 }
 
-function ToVolume({ run, disabled, work, volumes }: SendProps & { readonly volumes: readonly string[] }) {
+type Sending = Omit<SendProps, 'record'> & { readonly run: string };
+
+function ToVolume({ run, disabled, work, volumes }: Sending & { readonly volumes: readonly string[] }) {
   const { client } = useApp();
   const [place, setPlace] = useState(`${volumes[0]}/${folderName(run)}`);
   const [written, setWritten] = useState<string>();
@@ -83,7 +85,7 @@ function ToVolume({ run, disabled, work, volumes }: SendProps & { readonly volum
   );
 }
 
-function ToMlflow({ run, disabled, work }: SendProps) {
+function ToMlflow({ run, disabled, work }: Sending) {
   const { client } = useApp();
   const [url, setUrl] = useState<string>();
   const push = (): Promise<void> =>
