@@ -52,6 +52,7 @@ describe('wrong use ends with 2', () => {
     [['push'], /missing required argument 'run'/],
     [['train'], /Expected a recipe/],
     [['train', 'nothing.yaml'], /check the path.*quickstart/],
+    [['train', '--resume', 'nowhere'], /a run folder .*Received: nowhere, and no such folder/],
     [['train', 'training.max_epochs=3'], /the recipe comes first|Expected a recipe/],
   ])('%j', async (args, message) => {
     const { code, stdout, stderr } = await ocelli(...args);
@@ -114,6 +115,28 @@ describe('wrong use ends with 2', () => {
       /a folder with a model at runs\/typo, or the model runs\/typo .* no such folder, and/,
     );
     expect(code).toBe(5);
+  });
+});
+
+describe('a recipe', () => {
+  it('may come by a pipe, and a folder or a device in its place is told', async () => {
+    const shell = async (line: string): Promise<string> => {
+      const command = `cd "${folder}"; ${line.replace('ocelli', `"${process.execPath}" "${await builtCli()}"`)} 2>&1; echo "ended with $?"`;
+      return (await promisify(execFile)('bash', ['-c', command])).stdout;
+    };
+    const recipe = 'printf "model:\\n  model_name: a\\n"';
+    expect(await shell(`ocelli data check <(${recipe})`)).toMatch(
+      /model\.task_type: missing[\s\S]*ended with 2\n$/,
+    );
+    expect(await shell(`${recipe} | ocelli data check /dev/stdin`)).toMatch(
+      /model\.task_type: missing[\s\S]*ended with 2\n$/,
+    );
+    expect(await shell('mkdir -p spoiled/recipe.yaml; ocelli train spoiled')).toMatch(
+      /to read spoiled\/recipe\.yaml\. Received: a folder where a file should be[\s\S]*ended with 3\n$/,
+    );
+    expect(await shell('ocelli data check /dev/zero')).toMatch(
+      /at most 16 MB in \/dev\/zero[\s\S]*ended with 2\n$/,
+    );
   });
 });
 

@@ -15,13 +15,13 @@ export async function runTrainingSteps(
   { device, signal, recipe: name }: Pick<BenchContext, 'device' | 'signal' | 'recipe'>,
   onStep: (event: RunEventOf<'step'>) => boolean | Promise<boolean>,
 ): Promise<void> {
-  const folder = await mkdtemp(join(tmpdir(), 'ocelli-bench-'));
-  const { recipe } = loadRecipe(name ?? 'quickstart', [
+  const { recipe } = await loadRecipe(name ?? 'quickstart', [
     'training.max_steps=100000',
     'training.max_epochs=100000',
     'training.val_check_interval=100000',
     'training.log_every_n_steps=1',
   ]);
+  const folder = await mkdtemp(join(tmpdir(), 'ocelli-bench-'));
   const enough = new AbortController();
   try {
     const request = { recipe, out: join(folder, 'run'), device };

@@ -52,7 +52,7 @@ function addCheck(data: Command): void {
 async function runCheck(context: Context, options: CheckOptions, ...args: never[]): Promise<number> {
   const [name, overrides] = args as unknown as [string, string[]];
   const { output, signal } = context;
-  const { recipe } = loadRecipe(name, overrides);
+  const { recipe } = await loadRecipe(name, overrides);
   const { checkDataset, formatDataReport } = await import('../../data/index.ts');
   const report = await checkDataset(usableData(recipe), {
     task: recipe.model.task_type,
@@ -93,7 +93,7 @@ function addStats(data: Command): void {
 async function runStats(context: Context, options: StatsOptions, ...args: never[]): Promise<undefined> {
   const [name, overrides] = args as unknown as [string, string[]];
   const { output, signal } = context;
-  const { recipe } = loadRecipe(name, overrides);
+  const { recipe } = await loadRecipe(name, overrides);
   const settings = usableData(recipe);
   const [{ datasetStatistics, openSplits }, { renderDataReport }, { samplePictures }] = await Promise.all([
     import('../../data/index.ts'),
@@ -257,7 +257,7 @@ function addShard(data: Command): void {
 async function runShard(context: Context, options: ShardOptions, ...args: never[]): Promise<undefined> {
   const [name, overrides] = args as unknown as [string, string[]];
   const { output, signal } = context;
-  const { recipe } = loadRecipe(name, overrides);
+  const { recipe } = await loadRecipe(name, overrides);
   const { shardDataset } = await import('../../data/index.ts');
   const splits = await shardDataset(usableData(recipe), {
     out: options.out,

@@ -37,7 +37,7 @@ interface PackageState {
 async function runDoctor(context: Context, _options: CommonOptions, ...args: never[]): Promise<undefined> {
   const [recipeName] = args as unknown as [string | undefined];
   const { output } = context;
-  const recipe = recipeName === undefined ? undefined : loadRecipe(recipeName).recipe;
+  const recipe = recipeName === undefined ? undefined : (await loadRecipe(recipeName)).recipe;
   output.say('Measuring …');
   const packages = await Promise.all(nativePackages.map(tryPackage));
   const decodeSpeed = packages.some(({ name, error }) => name === 'sharp' && error !== undefined)

@@ -51,7 +51,7 @@ export function addEval(program: Command): void {
 async function runEval(context: Context, options: EvalOptions, ...args: never[]): Promise<undefined> {
   const [model, overrides] = args as unknown as [string, string[]];
   const { output } = context;
-  const { recipe, warnings } = loadRecipe(options.data ?? ownRecipe(model), overrides);
+  const { recipe, warnings } = await loadRecipe(options.data ?? ownRecipe(model), overrides);
   for (const { message } of warnings) output.warn(message);
   const { evaluateModel } = await import('../../runs/index.ts');
   const { split, precision } = options;

@@ -82,7 +82,7 @@ interface RunDefaults {
 async function runPredict(context: Context, options: PredictOptions, ...args: never[]): Promise<undefined> {
   const [model, pictures] = args as unknown as [string, string[]];
   const { output, signal } = context;
-  const defaults = defaultsOf(model);
+  const defaults = await defaultsOf(model);
   const threshold = options.threshold ?? defaults.threshold;
   const { createPredictor, findPictures, predictFiles, resultRows, drawPrediction } = await import(
     '../../inference/index.ts'
@@ -164,9 +164,9 @@ async function runPredict(context: Context, options: PredictOptions, ...args: ne
 }
 
 /** A run folder knows how its recipe wanted predictions. */
-function defaultsOf(model: string): RunDefaults {
+async function defaultsOf(model: string): Promise<RunDefaults> {
   if (!existsSync(join(model, 'recipe.yaml'))) return { threshold: 0.5, maxDetections: 100 };
-  const { confidence_threshold, max_detections } = loadRecipe(model).recipe.model;
+  const { confidence_threshold, max_detections } = (await loadRecipe(model)).recipe.model;
   return { threshold: confidence_threshold, maxDetections: max_detections };
 }
 

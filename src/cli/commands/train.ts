@@ -50,7 +50,7 @@ export function addTrain(program: Command): void {
 async function runTrain(context: Context, options: TrainOptions, ...args: never[]): Promise<undefined> {
   const [recipeArgument, overrideArguments] = args as unknown as [string | undefined, string[]];
   const plan = planOf(recipeArgument, overrideArguments, await near(options, context.signal));
-  const { recipe, warnings } = loadRecipe(plan.recipe, plan.overrides);
+  const { recipe, warnings } = await loadRecipe(plan.recipe, plan.overrides);
   const out = plan.resume ? (plan.folder ?? (await newestRun(recipe))) : options.out;
   const { train } = await import('../../runs/index.ts');
   const display = new RunDisplay(context.output, {
@@ -105,7 +105,7 @@ function planOf(recipe: string | undefined, overrides: readonly string[], option
   const resume = options.resume !== undefined;
   if (resume) folder ??= options.out;
   const named = words.findIndex((word) => !word.includes('=') || existsSync(word));
-  const chosen = named >= 0 ? words[named]! : folder === undefined ? undefined : join(folder, 'recipe.yaml');
+  const chosen = named >= 0 ? words[named]! : folder === undefined ? undefined : recipeOfRun(folder);
   if (chosen === undefined) {
     throw new ConfigError({
       code: 'recipe_missing',
@@ -115,6 +115,17 @@ function planOf(recipe: string | undefined, overrides: readonly string[], option
     });
   }
   return { recipe: chosen, overrides: words.filter((_, i) => i !== named), resume, folder };
+}
+
+function recipeOfRun(folder: string): string {
+  const path = join(folder, 'recipe.yaml');
+  if (existsSync(path)) return path;
+  throw new ConfigError({
+    code: 'nothing_to_resume',
+    expected: 'a run folder with its recipe.yaml',
+    received: `${folder}, ${existsSync(folder) ? 'which has none' : 'and no such folder is here'}`,
+    fix: 'name the folder that `ocelli train` printed: --resume <dir>',
+  });
 }
 
 function showEnd(
