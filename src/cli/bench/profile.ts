@@ -58,7 +58,7 @@ export async function explainStep(
 export async function profileStep(
   context: Pick<BenchContext, 'device' | 'signal' | 'recipe'>,
 ): Promise<{ readonly profile: StepProfile; readonly adapter: string }> {
-  const { recipe } = loadRecipe(context.recipe ?? 'quickstart', []);
+  const { recipe } = await loadRecipe(context.recipe ?? 'quickstart', []);
   const plans: KernelPlan[] = [];
   const stop = watchPlans((plan) => plans.push(plan));
   let timeline: GpuTimeline | undefined;
