@@ -95,4 +95,59 @@ describe.skipIf(!adapter)('a compiled step on WebGPU', () => {
     it(`does what the eager one does: ${family}`, () => expectSame(family), 120_000);
   }
   it('also with accumulated gradients', () => expectSame('vit', 2), 120_000);
+
+  it('leaves weights, moments and their average to the last bit where half precision overflows', async ({
+    skip,
+  }) => {
+    skip(!device.gpu?.features.includes('shader-f16'), 'NOT RUN: no shader-f16');
+    const { loaded, task, batch } = tinyRun('vit');
+    const groups = parameterGroups(loaded.model, {
+      backboneLearningRateFactor: 1,
+      weightDecay: 0.01,
+      noDecayNormBias: true,
+    });
+    const optimizer = new Optimizer(createAlgorithm('adamw'), groups);
+    const parameters = groups.flatMap((group) => group.parameters);
+    const average = new WeightAverage(parameters, 0.5);
+    const settings = {
+      seed: 3,
+      clip: { kind: 'norm' as const, limit: 1 },
+      mix: { mixupAlpha: 0, cutmixAlpha: 0 },
+      precision: 'fp16' as const,
+    };
+    const step = new TrainingStep(loaded.model, task, device, optimizer, settings, average);
+    const numbers = async (): Promise<Map<string, Float32Array>> => {
+      const all = [
+        ...parameters.map(({ name, variable }) => [name, variable] as const),
+        ...optimizer.tensors(),
+        ...[...average.tensors()].map(([name, value]) => [`average of ${name}`, value] as const),
+      ];
+      const read = new Map<string, Float32Array>();
+      for (const [name, value] of all) read.set(name, Float32Array.from(await device.read(value)));
+      return read;
+    };
+    const run = async (number: number, scale: number): Promise<boolean> => {
+      step.lossScale!.restore({ value: scale, good: 0, skipped: 0 });
+      await step.add(batch(number, 2), number, 0);
+      await step.finish(
+        groups.map(() => 1e-3),
+        number,
+      );
+      return (await step.results(0))[0]!.skipped;
+    };
+    expect(await run(1, 256)).toBe(false);
+    const before = await numbers();
+    expect(await run(2, 2 ** 120)).toBe(true);
+    expect(await numbers()).toEqual(before);
+    expect(await run(3, 256)).toBe(false);
+    const after = await numbers();
+    const still = [...after].filter(([name, values]) =>
+      values.every((value, i) => value === before.get(name)![i]),
+    );
+    expect(still.map(([name]) => name)).toEqual([]);
+    step.dispose();
+    optimizer.dispose();
+    average.dispose();
+    loaded.model.dispose();
+  }, 120_000);
 });
