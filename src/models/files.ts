@@ -2,6 +2,7 @@
  * Where a model's files are: an HF folder, a run folder (its `model/`), a folder in any volume, or a repository
  * of the hub. All of them are a volume and a prefix in it.
  */
+import { files, localPath } from '#platform';
 import { CheckpointError, RemoteError } from '../core/index.ts';
 import { openSafetensors, openShards, type TensorFile } from '../formats/safetensors/index.ts';
 import { type ByteSource, isHubName, openHub, openPlace, type Place } from '../storage/index.ts';
@@ -29,10 +30,12 @@ export class ModelFiles {
     const location = typeof place === 'string' ? place : `${at.volume.location}/${at.path}`;
     for (const folder of ['', 'model']) {
       const inside = { volume: at.volume, path: join(at.path, folder) };
-      const files = new ModelFiles(inside, join(location, folder), signal);
-      if (await files.has('config.json')) return files;
+      const found = new ModelFiles(inside, join(location, folder), signal);
+      if (await found.has('config.json')) return found;
     }
-    if (typeof place === 'string' && isHubName(place)) {
+    // A folder that is there is what was meant, though its name would do for a model of the hub.
+    const isHere = typeof place === 'string' && (await files.stat(localPath(place))) !== undefined;
+    if (typeof place === 'string' && isHubName(place) && !isHere) {
       const volume = await openHub(place, {
         ...(revision ? { revision } : {}),
         ...(signal ? { signal } : {}),
@@ -46,7 +49,7 @@ export class ModelFiles {
       code: 'model_not_found',
       expected:
         'a folder with config.json, a run folder with model/config.json, or a hub id (organisation/name)',
-      received: location,
+      received: isHere ? `${location}, which has none` : location,
       fix: 'check the path; a checkpoint of a run becomes a model when the run ends or with ocelli export',
     });
   }

@@ -292,6 +292,20 @@ describe('what can be wrong', () => {
     );
   });
 
+  test('a folder or a file without a model, whose name a model of the hub could have', async () => {
+    const at = process.cwd();
+    await place('plain/organisation/name', { 'notes.txt': 'none' });
+    process.chdir(join(folder, 'plain'));
+    try {
+      for (const name of ['organisation', 'organisation/name', 'organisation/name/notes.txt']) {
+        const error = await fromPretrained(name).catch((caught: unknown) => caught);
+        expect(error, name).toMatchObject({ code: 'model_not_found', received: `${name}, which has none` });
+      }
+    } finally {
+      process.chdir(at);
+    }
+  });
+
   test('an unknown model_type lists the known ones', async () => {
     const broken = failing({ 'config.json': '{"model_type": "alexnet"}' });
     await expect(broken).rejects.toThrow(/detr, resnet, vit, .*yolos.*alexnet/);
