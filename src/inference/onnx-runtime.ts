@@ -1,7 +1,8 @@
 /** The forward pass by onnxruntime. The file says what it takes: a mask goes in only where it asks for one. */
-import { type OnnxArray, type OnnxDevice, openOnnxSession } from '#platform';
+import { type OnnxArray, type OnnxDevice, type OnnxPort, openOnnxSession } from '#platform';
 import { CheckpointError, DeviceError, ShapeError } from '../core/index.ts';
 import type { HostOutputs } from '../tasks/index.ts';
+import { stretchMask } from '../vision/index.ts';
 import type { ModelBatch, Runtime } from './types.ts';
 
 export async function openOnnxRuntime(model: Uint8Array, device: OnnxDevice): Promise<Runtime> {
@@ -22,7 +23,7 @@ export async function openOnnxRuntime(model: Uint8Array, device: OnnxDevice): Pr
   return {
     description: `onnxruntime on ${session.provider}`,
     async run(batch) {
-      const outputs = await session.run(feeds(batch, inputs));
+      const outputs = await session.run(feeds(batch, session.inputs));
       return Object.fromEntries(
         Object.entries(outputs).map(([name, { shape, data }]) => [
           name,
@@ -34,17 +35,23 @@ export async function openOnnxRuntime(model: Uint8Array, device: OnnxDevice): Pr
   };
 }
 
-function feeds(batch: ModelBatch, inputs: readonly string[]): Record<string, OnnxArray> {
+function feeds(batch: ModelBatch, inputs: readonly OnnxPort[]): Record<string, OnnxArray> {
   const [images, , height, width] = batch.shape;
   const arrays: Record<string, OnnxArray> = {
     pixel_values: { data: batch.pixelValues, shape: batch.shape, dtype: 'float32' },
   };
-  if (inputs.includes('pixel_mask')) {
-    const data = new BigInt64Array(images * height * width).fill(1n);
-    batch.pixelMask?.forEach((value, i) => {
-      data[i] = BigInt(value);
+  const port = inputs.find(({ name }) => name === 'pixel_mask');
+  if (port) {
+    // Files of the hub have masks of a fixed size.
+    const [, rows = height, columns = width] = port.shape.map((size) =>
+      typeof size === 'number' && size > 0 ? size : undefined,
+    );
+    const mask = batch.pixelMask ?? new Uint8Array(images * height * width).fill(1);
+    const data = new BigInt64Array(images * rows * columns).fill(1n);
+    stretchMask(mask, { height, width }, { height: rows, width: columns }).forEach((value, i) => {
+      if (value === 0) data[i] = 0n;
     });
-    arrays.pixel_mask = { data, shape: [images, height, width], dtype: 'int64' };
+    arrays.pixel_mask = { data, shape: [images, rows, columns], dtype: 'int64' };
   }
   return arrays;
 }

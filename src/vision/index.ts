@@ -7,7 +7,7 @@
  *     const batch = processor.collate([image, other]);      // padded, with pixel mask and labels
  */
 export * from './draw/index.ts';
-export { largestSize, pixelMask } from './padding.ts';
+export { largestSize, pixelMask, stretchMask } from './padding.ts';
 export { type ProcessorKind, registerProcessor } from './processors/kinds.ts';
 export { createProcessor } from './processors/pipeline.ts';
 export type { Settings, SizeRule } from './processors/settings.ts';

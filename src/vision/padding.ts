@@ -59,6 +59,23 @@ export function pixelMask(sizes: readonly Size[], { height, width }: Size): Uint
   return mask;
 }
 
+/**
+ * Masks [images, height, width] in another size, the nearest as PyTorch chooses it. Exporters of the hub wrote the size of
+ * `pixel_mask` down as 64 × 64; the models stretch it over their features whatever it is.
+ */
+export function stretchMask(mask: Uint8Array, from: Size, to: Size): Uint8Array {
+  if (from.height === to.height && from.width === to.width) return mask;
+  const images = mask.length / (from.height * from.width);
+  const result = new Uint8Array(images * to.height * to.width);
+  for (let i = 0, at = 0; i < images; i++) {
+    for (let y = 0; y < to.height; y++) {
+      const row = (i * from.height + Math.floor((y * from.height) / to.height)) * from.width;
+      for (let x = 0; x < to.width; x++) result[at++] = mask[row + Math.floor((x * from.width) / to.width)]!;
+    }
+  }
+  return result;
+}
+
 function copyInto(
   target: Float32Array,
   offset: number,

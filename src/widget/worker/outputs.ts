@@ -3,7 +3,7 @@ import { CheckpointError, fromHalf } from '../../core/index.ts';
 import { finiteHalves } from '../../formats/onnx/index.ts';
 import type { OnnxWeb } from '../../platform/browser/index.ts';
 import type { HostOutputs } from '../../tasks/decoding/index.ts';
-import type { ProcessedBatch } from '../../vision/index.ts';
+import { type ProcessedBatch, stretchMask } from '../../vision/index.ts';
 
 export type Session = Awaited<ReturnType<OnnxWeb['InferenceSession']['create']>>;
 export type Feeds = Parameters<Session['run']>[0];
@@ -38,24 +38,16 @@ export interface NamedInput {
 
 /** @throws CheckpointError `onnx_inputs_unknown` where the file asks for something else */
 export function inputsOf(batch: ProcessedBatch, ports: readonly Port[]): NamedInput[] {
-  const [images, , height, width] = batch.shape;
-  return ports.map(({ name, dtype }): NamedInput => {
+  return ports.map((port): NamedInput => {
+    const { name, dtype } = port;
     if (name === 'pixel_values' && (dtype === 'float32' || dtype === 'float16')) {
       const data = batch.pixelValues;
       const array: InputArray = dtype === 'float32' ? { dtype, data } : { dtype, data: finiteHalves(data) };
       return { name, shape: batch.shape, array };
     }
-    const shape = [images, height, width];
-    if (name === 'pixel_mask' && dtype === 'int64') {
-      const data = new BigInt64Array(images * height * width).fill(1n);
-      batch.pixelMask?.forEach((value, i) => {
-        data[i] = BigInt(value);
-      });
-      return { name, shape, array: { dtype, data } };
-    }
-    if (name === 'pixel_mask' && dtype === 'bool') {
-      const data = batch.pixelMask ?? new Uint8Array(images * height * width).fill(1);
-      return { name, shape, array: { dtype, data } };
+    if (name === 'pixel_mask' && (dtype === 'int64' || dtype === 'bool')) {
+      const { data, shape } = maskOf(batch, port);
+      return { name, shape, array: dtype === 'bool' ? { dtype, data } : { dtype, data: toLong(data) } };
     }
     throw new CheckpointError({
       code: 'onnx_inputs_unknown',
@@ -64,6 +56,29 @@ export function inputsOf(batch: ProcessedBatch, ports: readonly Port[]): NamedIn
       fix: 'export the model again with ocelli export',
     });
   });
+}
+
+/** 1 = picture, 0 = padding: in the size of the batch, or in the one that the file asks for. */
+function maskOf(
+  { pixelMask, shape: [images, , height, width] }: ProcessedBatch,
+  { shape }: Port,
+): { readonly data: Uint8Array; readonly shape: readonly number[] } {
+  const sizeAt = (axis: number, otherwise: number): number => {
+    const size = shape[axis];
+    return typeof size === 'number' && size > 0 ? size : otherwise;
+  };
+  const size = { height: sizeAt(1, height), width: sizeAt(2, width) };
+  const data = pixelMask
+    ? stretchMask(pixelMask, { height, width }, size)
+    : new Uint8Array(images * size.height * size.width).fill(1);
+  return { data, shape: [images, size.height, size.width] };
+}
+
+/** Nearly all are 1, and a large integer each would cost as much as a small model. */
+function toLong(mask: Uint8Array): BigInt64Array {
+  const result = new BigInt64Array(mask.length).fill(1n);
+  for (let i = 0; i < mask.length; i++) if (mask[i] === 0) result[i] = 0n;
+  return result;
 }
 
 /** Whether our own path knows all inputs and finds its outputs. */

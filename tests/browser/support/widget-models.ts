@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path';
 import { decodeImage } from '#platform';
 import { openDevice } from '../../../src/engine/index.ts';
 import { exportModel } from '../../../src/export/index.ts';
+import { decodeOnnx, encodeOnnx } from '../../../src/formats/onnx/index.ts';
 import { createPredictor } from '../../../src/inference/index.ts';
 import { tinyRun } from '../../support/tiny-models.ts';
 
@@ -16,6 +17,8 @@ export interface WidgetModelSource {
   readonly dtype?: 'fp32' | 'fp16';
   /** Keys of `preprocessor_config.json`. */
   readonly processor?: Readonly<Record<string, unknown>>;
+  /** As exporters of the hub write DETR: `pixel_mask` is a square of this side, whatever the picture. */
+  readonly maskSide?: number;
 }
 
 /** Writes one folder per model. */
@@ -25,7 +28,7 @@ export async function writeWidgetModels(
 ): Promise<void> {
   const device = await openDevice('wasm');
   try {
-    for (const [folder, { name, dtype = 'fp32', processor = {} }] of Object.entries(models)) {
+    for (const [folder, { name, dtype = 'fp32', processor = {}, maskSide }] of Object.entries(models)) {
       const { loaded } = tinyRun(name);
       const processorConfig = { ...loaded.processorConfig, ...processor };
       const { files } = await exportModel({ ...loaded, processorConfig }, { format: 'onnx', dtype });
@@ -33,12 +36,21 @@ export async function writeWidgetModels(
       for (const [path, bytes] of files) {
         const target = join(root, folder, path);
         mkdirSync(dirname(target), { recursive: true });
-        writeFileSync(target, bytes);
+        writeFileSync(target, maskSide && path.endsWith('.onnx') ? withMask(bytes, maskSide) : bytes);
       }
     }
   } finally {
     await device.dispose();
   }
+}
+
+function withMask(bytes: Uint8Array, side: number): Uint8Array {
+  const model = decodeOnnx(bytes);
+  const mask = model.graph!.input.find(({ name }) => name === 'pixel_mask')!;
+  const { tensorType } = mask.type;
+  const dim = [tensorType.shape.dim[0]!, { dimValue: side }, { dimValue: side }];
+  mask.type = { tensorType: { ...tensorType, shape: { dim } } };
+  return encodeOnnx(model);
 }
 
 export interface HeadlessFinding {

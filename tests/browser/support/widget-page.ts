@@ -50,6 +50,11 @@ export const modelSources: Readonly<Record<string, WidgetModelSource>> = {
   resnet: { name: 'resnet', processor: { size: { shortest_edge: 36 }, crop_pct: 0.875 } },
   yolos: { name: 'yolos', processor: { size: { height: 48, width: 64 } } },
   detr: { name: 'detr', processor: { size: { shortest_edge: 64, longest_edge: 107 } } },
+  hubDetr: {
+    name: 'detr',
+    processor: { size: { shortest_edge: 64, longest_edge: 107 } },
+    maskSide: 64,
+  },
   half: { name: 'vit', dtype: 'fp16' },
 };
 
