@@ -107,8 +107,10 @@ export interface WorkerState {
 }
 
 export interface WidgetService {
-  /** The same model opened twice is one model; each handle is closed for itself. */
-  open(request: OpenRequest, listener: (progress: Progress) => void): Promise<OpenedModel>;
+  /** The same model opened twice is one model; each handle is closed for itself. `ticket`: a number for `cancel`. */
+  open(request: OpenRequest, listener: (progress: Progress) => void, ticket: number): Promise<OpenedModel>;
+  /** Ends the wait for a model; what nobody else waits for is not fetched any further. */
+  cancel(ticket: number): Promise<void>;
   /** `candidates`: the classes that a zero-shot pipeline tells apart. A bitmap is closed. */
   predict(handle: number, picture: Blob | ImageBitmap, candidates: readonly string[]): Promise<Answer>;
   close(handle: number): Promise<void>;

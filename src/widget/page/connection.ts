@@ -35,6 +35,7 @@ export class WidgetConnection {
   /** True once devices were lost twice for one question: `auto` means WebAssembly then. */
   avoidGpu = false;
   private held = 0;
+  private lastTicket = 0;
   private idle: ReturnType<typeof setTimeout> | undefined;
 
   constructor(private readonly workerAddress: string) {}
@@ -45,11 +46,20 @@ export class WidgetConnection {
     return place[shareName];
   }
 
-  async open(request: OpenRequest, listener: (progress: Progress) => void): Promise<HeldModel> {
+  /** @param signal ends the wait: the model is not wanted any more */
+  async open(
+    request: OpenRequest,
+    listener: (progress: Progress) => void,
+    signal: AbortSignal,
+  ): Promise<HeldModel> {
     this.hold();
+    const ticket = ++this.lastTicket;
     try {
       const link = this.connect();
-      const opened = await this.race(link, link.remote.open(request, proxy(listener)));
+      const cancel = (): void => void this.race(link, link.remote.cancel(ticket)).catch(() => undefined);
+      signal.addEventListener('abort', cancel, { once: true });
+      const opening = this.race(link, link.remote.open(request, proxy(listener), ticket));
+      const opened = await opening.finally(() => signal.removeEventListener('abort', cancel));
       return { ...opened, link };
     } catch (error) {
       this.release();

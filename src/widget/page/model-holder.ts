@@ -29,6 +29,8 @@ export class ModelHolder {
   /** A folder of this machine, instead of the attribute. */
   chosen: ModelPlace | undefined;
   private opening: Promise<HeldModel> | undefined;
+  /** Aborted when what is being opened is not wanted any more. */
+  private wanting: AbortController | undefined;
   private held: HeldModel | undefined;
   /** Counts models: what was opened for an earlier one is closed. */
   private generation = 0;
@@ -84,6 +86,7 @@ export class ModelHolder {
   /** Another model, or none: the one that is open is given back. */
   letGo(): void {
     this.generation++;
+    this.wanting?.abort();
     if (this.held) void this.connection().close(this.held);
     this.held = undefined;
     this.opening = undefined;
@@ -91,12 +94,15 @@ export class ModelHolder {
 
   private async openNow(generation: number): Promise<HeldModel> {
     const isCurrent = (): boolean => generation === this.generation;
+    const wanting = new AbortController();
+    this.wanting = wanting;
     try {
       const request = this.request();
       this.events.opening();
-      const model = await this.connection().open(request, (progress) => {
+      const onProgress = (progress: Progress): void => {
         if (isCurrent()) this.events.progress(progress);
-      });
+      };
+      const model = await this.connection().open(request, onProgress, wanting.signal);
       if (!isCurrent()) {
         void this.connection().close(model);
         return await this.openAgain();
@@ -105,15 +111,15 @@ export class ModelHolder {
       this.events.ready(model);
       return model;
     } catch (error) {
-      if (!isCurrent()) return await this.openAgain(error);
+      if (!isCurrent()) return await this.openAgain();
       this.opening = undefined;
       throw error;
     }
   }
 
-  private openAgain(error?: unknown): Promise<HeldModel> {
+  private openAgain(): Promise<HeldModel> {
     if (this.isWanted()) return this.open();
-    return Promise.reject(error ?? new DOMException('the element left the page', 'AbortError'));
+    return Promise.reject(new DOMException('the element left the page', 'AbortError'));
   }
 
   private request(): OpenRequest {

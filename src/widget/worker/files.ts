@@ -136,6 +136,15 @@ export class WidgetFiles {
   }
 }
 
+/** A file of `onnx/`, or the one of that name beside `config.json`, where exporters leave it. Undefined: neither is there. */
+export async function readWeights(
+  files: WidgetFiles,
+  path: string,
+): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  const options = { keep: true, orHtml: false };
+  return (await files.read(path, options)) ?? files.read(path.replace(/^onnx\//, ''), options);
+}
+
 const isHtml = (text: string): boolean => /^\s*<(?:!doctype|html|\?xml|head|body)/i.test(text.slice(0, 200));
 
 function startsAsHtml(bytes: Uint8Array): boolean {

@@ -6,7 +6,7 @@ import { CheckpointError, DeviceError, type Size } from '../../core/index.ts';
 import { openGpu } from '../../platform/browser/index.ts';
 import { createProcessor, type ImageProcessor } from '../../vision/index.ts';
 import type { OpenRequest, Progress } from '../protocol.ts';
-import { WidgetFiles } from './files.ts';
+import { readWeights, WidgetFiles } from './files.ts';
 import { watchDevice } from './lost-device.ts';
 import { type OnnxRuntime, openRuntime, prepareOnnx, type WidgetDevice } from './onnx-runtime.ts';
 import type { Port } from './outputs.ts';
@@ -15,37 +15,47 @@ import { chooseTask } from './tasks.ts';
 import { warmUp } from './warm-up.ts';
 import type { WidgetModel } from './widget-model.ts';
 
-export async function openModel(
-  request: OpenRequest,
-  onProgress: (progress: Progress) => void,
-): Promise<WidgetModel> {
+export interface OpenOptions {
+  readonly onProgress: (progress: Progress) => void;
+  /** Ends what is being fetched. */
+  readonly signal: AbortSignal;
+  /**
+   * onnxruntime does one thing at a time, for all models of a page. What is fetched does not wait for it, nor it for that:
+   * a model that comes slowly holds up no other.
+   */
+  inTurn<Result>(work: () => Promise<Result>): Promise<Result>;
+}
+
+export async function openModel(request: OpenRequest, options: OpenOptions): Promise<WidgetModel> {
+  const { onProgress, signal, inTurn } = options;
   const device = await chooseDevice(request.device);
-  void warmUp(device);
-  const files = new WidgetFiles(request.place, { maxBytes: request.maxBytes, onProgress });
+  void inTurn(() => warmUp(device));
+  const files = new WidgetFiles(request.place, { maxBytes: request.maxBytes, onProgress, signal });
   const config = await files.requiredJson('config.json');
   const { task, own } = chooseTask(config, request.task, files.name);
   if (own) {
     const processorConfig = await files.requiredJson('preprocessor_config.json');
-    const model = await openOwn(
-      files,
-      config,
-      processorConfig,
-      task as OwnModel['task'],
-      device,
+    const model = await openOwn(files, config, processorConfig, task as OwnModel['task'], device, {
+      ...options,
       request,
-      onProgress,
-    );
+    });
     if (model) return model;
   }
+  const [path] = onnxFiles(request.dtype) as [string];
+  // The library would ask for it in its turn. What else it asks for is small, or there are two and it finds them.
+  const weights = await readWeights(files, path);
   onProgress({ phase: 'runtime' });
-  await warmUp(device);
-  // Where transformers.js looks for a runtime that is there already: one for all models of the page.
-  const ort = await prepareOnnx(device);
-  Object.assign(globalThis, { [Symbol.for('onnxruntime')]: ort });
-  const { openPipeline } = await import('./pipeline-model.ts');
-  const model = await openPipeline(files, task, device, request);
-  const watch = device === 'webgpu' ? await watchDevice(ort) : undefined;
-  return watch ? { ...model, lost: watch.lost } : model;
+  return inTurn(async () => {
+    signal.throwIfAborted();
+    await warmUp(device);
+    // Where transformers.js looks for a runtime that is there already: one for all models of the page.
+    const ort = await prepareOnnx(device);
+    Object.assign(globalThis, { [Symbol.for('onnxruntime')]: ort });
+    const { openPipeline } = await import('./pipeline-model.ts');
+    const model = await openPipeline(files, task, device, request, new Map([[path, weights]]));
+    const watch = device === 'webgpu' ? await watchDevice(ort) : undefined;
+    return watch ? { ...model, lost: watch.lost } : model;
+  });
 }
 
 /** Undefined: it is not for us. */
@@ -55,18 +65,21 @@ async function openOwn(
   processorConfig: Readonly<Record<string, unknown>>,
   task: OwnModel['task'],
   device: WidgetDevice,
-  request: OpenRequest,
-  onProgress: (progress: Progress) => void,
+  { request, onProgress, signal, inTurn }: OpenOptions & { readonly request: OpenRequest },
 ): Promise<OwnModel | undefined> {
   const processor = knownProcessor(processorConfig);
   if (!processor) return undefined;
   const bytes = await files.weights(onnxFiles(request.dtype));
   onProgress({ phase: 'runtime' });
-  const runtime = await openOn(bytes, device, oneSize(processor), request.device === 'auto');
-  if (runtime.knows(outputNames[task])) return new OwnModel(config, processor, task, runtime, request.record);
-  await runtime.dispose();
-  requireOutputs(runtime.outputs, outputNames[task], files.name);
-  return undefined;
+  return inTurn(async () => {
+    signal.throwIfAborted();
+    const runtime = await openOn(bytes, device, oneSize(processor), request.device === 'auto');
+    if (runtime.knows(outputNames[task]))
+      return new OwnModel(config, processor, task, runtime, request.record);
+    await runtime.dispose();
+    requireOutputs(runtime.outputs, outputNames[task], files.name);
+    return undefined;
+  });
 }
 
 /** Pipelines of these tasks read the same outputs: a file without them is another model's. */
@@ -81,11 +94,13 @@ function requireOutputs(ports: readonly Port[], wanted: readonly string[], where
   });
 }
 
-/** The precision that was asked for first; the other where there is nothing else. */
+/** The precision that was asked for first; another one, quantised last, where there is nothing else. */
 export function onnxFiles(dtype: OpenRequest['dtype']): string[] {
-  const full = ['onnx/model.onnx', 'model.onnx'];
-  const half = ['onnx/model_fp16.onnx', 'model_fp16.onnx'];
-  return dtype === 'fp16' ? [...half, ...full] : [...full, ...half];
+  const [full, half, quantized] = ['model', 'model_fp16', 'model_quantized'].map((name) => [
+    `onnx/${name}.onnx`,
+    `${name}.onnx`,
+  ]) as [string[], string[], string[]];
+  return [...(dtype === 'fp16' ? [...half, ...full] : [...full, ...half]), ...quantized];
 }
 
 async function openOn(

@@ -6,13 +6,16 @@
 import { env, pipeline, RawImage } from '@huggingface/transformers';
 import { CheckpointError, ConfigError } from '../../core/index.ts';
 import type { Answer, Finding, OpenRequest } from '../protocol.ts';
-import type { WidgetFiles } from './files.ts';
+import { readWeights, type WidgetFiles } from './files.ts';
 import type { WidgetDevice } from './onnx-runtime.ts';
 import { pipelineOf } from './tasks.ts';
 import type { WidgetModel } from './widget-model.ts';
 
 /** Names below this address are files of the model; nothing is ever asked of it. */
 const host = 'https://model.invalid/';
+
+/** A file; undefined: there is none. */
+type Bytes = Uint8Array<ArrayBuffer> | undefined;
 
 type Pipe = ((image: RawImage, ...more: unknown[]) => Promise<unknown>) & { dispose(): Promise<unknown> };
 
@@ -22,9 +25,10 @@ export async function openPipeline(
   task: string,
   device: WidgetDevice,
   { dtype }: OpenRequest,
+  fetched: ReadonlyMap<string, Bytes>,
 ): Promise<WidgetModel> {
   const wanted = pipelineOf(task);
-  configure(files);
+  configure(files, fetched);
   let pipe: Pipe;
   try {
     const options = { device: 'auto', dtype, session_options: { executionProviders: [device] } };
@@ -80,12 +84,15 @@ function argumentsOf(wanted: string, candidates: readonly string[]): unknown[] {
   return [];
 }
 
-function configure(files: WidgetFiles): void {
-  const known = new Map<string, Promise<Uint8Array<ArrayBuffer> | undefined>>();
-  const read = (path: string): Promise<Uint8Array<ArrayBuffer> | undefined> => {
+function configure(files: WidgetFiles, fetched: ReadonlyMap<string, Bytes>): void {
+  const known = new Map([...fetched].map(([path, bytes]) => [path, Promise.resolve(bytes)] as const));
+  const read = (path: string): Promise<Bytes> => {
     const before = known.get(path);
     if (before) return before;
-    const reading = files.read(path, { keep: !path.endsWith('.json'), orHtml: path.endsWith('.json') });
+    const isJson = path.endsWith('.json');
+    const reading = path.startsWith('onnx/')
+      ? readWeights(files, path)
+      : files.read(path, { keep: !isJson, orHtml: isJson });
     known.set(path, reading);
     return reading;
   };

@@ -4,7 +4,7 @@
  */
 import { expose, transfer } from 'comlink';
 import { prepareCrossing } from '../../client/wire/index.ts';
-import { ConfigError } from '../../core/index.ts';
+import { ConfigError, RunError } from '../../core/index.ts';
 import type { Answer, OpenedModel, OpenRequest, Progress, WidgetService, WorkerState } from '../protocol.ts';
 import { openModel } from './open-model.ts';
 import { readPicture } from './picture.ts';
@@ -13,6 +13,10 @@ import type { WidgetModel } from './widget-model.ts';
 interface Entry {
   readonly key: string;
   readonly model: Promise<WidgetModel>;
+  /** Once it is open. */
+  opened?: WidgetModel;
+  /** Ends what is still being fetched for it. */
+  readonly fetching: AbortController;
   users: number;
   readonly listeners: Set<(progress: Progress) => void>;
   answers: number;
@@ -27,17 +31,26 @@ const answersBeforeImproving = 20;
 class Service implements WidgetService {
   private readonly entries = new Map<string, Entry>();
   private readonly handles = new Map<number, Entry>();
+  /** Ends the wait of somebody for a model, by the ticket that came with the question. */
+  private readonly waiting = new Map<number, () => void>();
   private lastHandle = 0;
   /** Chosen folders are never the same. */
   private lastFolder = 0;
   private queue: Promise<unknown> = Promise.resolve();
 
-  async open(request: OpenRequest, listener: (progress: Progress) => void): Promise<OpenedModel> {
+  async open(
+    request: OpenRequest,
+    listener: (progress: Progress) => void,
+    ticket: number,
+  ): Promise<OpenedModel> {
     const entry = this.entryOf(request);
     entry.users++;
     entry.listeners.add(listener);
+    const cancelled = new Promise<never>((_, reject) => {
+      this.waiting.set(ticket, () => reject(notWanted()));
+    });
     try {
-      const model = await entry.model;
+      const model = await Promise.race([entry.model, cancelled]);
       const handle = ++this.lastHandle;
       this.handles.set(handle, entry);
       const { task, classNames: classes, description: runtime, device, path } = model;
@@ -46,8 +59,13 @@ class Service implements WidgetService {
       this.release(entry);
       throw error;
     } finally {
+      this.waiting.delete(ticket);
       entry.listeners.delete(listener);
     }
+  }
+
+  async cancel(ticket: number): Promise<void> {
+    this.waiting.get(ticket)?.();
   }
 
   async predict(handle: number, picture: Blob | ImageBitmap, candidates: readonly string[]): Promise<Answer> {
@@ -82,9 +100,8 @@ class Service implements WidgetService {
   async state(): Promise<WorkerState> {
     for (const entry of this.entries.values()) if (entry.answers > 0) await this.improve(entry);
     await this.queue.catch(() => undefined);
-    const models = await Promise.allSettled([...this.entries.values()].map(({ model }) => model));
-    const sessions = models.flatMap((model) =>
-      model.status === 'fulfilled' ? [{ device: model.value.device, ...model.value.recording }] : [],
+    const sessions = [...this.entries.values()].flatMap(({ opened }) =>
+      opened ? [{ device: opened.device, ...opened.recording }] : [],
     );
     return { models: this.entries.size, sessions };
   }
@@ -96,20 +113,31 @@ class Service implements WidgetService {
     const known = this.entries.get(key);
     if (known) return known;
     const listeners: Entry['listeners'] = new Set();
-    const model = this.inTurn(() =>
-      openModel(request, (progress) => {
+    const fetching = new AbortController();
+    const model = openModel(request, {
+      signal: fetching.signal,
+      onProgress: (progress) => {
         for (const listener of listeners) listener(progress);
-      }),
-    );
-    const entry: Entry = { key, model, users: 0, listeners, answers: 0, improved: false };
+      },
+      inTurn: (work) => this.inTurn(work),
+    });
+    const entry: Entry = { key, model, fetching, users: 0, listeners, answers: 0, improved: false };
     this.entries.set(key, entry);
+    model.then(
+      (opened) => {
+        entry.opened = opened;
+      },
+      () => undefined,
+    );
     return entry;
   }
 
   private release(entry: Entry): void {
     if (--entry.users > 0) return;
-    this.entries.delete(entry.key);
-    void this.inTurn(async () => (await entry.model).dispose()).catch(() => undefined);
+    // A model that failed may have been asked for again meanwhile, under the same key.
+    if (this.entries.get(entry.key) === entry) this.entries.delete(entry.key);
+    entry.fetching.abort();
+    void entry.model.then((model) => this.inTurn(() => model.dispose())).catch(() => undefined);
   }
 
   /** onnxruntime computes one thing at a time. */
@@ -141,6 +169,15 @@ async function answerOf(
   const answer = { ...said, width, height, times };
   const bitmap = await shown?.catch(() => undefined);
   return bitmap ? transfer({ ...answer, bitmap }, [bitmap]) : answer;
+}
+
+function notWanted(): RunError {
+  return new RunError({
+    code: 'model_not_wanted',
+    expected: 'somebody to wait for the model',
+    received: 'an element that has left the page, or has another model by now',
+    fix: 'ask again if it is wanted after all',
+  });
 }
 
 function closed(handle: number): ConfigError {
