@@ -8,28 +8,25 @@ import type { Answer, Progress, WorkerState } from '../protocol.ts';
 import { Camera } from './camera.ts';
 import { type HeldModel, WidgetConnection } from './connection.ts';
 import { Display } from './display.ts';
-import type { OcelliPredictEventMap, PredictionDetail, ReadyDetail } from './events.ts';
-import { asOurs, errorDetail } from './failure.ts';
+import type { PredictionDetail, ReadyDetail } from './events.ts';
+import { asOurs, errorDetail, isOfAttribute, isOfPicture } from './failure.ts';
 import { Filming } from './filming.ts';
+import { unknownLabels } from './findings.ts';
 import { Handover } from './handover.ts';
+import { type Looking, lookAtDrawable, lookAtFile } from './look.ts';
 import { ModelHolder } from './model-holder.ts';
 import { attributeNames, modelAttributes, readSettings, type Settings } from './settings.ts';
-import { bitmapOf, type FolderFile, fetchPicture } from './transfer.ts';
+import { type FolderFile, fetchPicture } from './transfer.ts';
+import { TypedElement } from './typed-element.ts';
 import { View } from './view.ts';
 
 /** What can be looked at: a file, an address, or anything that the page can draw. */
 export type Picture = Blob | string | URL | ImageBitmapSource;
 
-/** Milliseconds after which a picture is shown without its answer. */
-const patience = 150;
+/** Set before the script was there, they would hide ours. */
+const properties = ['model', 'task', 'src', 'modelFiles'] as const;
 
-interface Looked<Again> {
-  readonly answer: Answer;
-  readonly again: Again;
-  readonly bitmap: ImageBitmap;
-}
-
-export class OcelliPredict extends HTMLElement {
+export class OcelliPredict extends TypedElement {
   static readonly observedAttributes: readonly string[] = attributeNames;
   /** Where the worker's file lies; whoever defines the element sets it. */
   static workerAddress = '';
@@ -47,6 +44,12 @@ export class OcelliPredict extends HTMLElement {
   private repeat = false;
   /** The value of `src` that was looked at. */
   private looked: string | undefined;
+  /** The picture that is being looked at. */
+  private pending: Picture | undefined;
+  /** A picture without an answer, though nothing is wrong with it: the next model gets it. */
+  private unanswered: Picture | undefined;
+  /** What people read now. */
+  private failed: OcelliError | undefined;
   private problems: readonly OcelliError[] = [];
   /** Of the attributes as they are; another one that changes is no reason to say it again. */
   private told: ReadonlySet<string> = new Set();
@@ -87,6 +90,7 @@ export class OcelliPredict extends HTMLElement {
           this.view.say('The model is ready.');
           this.describe(model);
           this.tell('ready', this.readyDetail(model), true);
+          this.checkLabels();
         },
         recovered: ({ runtime, device }, reason) => {
           this.view.say('The device was lost; the model was started again.');
@@ -118,6 +122,7 @@ export class OcelliPredict extends HTMLElement {
   }
 
   connectedCallback(): void {
+    this.takeOver(properties);
     this.view.connect(true);
     this.handover.connect(true);
     this.refresh();
@@ -131,15 +136,18 @@ export class OcelliPredict extends HTMLElement {
     setTimeout(() => {
       if (this.isConnected) return;
       this.asked++;
+      this.unanswered ??= this.pending;
       this.fetching?.abort();
       this.stopWebcam();
       this.letGo();
+      this.view.say('');
     });
   }
 
   attributeChangedCallback(name: string, before: string | null, after: string | null): void {
     if (before === after) return;
     this.settings = this.read();
+    if (this.failed && isOfAttribute(this.failed)) this.showFailure(undefined);
     if (name === 'threshold') this.display.threshold = undefined;
     if (name === 'model') this.holder.chosen = undefined;
     if (name === 'src') this.looked = undefined;
@@ -150,6 +158,7 @@ export class OcelliPredict extends HTMLElement {
     const again = name === 'labels' && this.holder.opened?.task.startsWith('zero-shot') === true;
     if (another || again || name === 'src' || name === 'preload') this.schedule(another || again);
     else this.present();
+    if (name === 'labels') this.checkLabels();
   }
 
   /** Opens the model now. Resolves with what `ready` tells. */
@@ -171,65 +180,48 @@ export class OcelliPredict extends HTMLElement {
     this.fetching?.abort();
     const fetching = new AbortController();
     this.fetching = fetching;
+    this.pending = picture;
+    this.unanswered = undefined;
     this.endCamera();
-    this.view.fail(undefined);
+    this.showFailure(undefined);
     try {
       const isAddress = typeof picture === 'string' || picture instanceof URL;
       const source = isAddress ? await fetchPicture(String(picture), fetching.signal) : picture;
-      const { answer, again, bitmap } =
-        source instanceof Blob ? await this.askFile(source, turn) : await this.askDrawable(source, turn);
+      const looking = this.looking(turn);
+      const looked = source instanceof Blob ? lookAtFile(source, looking) : lookAtDrawable(source, looking);
+      const { answer, again, bitmap } = await looked;
       if (turn !== this.asked) return this.display.detail(answer);
+      this.pending = undefined;
       this.display.shown = { source: bitmap, again, answer };
       return this.present() ?? this.display.detail(answer);
     } catch (error) {
-      if (turn === this.asked && !fetching.signal.aborted) this.fail(error);
+      if (turn === this.asked && !fetching.signal.aborted) {
+        this.pending = undefined;
+        if (!isOfPicture(error)) this.unanswered = picture;
+        this.fail(error);
+      }
       throw error;
     }
   }
 
-  /**
-   * A file is decoded once, by the worker, and its picture comes back with the answer. Only where that takes long does the
-   * page decode it as well, to show it meanwhile, or to say that it can't be read before a model is loaded for it.
-   */
-  private async askFile(file: Blob, turn: number): Promise<Looked<Blob>> {
-    let waiting: ReturnType<typeof setTimeout> | undefined;
-    const unreadable = new Promise<never>((_, reject) => {
-      const showAlone = (): void => {
-        bitmapOf(file).then((bitmap) => {
-          if (turn === this.asked && waiting !== undefined) this.display.alone(bitmap);
-        }, reject);
-      };
-      waiting = setTimeout(showAlone, this.holder.opened ? patience : 0);
-    });
-    const asking = this.holder.ask(async () => file);
-    // What comes of it after the picture was refused is of no interest.
-    asking.catch(() => undefined);
-    try {
-      const answer = await Promise.race([asking, unreadable]);
-      return { answer, again: file, bitmap: answer.bitmap ?? (await bitmapOf(file)) };
-    } finally {
-      clearTimeout(waiting);
-      waiting = undefined;
-    }
-  }
-
-  private async askDrawable(source: ImageBitmapSource, turn: number): Promise<Looked<ImageBitmap>> {
-    const bitmap = await createImageBitmap(source);
-    // A quick answer comes with its picture: drawing it twice costs as much as a small model.
-    const waiting = setTimeout(() => {
-      if (turn === this.asked) this.display.alone(bitmap);
-    }, patience);
-    const answer = await this.holder
-      .ask(() => createImageBitmap(bitmap))
-      .finally(() => clearTimeout(waiting));
-    return { answer, again: bitmap, bitmap };
+  /** What a look needs; only the newest picture is shown. */
+  private looking(turn: number): Looking {
+    return {
+      isReady: this.holder.opened !== undefined,
+      ask: (picture) => this.holder.ask(picture),
+      showAlone: (bitmap) => {
+        if (turn === this.asked) this.display.alone(bitmap);
+      },
+    };
   }
 
   /** Looks at what the camera sees until `stopWebcam`, a picture, or the end of the camera. */
   async startWebcam(): Promise<void> {
     const turn = ++this.asked;
+    this.pending = undefined;
+    this.unanswered = undefined;
     this.endCamera();
-    this.view.fail(undefined);
+    this.showFailure(undefined);
     let camera: Camera;
     try {
       camera = await Camera.open(() => this.stopWebcam());
@@ -260,25 +252,6 @@ export class OcelliPredict extends HTMLElement {
       })
       .catch(() => undefined)
       .finally(() => camera.close());
-  }
-
-  /** Typed: `error` is ours, not that of scripts. */
-  override addEventListener<Name extends keyof OcelliPredictEventMap>(
-    type: Name,
-    listener: (this: OcelliPredict, event: OcelliPredictEventMap[Name]) => unknown,
-    options?: boolean | AddEventListenerOptions,
-  ): void;
-  override addEventListener(
-    type: string,
-    listener: EventListenerOrEventListenerObject | null,
-    options?: boolean | AddEventListenerOptions,
-  ): void;
-  override addEventListener(
-    type: string,
-    listener: unknown,
-    options?: boolean | AddEventListenerOptions,
-  ): void {
-    super.addEventListener(type, listener as EventListener, options);
   }
 
   get model(): string {
@@ -328,7 +301,7 @@ export class OcelliPredict extends HTMLElement {
 
   /** A folder of this machine instead of the attribute. */
   private take(files: readonly FolderFile[]): void {
-    this.view.fail(undefined);
+    this.showFailure(undefined);
     try {
       this.holder.chosen = placeOfFiles(files);
     } catch (error) {
@@ -337,7 +310,7 @@ export class OcelliPredict extends HTMLElement {
     }
     this.letGo();
     this.refresh();
-    if (this.display.shown) this.schedule(true);
+    if (this.display.shown || this.unanswered !== undefined) this.schedule(true);
     else this.load().catch(() => undefined);
   }
 
@@ -351,13 +324,14 @@ export class OcelliPredict extends HTMLElement {
       const repeat = this.repeat;
       this.repeat = false;
       if (!this.isConnected) return;
+      if (!this.holder.isNamed) return;
       const { src } = this;
-      const hasModel = this.holder.isNamed;
-      if (src !== '' && this.looked !== src && hasModel) {
+      const again = this.unanswered ?? (repeat ? this.display.shown?.again : undefined);
+      if (src !== '' && this.looked !== src) {
         this.looked = src;
         this.look(src);
-      } else if (repeat && hasModel && this.display.shown) this.look(this.display.shown.again);
-      else if (this.settings.preload && hasModel) this.load().catch(() => undefined);
+      } else if (again !== undefined) this.look(again);
+      else if (this.settings.preload) this.load().catch(() => undefined);
     });
   }
 
@@ -399,26 +373,29 @@ export class OcelliPredict extends HTMLElement {
     this.tell('progress', progress, false);
   }
 
+  private showFailure(error: OcelliError | undefined): void {
+    this.failed = error;
+    this.view.fail(error);
+  }
+
   private fail(reason: unknown): void {
     const error = asOurs(reason);
-    this.view.fail(error);
+    this.showFailure(error);
     this.view.say('');
     this.view.loading(undefined);
     this.tell('error', errorDetail(error), false);
-  }
-
-  private tell<Name extends keyof OcelliPredictEventMap>(
-    type: Name,
-    detail: OcelliPredictEventMap[Name]['detail'],
-    bubbles: boolean,
-  ): void {
-    this.dispatchEvent(new CustomEvent(type, { detail, bubbles, composed: bubbles }));
   }
 
   private read(): Settings {
     const { settings, problems } = readSettings((name) => this.getAttribute(name));
     this.problems = problems;
     return settings;
+  }
+
+  private checkLabels(): void {
+    const { opened } = this.holder;
+    const problem = opened && unknownLabels(this.settings.labels, opened.classes);
+    if (problem) this.fail(problem);
   }
 
   private refresh(): void {

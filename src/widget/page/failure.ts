@@ -17,3 +17,12 @@ export function errorDetail(error: OcelliError): ErrorDetail {
   const { code, message, expected, received, hint: fix } = error;
   return { code, message, expected, received, fix, error };
 }
+
+/** Whether another model would not help: the picture itself is wrong, or is not there. */
+export function isOfPicture(reason: unknown): boolean {
+  return reason instanceof OcelliError && /^(?:image|picture)_/.test(reason.code);
+}
+
+/** Whether an attribute is wrong: said until one changes. */
+export const isOfAttribute = ({ code }: OcelliError): boolean =>
+  code === 'attribute_invalid' || code === 'labels_unknown';

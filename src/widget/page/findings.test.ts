@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Answer, Finding } from '../protocol.ts';
-import { chosenFindings, outputText, summary } from './findings.ts';
+import { chosenFindings, outputText, summary, unknownLabels } from './findings.ts';
 import type { Settings } from './settings.ts';
 
 const times = { decode: 0, prepare: 0, model: 0, total: 0 };
@@ -50,4 +50,17 @@ test('sentences', () => {
     'The model says: a red car',
   );
   expect(outputText({ shape: [1, 3], data: [] })).toBe('numbers of shape 1 × 3');
+});
+
+test('labels of which the model knows none are an error that names its classes', () => {
+  const classes = ['Cat', 'dog'];
+  expect(unknownLabels(['cta', 'dgo'], classes)).toMatchObject({
+    code: 'labels_unknown',
+    expected: 'the attribute labels to name classes of the model: Cat, dog',
+    received: 'cta, dgo',
+  });
+  // Pages may have one list for several models; pipelines name their classes in the answer only.
+  expect(unknownLabels(['cta', 'CAT'], classes)).toBeUndefined();
+  expect(unknownLabels([], classes)).toBeUndefined();
+  expect(unknownLabels(['cta'], [])).toBeUndefined();
 });

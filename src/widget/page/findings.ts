@@ -1,4 +1,5 @@
 /** What of an answer is shown, and how it reads. The answer holds everything; these settings only choose. */
+import { ConfigError } from '../../core/index.ts';
 import type { Answer, Finding } from '../protocol.ts';
 import type { Settings } from './settings.ts';
 
@@ -18,6 +19,23 @@ export function chosenFindings(answer: Answer, { threshold, topK, labels }: Choi
     .filter(({ label }) => wanted.size === 0 || wanted.has(label.toLowerCase()))
     .toSorted((a, b) => (b.score ?? 1) - (a.score ?? 1));
   return places ? chosen : chosen.slice(0, topK);
+}
+
+/** Labels of which a model knows none show nothing for ever: that is hardly meant. */
+export function unknownLabels(
+  labels: readonly string[],
+  classes: readonly string[],
+): ConfigError | undefined {
+  const known = new Set(classes.map((name) => name.toLowerCase()));
+  if (labels.length === 0 || known.size === 0 || labels.some((label) => known.has(label.toLowerCase())))
+    return undefined;
+  const some = classes.slice(0, 20).join(', ');
+  return new ConfigError({
+    code: 'labels_unknown',
+    expected: `the attribute labels to name classes of the model: ${some}${classes.length > 20 ? ', …' : ''}`,
+    received: labels.join(', ').slice(0, 100),
+    fix: 'correct the attribute, or leave it out to see all classes',
+  });
 }
 
 export const percent = (score: number | undefined): string =>

@@ -12,6 +12,9 @@ export interface HandoverActions {
   failed(error: unknown): void;
 }
 
+/** Those on a page now, wherever they are in it: also below the shadow roots of other elements. */
+const present = new Set<Handover>();
+
 export class Handover {
   constructor(
     private readonly element: HTMLElement,
@@ -24,8 +27,13 @@ export class Handover {
 
   /** While the element is on a page. */
   connect(connected: boolean): void {
-    if (connected) document.addEventListener('paste', this.onPaste);
-    else document.removeEventListener('paste', this.onPaste);
+    if (connected) {
+      present.add(this);
+      document.addEventListener('paste', this.onPaste);
+    } else {
+      present.delete(this);
+      document.removeEventListener('paste', this.onPaste);
+    }
   }
 
   private onDrag(event: DragEvent): void {
@@ -40,8 +48,7 @@ export class Handover {
     if (event.defaultPrevented || !event.clipboardData || !this.actions.takes('paste')) return;
     const [target] = event.composedPath();
     if (target instanceof HTMLElement && target.matches('input, textarea, select, [contenteditable]')) return;
-    const alone = document.querySelectorAll(this.element.localName).length === 1;
-    if (!alone && !this.element.matches(':hover, :focus-within')) return;
+    if (present.size > 1 && !this.element.matches(':hover, :focus-within')) return;
     this.receive(event.clipboardData);
   };
 

@@ -65,9 +65,9 @@ async function filesBelow(entry: FileSystemEntry): Promise<FolderFile[]> {
   }
 }
 
-/** @throws RemoteError, DataError when there is no picture at the address */
+/** @throws RemoteError, DataError `picture_address_invalid` when there is no picture at the address */
 export async function fetchPicture(address: string, signal: AbortSignal): Promise<Blob> {
-  const url = new URL(address, document.baseURI);
+  const url = pictureAddress(address);
   const shown = url.protocol === 'data:' ? 'the data: address' : `${url.origin}${url.pathname}`;
   let response: Response;
   try {
@@ -93,6 +93,22 @@ export async function fetchPicture(address: string, signal: AbortSignal): Promis
     });
   }
   return response.blob();
+}
+
+function pictureAddress(text: string): URL {
+  let url: URL | undefined;
+  try {
+    url = new URL(text.trim(), document.baseURI);
+  } catch {
+    // Said below.
+  }
+  if (url && /^(?:https?|data|blob):$/.test(url.protocol)) return url;
+  throw new DataError({
+    code: 'picture_address_invalid',
+    expected: 'the address of a picture, which starts with https:// or http://',
+    received: text.slice(0, 100),
+    fix: 'correct the address; choose or drop files of this device instead',
+  });
 }
 
 /** What the page shows, upright. */

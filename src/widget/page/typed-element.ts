@@ -1,0 +1,47 @@
+/** An element whose events are typed, and which takes over what a page has set before the script was there. */
+import type { OcelliPredictEventMap } from './events.ts';
+
+type Names = keyof OcelliPredictEventMap;
+
+export class TypedElement extends HTMLElement {
+  /** Typed: `error` is ours, not that of scripts. */
+  override addEventListener<Name extends Names>(
+    type: Name,
+    listener: (this: this, event: OcelliPredictEventMap[Name]) => unknown,
+    options?: boolean | AddEventListenerOptions,
+  ): void;
+  override addEventListener(
+    type: string,
+    listener: EventListenerOrEventListenerObject | null,
+    options?: boolean | AddEventListenerOptions,
+  ): void;
+  override addEventListener(
+    type: string,
+    listener: unknown,
+    options?: boolean | AddEventListenerOptions,
+  ): void {
+    super.addEventListener(type, listener as EventListener, options);
+  }
+
+  protected tell<Name extends Names>(
+    type: Name,
+    detail: OcelliPredictEventMap[Name]['detail'],
+    bubbles: boolean,
+  ): void {
+    this.dispatchEvent(new CustomEvent(type, { detail, bubbles, composed: bubbles }));
+  }
+
+  /**
+   * Until the script is there an element is any other, and a property that is set on it (`element.model = …`, as
+   * frameworks do) lies in front of ours for ever: it is taken away and set again.
+   */
+  protected takeOver(names: readonly string[]): void {
+    const own = this as unknown as Record<string, unknown>;
+    for (const name of names) {
+      if (!Object.hasOwn(this, name)) continue;
+      const value = own[name];
+      delete own[name];
+      own[name] = value;
+    }
+  }
+}
