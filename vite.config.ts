@@ -94,6 +94,8 @@ const widget: ViteUserConfig = {
   build: {
     outDir: 'dist/widget',
     target: 'es2022',
+    // These have light-dark(), which follows the page; put into older words it would follow the system alone.
+    cssTarget: ['chrome123', 'firefox120', 'safari17.5'],
     assetsInlineLimit: 0,
     modulePreload: false,
     chunkSizeWarningLimit: 4000,

@@ -19,6 +19,7 @@ test('nothing to complain about for axe, in light and dark, with a picture and a
     for (const colorScheme of ['light', 'dark'] as const) {
       await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
       await page.evaluate((dark) => {
+        document.documentElement.style.colorScheme = 'light dark';
         document.body.style.background = dark ? '#0f1217' : '#fff';
         document.querySelector('h1')!.style.color = dark ? '#fff' : '#000';
       }, colorScheme === 'dark');
@@ -43,6 +44,24 @@ test('nothing to complain about for axe, in light and dark, with a picture and a
   await page.setViewportSize({ width: 320, height: 700 });
   await check('narrow');
   expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(320);
+  await context.close();
+});
+
+test('light or dark as its place on the page is, whatever the system prefers', async () => {
+  const { page, context } = await pages.open(
+    `${script}<ocelli-predict id="light"></ocelli-predict>
+<div style="color-scheme: dark"><ocelli-predict id="dark"></ocelli-predict></div>
+<ocelli-predict id="both" style="color-scheme: light dark"></ocelli-predict>`,
+  );
+  const ground = (id: string): Promise<string> =>
+    page.locator(`#${id} .frame`).evaluate((frame) => getComputedStyle(frame).backgroundColor);
+  const [white, black] = ['rgb(255, 255, 255)', 'rgb(23, 27, 34)'];
+  for (const system of ['light', 'dark'] as const) {
+    await page.emulateMedia({ colorScheme: system });
+    expect(await ground('light')).toBe(white);
+    expect(await ground('dark')).toBe(black);
+    expect(await ground('both')).toBe(system === 'dark' ? black : white);
+  }
   await context.close();
 });
 
