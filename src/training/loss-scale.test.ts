@@ -47,8 +47,16 @@ describe('the loss scale', () => {
   });
 });
 
-/** Steps in half precision as far as scaling goes; in `overflowing` the loss overflows when it is scaled. */
-async function steps(precision: 'fp32' | 'fp16', accumulate: number, overflowing: readonly number[] = []) {
+/**
+ * Steps in half precision as far as scaling goes; in `overflowing` the loss overflows when it is scaled, in `blinding`
+ * the forward pass does.
+ */
+async function steps(
+  precision: 'fp32' | 'fp16',
+  accumulate: number,
+  overflowing: readonly number[] = [],
+  blinding: readonly number[] = [],
+) {
   const model = smallModel();
   const groups = parameterGroups(model, {
     backboneLearningRateFactor: 1,
@@ -93,8 +101,16 @@ async function steps(precision: 'fp32' | 'fp16', accumulate: number, overflowing
   const skipped: boolean[] = [];
   const weights: number[][] = [];
   const told: number[][] = [];
+  const statistics: number[][] = [];
+  const blind = (batch: Batch): Batch => ({
+    ...batch,
+    pixelValues: new Float32Array(batch.pixelValues.length).fill(Number.POSITIVE_INFINITY),
+  });
   for (now = 1; now <= 5; now++) {
-    for (let part = 0; part < accumulate; part++) await step.add(batches[part]!, now, part);
+    for (let part = 0; part < accumulate; part++) {
+      const batch = batches[part]!;
+      await step.add(blinding.includes(now) ? blind(batch) : batch, now, part);
+    }
     await step.finish(
       groups.map(() => 0.01),
       now,
@@ -110,6 +126,9 @@ async function steps(precision: 'fp32' | 'fp16', accumulate: number, overflowing
     ];
     const read = await Promise.all(trained.map(([, tensor]) => device.read(tensor)));
     weights.push(read.flatMap((values) => [...values]));
+    const running = [...model.tensors()].filter(([name]) => /running_(mean|var)$/.test(name));
+    const seen = await Promise.all(running.map(([, { value }]) => device.read(value)));
+    statistics.push(seen.flatMap((values) => [...values]));
   }
   const { counts } = optimizer.counters();
   const scale = step.lossScale?.value;
@@ -117,7 +136,7 @@ async function steps(precision: 'fp32' | 'fp16', accumulate: number, overflowing
   optimizer.dispose();
   average.dispose();
   model.dispose();
-  return { skipped, told, weights, counts: new Set(Object.values(counts)), scale };
+  return { skipped, told, weights, statistics, counts: new Set(Object.values(counts)), scale };
 }
 
 describe('a step with a scaled loss', () => {
@@ -146,4 +165,14 @@ describe('a step with a scaled loss', () => {
       expect(scale).toBe(2 ** 14);
     });
   }
+
+  it('leaves running statistics as they are where the forward pass overflows', async () => {
+    const { skipped, weights, statistics } = await steps('fp16', 1, [], [2]);
+    expect(skipped).toEqual([false, true, false, false, false]);
+    expect(weights[1]).toEqual(weights[0]);
+    expect(statistics[0]!.length).toBeGreaterThan(0);
+    expect(statistics[1]).toEqual(statistics[0]);
+    expect(statistics[2]).not.toEqual(statistics[0]);
+    expect(statistics.flat().every(Number.isFinite)).toBe(true);
+  });
 });

@@ -9,9 +9,23 @@ class LinearNet extends Module {
   }
 }
 
+/** The same, and one layer more that only pictures wider than they are high go through. */
+class WideNet extends LinearNet {
+  private readonly wide = this.child('wide', new Linear(3, 3));
+  override forward(inputs: { readonly pixel_values: tf.Tensor }, context: ForwardContext) {
+    const { logits } = super.forward(inputs, context);
+    const [, , height, width] = inputs.pixel_values.shape as [number, number, number, number];
+    return { logits: width > height ? this.wide.forward(logits) : logits };
+  }
+}
+
 /** Three logits of the mean colour; always the same weights. */
-export function linearModel(): LinearNet {
-  const model = new LinearNet();
+export const linearModel = (): LinearNet => withWeights(new LinearNet());
+
+/** A parameter of it has a gradient in some batches only. */
+export const wideModel = (): WideNet => withWeights(new WideNet());
+
+function withWeights<Net extends Module>(model: Net): Net {
   for (const [, parameter] of model.tensors()) {
     parameter.set(Float32Array.from({ length: parameter.size }, (_, i) => Math.sin(i + 1)));
   }

@@ -3,7 +3,7 @@
  * nothing of one step is baked into it.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { linearModel } from '../../../tests/support/linear-net.ts';
+import { linearModel, wideModel } from '../../../tests/support/linear-net.ts';
 import { smallBatches, smallDataset, smallModel, smallTask } from '../../../tests/support/small-run.ts';
 import { DeviceError } from '../../core/index.ts';
 import { type Device, openDevice, type PrepareProgram, replayProgram, tf } from '../../engine/index.ts';
@@ -226,6 +226,43 @@ describe('a compiled step', () => {
     expect(kept).toEqual([]);
     optimizer.dispose();
     model.dispose();
+  });
+
+  it('counts the updates of each parameter where some batches reach not all of them', async () => {
+    const [square] = await arrayOf(smallBatches(smallDataset(4), { batchSize: 4 }).epoch(0));
+    const [count, channels, height, width] = square!.shape;
+    const wide = {
+      ...square!,
+      pixelValues: Float32Array.of(...square!.pixelValues, ...square!.pixelValues),
+      pixelMask: new Uint8Array(2 * square!.pixelMask.length).fill(1),
+      shape: [count, channels, height, 2 * width] as const,
+    };
+    const steps = async (prepare: PrepareProgram | undefined): Promise<number[][]> => {
+      const model = wideModel();
+      const groups = parameterGroups(model, {
+        backboneLearningRateFactor: 1,
+        weightDecay: 0,
+        noDecayNormBias: false,
+      });
+      const optimizer = new Optimizer(createAlgorithm('adamw'), groups);
+      const settings = { seed: 1, mix: { mixupAlpha: 0, cutmixAlpha: 0 } };
+      const step = new TrainingStep(model, smallTask, { ...device, prepare }, optimizer, settings);
+      for (const [i, batch] of [wide, square!, square!, wide, square!, wide].entries()) {
+        await step.add(batch, i + 1, 0);
+        await step.finish([0.1], i + 1);
+      }
+      expect(step.takeWarnings()).toEqual([]);
+      const { counts } = optimizer.counters();
+      expect(new Set(Object.values(counts))).toEqual(new Set([6, 3]));
+      const weights = await Promise.all([...model.tensors()].map(([, { value }]) => device.read(value)));
+      step.dispose();
+      optimizer.dispose();
+      model.dispose();
+      return weights.map((values) => [...values]);
+    };
+    const eager = await steps(undefined);
+    const compiled = await steps(replayProgram);
+    for (const [i, weight] of eager.flat().entries()) expect(compiled.flat()[i]).toBeCloseTo(weight, 5);
   });
 
   it('fails when not even one image fits', async () => {
