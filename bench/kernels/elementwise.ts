@@ -3,6 +3,7 @@
  * each is one kernel here and a handful of TensorFlow.js' kernels there.
  */
 import { ops, tf } from '../../src/engine/index.ts';
+import { clipByNorm, createAlgorithm } from '../../src/training/index.ts';
 import { type KernelCase, kernelCase, withGradients } from './case.ts';
 
 const activationSize = [520, 3072] as const;
@@ -61,6 +62,39 @@ const plainFrozenBatchNorm = (...[x, scale, shift, mean, variance]: tf.Tensor[])
 const logits = { shape: logitsSize };
 const image = { shape: imageSize };
 const channel = { shape: [imageSize[3]] };
+
+const moved = { shape: [many] };
+const [learningRate, decay] = [0.01, 1e-4];
+const momentumOf = createAlgorithm('sgd', { momentum: 0.9, weight_decay: decay });
+
+/** As the optimiser moves one parameter; TensorFlow.js runs the same arithmetic kernel by kernel. */
+function sgdStep(parameter: tf.Tensor, gradient: tf.Tensor, momentum: tf.Tensor): tf.Tensor[] {
+  const numbers = momentumOf.scalars({ learningRate, weightDecay: decay, count: 2 });
+  const scalars = Object.fromEntries(
+    Object.entries(numbers).map(([name, value]) => [name, tf.scalar(value)]),
+  );
+  const result = momentumOf.update({
+    parameter,
+    gradient,
+    slots: { momentum_buffer: momentum },
+    scalars,
+  });
+  return [result.parameter, result.slots.momentum_buffer!];
+}
+
+/** Gradients of several parameters that are clipped by the norm of all. */
+const tensors = 8;
+const gradientNames = Array.from({ length: tensors }, (_, i) => `gradient${i}`);
+const gradientPart = { shape: [many / tensors] };
+const limit = 0.5;
+
+const clipped = (gradients: readonly tf.Tensor[]): tf.Tensor[] => clipByNorm(gradients, limit).clipped;
+
+function plainClipped(gradients: readonly tf.Tensor[]): tf.Tensor[] {
+  const norm = tf.sqrt(tf.addN(gradients.map((gradient) => tf.sum(tf.square(gradient)))));
+  const factor = tf.minimum(1, tf.div(limit, tf.add(norm, 1e-6)));
+  return gradients.map((gradient) => tf.mul(gradient, factor));
+}
 
 export const elementwise: readonly KernelCase[] = [
   ...activations,
@@ -121,6 +155,20 @@ export const elementwise: readonly KernelCase[] = [
     // The same generator kernel by kernel: TensorFlow.js' own gives other numbers.
     plain: ({ x, dy }) => withGradients((a) => ops.dropout(a!, 0.1, tf.scalar(11, 'int32'), 2), [x], dy),
     flops: 20 * sizeOf(activationSize),
+  }),
+  kernelCase({
+    name: `sgd_momentum/${many}`,
+    inputs: { parameter: moved, gradient: moved, momentum: moved },
+    ours: ({ parameter, gradient, momentum }) => sgdStep(parameter, gradient, momentum),
+    plain: ({ parameter, gradient, momentum }) => sgdStep(parameter, gradient, momentum),
+    flops: 6 * many,
+  }),
+  kernelCase({
+    name: `clip_by_norm/${tensors}x${many / tensors}`,
+    inputs: Object.fromEntries(gradientNames.map((name) => [name, gradientPart])),
+    ours: (given) => clipped(gradientNames.map((name) => given[name]!)),
+    plain: (given) => plainClipped(gradientNames.map((name) => given[name]!)),
+    flops: 3 * many,
   }),
   kernelCase({
     name: `sum_of_squares/${many}`,
