@@ -79,11 +79,12 @@ function exampleLines(examples: readonly Example[]): string {
     .join('\n');
 }
 
-export function wholeNumber(low: number): (text: string) => number {
+export function wholeNumber(low: number, high = Number.MAX_SAFE_INTEGER): (text: string) => number {
+  const most = high === Number.MAX_SAFE_INTEGER ? '' : ` and ≤ ${high}`;
   return (text) => {
-    const value = Number(text);
-    if (!Number.isSafeInteger(value) || value < low) {
-      throw new InvalidArgumentError(`Expected a whole number ≥ ${low}.`);
+    const value = text.trim() === '' ? Number.NaN : Number(text);
+    if (!Number.isSafeInteger(value) || value < low || value > high) {
+      throw new InvalidArgumentError(`Expected a whole number ≥ ${low}${most}.`);
     }
     return value;
   };

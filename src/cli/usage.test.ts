@@ -49,6 +49,8 @@ describe('wrong use ends with 2', () => {
     [['bench', 'step', '--out', 'profile.html'], /Expected --out together with --profile/],
     [['bench', '--explain', '--profile'], /Expected either --explain or --profile/],
     [['bench', 'images', '--explain'], /Received: the case images/],
+    [['gateway', '--volume', '.', '--port', '99999'], /whole number ≥ 0 and ≤ 65535/],
+    [['gateway', '--volume', 'nowhere', '--no-page'], /folders to offer.*nowhere, where nothing is/],
     [['push'], /missing required argument 'run'/],
     [['train'], /Expected a recipe/],
     [['train', 'nothing.yaml'], /check the path.*quickstart/],

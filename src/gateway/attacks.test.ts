@@ -337,6 +337,13 @@ describe('attacks', () => {
       exitCode: 2,
     });
     await expect(start({ page: join(root, 'none') })).rejects.toMatchObject({ code: 'page_not_built' });
+    await expect(start({ listen: '127.0.0.1.1', behindProxy: true })).rejects.toMatchObject({
+      code: 'gateway_port_unusable',
+    });
+    for (const place of [join(root, 'none'), join(import.meta.dirname, 'attacks.test.ts')]) {
+      const volumes = [{ place, write: false }];
+      await expect(start({ volumes })).rejects.toMatchObject({ code: 'volume_missing', exitCode: 2 });
+    }
   });
 
   test('volumes of users need their tokens', async () => {

@@ -181,12 +181,19 @@ function open(listen: string): ConfigError {
   });
 }
 
+const portTroubles: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'a port that another program has',
+  EACCES: 'a port that takes more rights',
+  EADDRNOTAVAIL: 'an address of another machine',
+  ENOTFOUND: 'an address that is none',
+};
+
 function portTaken(port: number, cause: NodeJS.ErrnoException): ConfigError {
   return new ConfigError({
     code: 'gateway_port_unusable',
-    expected: `port ${port} to be free`,
-    received: cause.code ?? cause.message,
-    fix: 'choose another by --port',
+    expected: `port ${port} to be free, at an address of this machine`,
+    received: `${portTroubles[cause.code ?? ''] ?? cause.message} (${cause.code})`,
+    fix: 'choose another by --port, or another address by --listen',
     cause,
   });
 }

@@ -4,12 +4,14 @@
  * its own, so that one user's rights and signed URLs never serve another.
  */
 import { createHash } from 'node:crypto';
+import { files } from '#platform';
 import { ConfigError } from '../core/index.ts';
 import {
   cleanPath,
   DatabricksVolume,
   forwardedAccess,
   joinPath,
+  LocalVolume,
   openHttpsPlace,
   openPlace,
   sharedHttp,
@@ -59,7 +61,10 @@ export class Offers {
   /** Opens all that need no user, so that wrong places and keys are told at the start. */
   async openAll(): Promise<void> {
     if (this.userTokensFor !== undefined) return;
-    for (const { place } of this.list) await this.open(place, undefined);
+    for (const { place, write } of this.list) {
+      const { volume } = await this.open(place, undefined);
+      if (volume instanceof LocalVolume) await requireFolder(place, volume.location, write);
+    }
   }
 
   async find(place: unknown, userToken: string | undefined): Promise<Offer> {
@@ -110,6 +115,18 @@ export class Offers {
     const { location, path } = splitVolumePlace(place);
     return { volume: new DatabricksVolume(location, forwardedAccess(this.userTokensFor, userToken!)), path };
   }
+}
+
+/** One to write to is made with its first file. */
+async function requireFolder(place: string, location: string, write: boolean): Promise<void> {
+  const found = await files.stat(location);
+  if (found ? found.isDirectory : write) return;
+  throw new ConfigError({
+    code: 'volume_missing',
+    expected: 'folders to offer',
+    received: `${place}, ${found ? 'which is a file' : 'where nothing is'}`,
+    fix: 'correct --volume: it names a folder of this machine, or a place far away (s3://…, /Volumes/…)',
+  });
 }
 
 /** Tells users apart without keeping their tokens as keys. */

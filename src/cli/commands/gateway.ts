@@ -31,7 +31,7 @@ export function addGateway(program: Command): void {
     .option('--writable <place>', 'offer one for reading and writing; may be repeated', collect, [])
     .option('--origin <origin>', 'let pages of that origin in, beside its own; may be repeated', origins, [])
     .option('--mlflow <uri>', 'MLflow server or `databricks` (default: MLFLOW_TRACKING_URI; without: none)')
-    .option('--port <port>', 'port (default: DATABRICKS_APP_PORT, or 8090)', wholeNumber(0))
+    .option('--port <port>', 'port (default: DATABRICKS_APP_PORT, or 8090)', wholeNumber(0, 65_535))
     .option('--listen <address>', 'address to listen at (default: 127.0.0.1)')
     .option('--behind-proxy', 'a proxy in front signs users in; needed to listen to more than this machine')
     .option('--user-tokens', "open volumes with each user's own token, which Databricks Apps forwards")

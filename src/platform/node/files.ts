@@ -271,10 +271,14 @@ async function explain(error: unknown, path: string, action: string): Promise<un
 }
 
 async function missing(path: string, cause?: unknown): Promise<DataError> {
+  // What is listed may be a file.
+  const isFile = codeOf(cause) === 'ENOTDIR' && (await stat(path).catch(() => undefined)) !== undefined;
   return new DataError({
     code: 'file_missing',
-    expected: `a file or folder at ${path}`,
-    received: `nothing there; the nearest folder that exists is ${await nearestFolder(path)}`,
+    expected: `a ${isFile ? '' : 'file or '}folder at ${path}`,
+    received: isFile
+      ? 'a file'
+      : `nothing there; the nearest folder that exists is ${await nearestFolder(path)}`,
     fix: 'correct the path, or put the file there',
     cause,
   });
