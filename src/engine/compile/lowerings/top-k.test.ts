@@ -91,6 +91,8 @@ async function expectTop(
 describe.skipIf(!gpu)('the k largest', () => {
   it.each([
     [[2, 13], 13],
+    [[30], 7],
+    [[600], 300],
     [[3, 64], 40],
     [[2, 512], 256],
     [[2, 513], 257],
