@@ -4,7 +4,7 @@
  * announced size gets its name.
  */
 import { files } from '#platform';
-import { RemoteError } from '../../core/index.ts';
+import { OcelliError, RemoteError } from '../../core/index.ts';
 
 export interface Download {
   readonly url: string;
@@ -45,7 +45,8 @@ export async function download(file: Download, options: DownloadOptions): Promis
       if (after === file.size) break;
       throw new Error(`the connection ended after ${after} of ${file.size} bytes`);
     } catch (error) {
-      if (options.signal?.aborted || error instanceof RemoteError) throw error;
+      // A full disk is no broken connection, and says so itself.
+      if (options.signal?.aborted || error instanceof OcelliError) throw error;
       const after = (await files.stat(partial))?.size ?? 0;
       failures = after > before ? 1 : failures + 1;
       if (failures >= attempts) throw interrupted(file, after, error);
