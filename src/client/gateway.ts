@@ -6,6 +6,7 @@
 import type { GatewayInfo } from '../storage/index.ts';
 
 export interface ConnectedGateway {
+  /** Its places are named as recipes name them. */
   readonly info: GatewayInfo;
   /** For `client.configure`: recipes then name `/Volumes/…`, `s3://…`, `uc://…` as on a server. */
   readonly environment: Readonly<Record<string, string>>;
@@ -20,8 +21,9 @@ export async function connectGateway(address = ownGateway()): Promise<ConnectedG
     if (!response.ok) return undefined;
     const info = (await response.json()) as GatewayInfo & { readonly gateway?: unknown };
     if (info.gateway !== 'ocelli') return undefined;
+    const volumes = info.volumes.map(({ place, write }) => ({ place: placeInRecipes(place), write }));
     return {
-      info,
+      info: { ...info, volumes },
       environment: {
         OCELLI_GATEWAY: base,
         ...(info.mlflow
@@ -33,6 +35,10 @@ export async function connectGateway(address = ownGateway()): Promise<ConnectedG
     return undefined;
   }
 }
+
+/** A folder of the gateway's own machine would be one of the browser's disk without the prefix. */
+const placeInRecipes = (place: string): string =>
+  place.startsWith('/') && !place.startsWith('/Volumes/') ? `gateway:${place}` : place;
 
 /** The address of the gateway that this page came from. */
 function ownGateway(): string | undefined {

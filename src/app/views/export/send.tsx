@@ -1,5 +1,5 @@
-/** Where a run can go beside this machine when its page comes from a gateway: into a volume that may be written, to MLflow. */
-import { useState } from 'preact/hooks';
+/** Where a run can go beside this machine: by a gateway into a volume that may be written and to MLflow, or to the recipe's MLflow. */
+import { useEffect, useState } from 'preact/hooks';
 import type { RunRecord } from '../../../client/index.ts';
 import { counted } from '../../../core/index.ts';
 import { Button } from '../../design/button.tsx';
@@ -17,14 +17,25 @@ export interface SendProps {
 }
 
 export function Send({ record: { run }, disabled, work }: SendProps) {
-  const { gateway } = useApp();
+  const { gateway, client } = useApp();
+  const [named, setNamed] = useState(false);
+  useEffect(() => {
+    void client.worker.readFile(`${run}/recipe.yaml`).then(
+      async (file) => setNamed(namesServer(await file.text())),
+      () => setNamed(false),
+    );
+  }, [run]);
   const volumes = (gateway.value?.info.volumes ?? []).filter(({ write }) => write).map(({ place }) => place);
-  const hasMlflow = Boolean(gateway.value?.info.mlflow);
+  const hasMlflow = named || Boolean(gateway.value?.info.mlflow);
   if (volumes.length === 0 && !hasMlflow) return null;
   return (
     <Card
       title="Send it on"
-      lead="Through the server that this page comes from: nothing is sent before you press a button."
+      lead={
+        gateway.value
+          ? 'Through the server that this page comes from: nothing is sent before you press a button.'
+          : 'To the server that the recipe names: again, where something did not arrive.'
+      }
     >
       <div class="stack">
         {volumes.length > 0 ? <ToVolume {...{ run, disabled, work, volumes }} /> : undefined}
@@ -33,6 +44,9 @@ export function Send({ record: { run }, disabled, work }: SendProps) {
     </Card>
   );
 }
+
+/** Whether the recipe of a run names an MLflow server of its own, as `mlflow.tracking_uri`. */
+const namesServer = (recipe: string): boolean => /^\s*tracking_uri:\s*(?!null\b|~)\S/m.test(recipe);
 
 type Sending = Omit<SendProps, 'record'> & { readonly run: string };
 
