@@ -39,7 +39,9 @@ export interface ReadRequest extends Reading {
 /** What lies at a place, before classes are mapped. */
 export async function readRawDataset(request: ReadRequest): Promise<RawDataset> {
   const { place, signal } = request;
-  if (isSamplePlace(place)) return readSampleDataset(place, request.needsBoxes ?? false);
+  if (isSamplePlace(place)) {
+    return readSampleDataset(place, request.needsBoxes ?? false, signal);
+  }
   const folder = await openFolder(place, request);
   const { format, annotationFile } =
     request.format === undefined || request.format === 'auto'

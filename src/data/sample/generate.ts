@@ -8,7 +8,7 @@ import { openPlace } from '../../storage/index.ts';
 import { toCoco } from '../convert.ts';
 import { mapLimited } from '../picture-sizes.ts';
 import { namesOf } from './outlines.ts';
-import { sampleCategories, sampleDefaults, sampleImage } from './place.ts';
+import { sampleCategories, sampleDefaults, sampleImages } from './place.ts';
 import { drawShapes } from './shapes.ts';
 
 export interface GenerateOptions {
@@ -52,7 +52,7 @@ export async function generateSampleDataset(options: GenerateOptions): Promise<G
   let total = 0;
   for (const [position, [split, count]] of Object.entries(images).entries()) {
     const drawn = { ...shapes, seed: seed * 3 + position };
-    const records = Array.from({ length: count }, (_, index) => sampleImage(index, drawn));
+    const records = await sampleImages({ ...drawn, images: count }, signal);
     const fileNames = records.map(({ fileName, annotations }) =>
       layout === 'coco' ? fileName : `${shapeNames[annotations[0]!.categoryId - 1]}/${fileName}`,
     );

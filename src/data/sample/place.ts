@@ -31,16 +31,37 @@ export function isSamplePlace(place: string): boolean {
   return place.startsWith('sample:');
 }
 
-export async function readSampleDataset(place: string, needsBoxes: boolean): Promise<RawDataset> {
+export async function readSampleDataset(
+  place: string,
+  needsBoxes: boolean,
+  signal?: AbortSignal,
+): Promise<RawDataset> {
   const options = parseSamplePlace(place, needsBoxes);
   return {
     source: place,
     format: 'sample',
     categories: sampleCategories(options),
-    images: Array.from({ length: options.images }, (_, index) => sampleImage(index, options)),
+    images: await sampleImages(options, signal),
     hasBoxes: true,
     open: (fileName) => pictureSource(fileName, options),
   };
+}
+
+/** How long others may have to wait for us: who presses Ctrl-C, or a page. In milliseconds. */
+const patience = 50;
+
+/** What is in all pictures. A million take minutes, so now and then others get their turn. */
+export async function sampleImages(options: SampleOptions, signal?: AbortSignal): Promise<RawImage[]> {
+  const images: RawImage[] = [];
+  let rested = performance.now();
+  for (let index = 0; index < options.images; index++) {
+    images.push(sampleImage(index, options));
+    if (performance.now() - rested < patience) continue;
+    await new Promise((done) => setTimeout(done));
+    signal?.throwIfAborted();
+    rested = performance.now();
+  }
+  return images;
 }
 
 /** Throws a ConfigError that names every option that is unknown or out of range. */
@@ -83,7 +104,7 @@ export function sampleCategories({ classes, set = 'shapes' }: ShapesOptions): Ca
 }
 
 /** The record of one picture. Every third object has its mask as RLE, the others as a polygon. */
-export function sampleImage(index: number, options: ShapesOptions): RawImage {
+function sampleImage(index: number, options: ShapesOptions): RawImage {
   const { size } = options;
   const annotations = placeShapes(index, options).map(({ label, polygon, bbox }, position): Annotation => {
     const id = index * options.objects + position + 1;

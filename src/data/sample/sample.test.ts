@@ -186,6 +186,18 @@ test('sample: places draw on reading', async () => {
   expect(Math.max(...boxes.records.map(({ annotations }) => annotations.length))).toBeGreaterThan(1);
 });
 
+test('a million of them end when they are told to', async () => {
+  const signal = AbortSignal.timeout(100);
+  const opened = openSplits(
+    { train_data_path: 'sample:shapes?images=1000000', val_data_path: 'sample:shapes?images=1' },
+    { task: 'detection', signal },
+  );
+  await expect(opened).rejects.toMatchObject({ name: 'TimeoutError' });
+  const images = { train: 1_000_000, val: 1 };
+  const written = generateSampleDataset({ out: '/nowhere/at/all', images, signal });
+  await expect(written).rejects.toMatchObject({ name: 'TimeoutError' });
+}, 20_000);
+
 test('names every option that is wrong', () => {
   expect(parseSamplePlace('sample:shapes?images=5')).toMatchObject({
     images: 5,
