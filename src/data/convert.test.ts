@@ -1,13 +1,21 @@
 /** Data sets in the formats of other tools: how VOC and YOLO are read, and what they become as COCO, JSON or a table. */
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { files } from '#platform';
+import { type BuiltThreads, buildThreads } from '../../tests/support/threads.ts';
 import { parseCoco } from '../formats/coco/index.ts';
 import { convertDataset, type DataSettings, openDataset } from './index.ts';
 import { detection, picture, put, root, settings, useFolder } from './open.test-data.ts';
 
 useFolder();
+
+/** Tables are read in one. */
+let threads: BuiltThreads;
+beforeAll(async () => {
+  threads = await buildThreads({ annotations: true });
+}, 120_000);
+afterAll(() => threads?.dispose());
 
 const voc = (name: string, xml = ''): string =>
   `<annotation><filename>${name}.png</filename><size><width>20</width><height>10</height></size>
@@ -128,6 +136,7 @@ test('a folder without pictures that can be read converts to an error, not to an
 });
 
 test('COCO as a table: the same records, there and back', async () => {
+  threads.use();
   const out = join(root, 'table.parquet');
   const from = '../shared/data/coco_permissive53/val2017';
   const made = await convertDataset({ from, format: 'coco', out });

@@ -9,13 +9,21 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { convertDataset, openDataset } from '../../src/data/index.ts';
 import { pythonScript } from '../support/python-script.ts';
+import { type BuiltThreads, buildThreads } from '../support/threads.ts';
 
 const images = '../shared/data/coco_permissive53/val2017';
 let folder: string;
+/** Tables are read in one. */
+let threads: BuiltThreads;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'ocelli-tables-'));
+  threads = await buildThreads({ annotations: true });
+  threads.use();
+}, 120_000);
+afterAll(async () => {
+  await threads?.dispose();
+  await rm(folder, { recursive: true, force: true });
 });
-afterAll(() => rm(folder, { recursive: true, force: true }));
 
 interface Read {
   readonly types: Readonly<Record<string, string>>;

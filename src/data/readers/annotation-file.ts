@@ -82,8 +82,8 @@ export async function readAnnotationFile(
   name: string,
   signal?: AbortSignal,
 ): Promise<AnnotationFile> {
+  if (isTable(name)) return readTable(source, name, signal);
   const size = await source.size();
-  if (isTable(name)) return readTable(source, size, name, signal);
   if (size >= large && canOpenThread('annotations')) return readInThread(source, size, name, signal);
   const pieces = new CocoPieces(name);
   for await (const piece of piecesOf(source, size, signal)) {
@@ -99,18 +99,10 @@ export function isTable(name: string): boolean {
   return /\.parquet$/i.test(name);
 }
 
-async function readTable(
-  source: ByteSource,
-  size: number,
-  name: string,
-  signal?: AbortSignal,
-): Promise<AnnotationFile> {
-  if (canOpenThread('annotations')) {
-    return fileOf(
-      answered(await readWatchedTable<AnnotationsAnswer>(await source.read(undefined, signal), name)),
-    );
-  }
-  return tableFile({ size, read: (start, end) => source.read({ start, end }, signal) }, name);
+/** Never here: a spoiled one can keep its reader busy for good (watched-table.ts). */
+async function readTable(source: ByteSource, name: string, signal?: AbortSignal): Promise<AnnotationFile> {
+  const table = await source.read(undefined, signal);
+  return fileOf(answered(await readWatchedTable<AnnotationsAnswer>(table, name)));
 }
 
 const inMemory = (bytes: Uint8Array): TableSource => ({

@@ -1,29 +1,17 @@
 /** Spoiled tables that would keep the decoder busy without end are errors; whole ones come as they were. */
-import { rm } from 'node:fs/promises';
-import { resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
-import { build } from 'vite';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { useWorkersFolder } from '#platform';
+import { type BuiltThreads, buildThreads } from '../../../tests/support/threads.ts';
 import { TableWriter } from '../../formats/coco/index.ts';
 import { readAnnotationFile } from './annotation-file.ts';
 import { readWatchedTable } from './watched-table.ts';
 
-let workers: string;
+let threads: BuiltThreads;
 beforeAll(async () => {
-  workers = resolve('.cache/test-workers', `table-${process.pid}`);
-  const input = { 'annotations.worker': 'workers/annotations.worker.ts' };
-  await build({
-    configFile: false,
-    logLevel: 'error',
-    build: { ssr: true, outDir: workers, rollupOptions: { input } },
-  });
-  useWorkersFolder(pathToFileURL(`${workers}/`).href);
-});
-afterAll(async () => {
-  useWorkersFolder(undefined);
-  await rm(workers, { recursive: true, force: true });
-});
+  threads = await buildThreads({ annotations: true });
+  threads.use();
+}, 120_000);
+afterAll(() => threads?.dispose());
 
 function table(): Uint8Array {
   const writer = new TableWriter(
@@ -68,4 +56,14 @@ test.each([444, 668, 842])('byte %i made large ends with an error', async (at) =
     exitCode: 3,
     received: expect.stringMatching(/^no end after 4 s|fit in memory$/),
   });
+});
+
+test('without a thread no table is read: nothing would end a spoiled one', async () => {
+  const source = { path: 'a.parquet', size: async () => 9, read: async () => table() };
+  useWorkersFolder(undefined);
+  try {
+    await expect(readAnnotationFile(source, 'a.parquet')).rejects.toThrow('workers/annotations.worker.js');
+  } finally {
+    threads.use();
+  }
 });
