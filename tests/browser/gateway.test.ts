@@ -15,6 +15,7 @@ import { S3Server } from '../support/seaweed.ts';
 import { openChromium } from './support/chromium.ts';
 import { type OpenedPage, openPage } from './support/page.ts';
 import { tinyRecipe } from './support/recipe.ts';
+import { findKept, keepEverywhere } from './support/secrets.ts';
 import { builtFolder } from './support/site.ts';
 
 const place = '/Volumes/main/default/shapes';
@@ -102,33 +103,30 @@ test('by signed addresses, and by bytes without the CORS rule: the same losses',
     `${place}-results/model`,
   );
   expect(listing).toMatchObject({ more: true, entries: [{ path: 'MLmodel' }, expect.anything()] });
-  const left = await direct.page.evaluate(async () => {
-    const names = (await indexedDB.databases()).map(({ name }) => name);
-    const kept: string[] = [JSON.stringify({ ...localStorage }), JSON.stringify({ ...sessionStorage })];
-    for (const name of names) {
-      const database = await new Promise<IDBDatabase>((done) => {
-        const open = indexedDB.open(name!);
-        open.onsuccess = () => done(open.result);
-      });
-      for (const store of database.objectStoreNames) {
-        const all = await new Promise((done) => {
-          const ask = database.transaction(store).objectStore(store).getAll();
-          ask.onsuccess = () => done(ask.result);
-        });
-        kept.push(JSON.stringify(all));
-      }
-      database.close();
-    }
-    return kept.join('\n');
-  });
+  const secrets = ['X-Amz-', 'Signature=', workspace.token, s3.secretAccessKey];
+  const kept = await findKept(direct.page, secrets);
+  expect(kept.found).toEqual([]);
+  // Pictures, events, checkpoints, the model.
+  expect(kept.files).toBeGreaterThan(40);
+  expect(kept.records).toBeGreaterThan(0);
   const events = await direct.page.evaluate(
     (path) => window.ocelli.base64(path),
     `${first.run}/events.jsonl`,
   );
-  for (const text of [left, Buffer.from(events, 'base64').toString(), JSON.stringify(log)]) {
+  for (const text of [Buffer.from(events, 'base64').toString(), JSON.stringify(log)]) {
     expect(text).not.toMatch(/X-Amz|Signature/);
     expect(text).not.toContain(workspace.token);
   }
+  // The search finds what is there.
+  await keepEverywhere(direct.page, workspace.token);
+  expect([...(await findKept(direct.page, secrets)).found].sort()).toEqual([
+    'caches planted',
+    'indexedDB planted/all',
+    'localStorage',
+    'opfs /plain',
+    'opfs /planted/deeper/wide',
+    'sessionStorage',
+  ]);
   await direct.close();
 
   await s3.forbidOrigins('workspace');
