@@ -132,8 +132,9 @@ export function tinyRun(name: string, batchSize = 2): TinyRun {
       }));
       for (const sample of samples) sample.boxLabels = sample.boxes.map(label);
       const pixelMask = new Uint8Array(batchSize * height * width).fill(1);
-      // The last picture is a little narrower than the batch.
-      for (let i = 0; i < height; i++) pixelMask[pixelMask.length - 1 - i * width] = 0;
+      // The last picture is a little narrower than the batch, by columns that differ with the number.
+      for (let column = 0; column <= number % 3; column++)
+        for (let row = 0; row < height; row++) pixelMask[pixelMask.length - 1 - row * width - column] = 0;
       return {
         position: number,
         indices: rows,
