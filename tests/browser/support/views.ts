@@ -24,12 +24,14 @@ export const status = (page: Page, name: string): Promise<void> =>
 export interface AppOptions extends BrowserContextOptions {
   /** What the page remembers as its recipe, until it is changed. */
   readonly recipe?: string;
+  /** Where the page comes from, if not from the server of all tests. */
+  readonly url?: string;
 }
 
 /** The app on an empty disk; what it complains about fails the test that closes it. */
 export async function openAppPage(
   browser: Browser,
-  { recipe, ...options }: AppOptions = {},
+  { recipe, url = inject('appUrl'), ...options }: AppOptions = {},
 ): Promise<OpenedPage> {
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
   if (recipe !== undefined) {
@@ -40,7 +42,7 @@ export async function openAppPage(
   const page = await context.newPage();
   const complaints: string[] = [];
   page.on('pageerror', (error) => complaints.push(`page: ${error.stack ?? error.message}`));
-  await page.goto(inject('appUrl'));
+  await page.goto(url);
   await page.waitForSelector('h1');
   return {
     page,
