@@ -65,6 +65,35 @@ test('light or dark as its place on the page is, whatever the system prefers', a
   await context.close();
 });
 
+test('labels lie on their boxes in texts from right to left, too', async () => {
+  const element = '<ocelli-predict model="/models/yolos" device="wasm" threshold="0"></ocelli-predict>';
+  const { page, context } = await pages.open(
+    `${script}<div style="width: 400px">${element}</div><div style="width: 400px" dir="rtl">${element}</div>`,
+  );
+  const canvases = page.evaluate(
+    () =>
+      new Promise<string[]>((done) => {
+        let count = 0;
+        document.addEventListener('prediction', () => {
+          if (++count < 2) return;
+          const drawn = (): string[] =>
+            [...document.querySelectorAll('ocelli-predict')].map((widget) =>
+              widget.shadowRoot!.querySelector('canvas')!.toDataURL(),
+            );
+          // Drawn with the next frame.
+          requestAnimationFrame(() => requestAnimationFrame(() => done(drawn())));
+        });
+      }),
+  );
+  await page.evaluate(() => {
+    for (const element of document.querySelectorAll('ocelli-predict')) element.src = '/picture.png';
+  });
+  const [left, right] = await canvases;
+  expect(left!.length).toBeGreaterThan(5000);
+  expect(right).toBe(left);
+  await context.close();
+});
+
 test('by keyboard alone', async () => {
   const { page, context } = await pages.open(
     `${script}<ocelli-predict model="/models/yolos" device="wasm" threshold="0"></ocelli-predict>`,

@@ -99,6 +99,9 @@ function drawTag(
   taken: readonly Place[],
 ): Place {
   context.font = '600 13px system-ui, sans-serif';
+  // A canvas takes the direction of its page, and would begin the text at the other end of the label.
+  context.direction = 'ltr';
+  context.textAlign = 'left';
   const text = `${finding.label} ${percent(finding.score)}`.trim();
   const width = Math.ceil(context.measureText(text).width) + 10;
   const height = 20;
