@@ -7,6 +7,7 @@ import { linearModel, wideModel } from '../../../tests/support/linear-net.ts';
 import { smallBatches, smallDataset, smallModel, smallTask } from '../../../tests/support/small-run.ts';
 import { DeviceError } from '../../core/index.ts';
 import { type Device, openDevice, type PrepareProgram, replayProgram, tf } from '../../engine/index.ts';
+import type { Task } from '../../tasks/index.ts';
 import { WeightAverage } from '../ema.ts';
 import { parameterGroups } from '../groups.ts';
 import { createAlgorithm, Optimizer, optimizerNames } from '../optimizers/index.ts';
@@ -263,6 +264,44 @@ describe('a compiled step', () => {
     const eager = await steps(undefined);
     const compiled = await steps(replayProgram);
     for (const [i, weight] of eager.flat().entries()) expect(compiled.flat()[i]).toBeCloseTo(weight, 5);
+  });
+
+  it('compiles again where targets have another shape', async () => {
+    const task: Task<unknown> = {
+      ...smallTask,
+      targets: (batch) => ({
+        ...smallTask.targets(batch),
+        each: { shape: [batch.count], data: new Float32Array(batch.count).fill(0.5) },
+      }),
+      loss(outputs, { each, ...targets }) {
+        return { total: tf.mul(smallTask.loss(outputs, targets).total, tf.sum(each!)), parts: {} };
+      },
+    };
+    const batches = await Promise.all(
+      [4, 3].map((count) => arrayOf(smallBatches(smallDataset(count), { batchSize: 4 }).epoch(0))),
+    );
+    const losses = async (prepare: PrepareProgram | undefined): Promise<number[]> => {
+      const model = linearModel();
+      const parameters = [...model.parameters()].map(([name, { value }]) => ({ name, variable: value }));
+      const optimizer = new Optimizer(createAlgorithm('sgd'), [
+        { name: 'all', parameters, learningRateFactor: 1 },
+      ]);
+      const settings = { seed: 1, mix: { mixupAlpha: 0, cutmixAlpha: 0 } };
+      const step = new TrainingStep(model, task, { ...device, prepare }, optimizer, settings);
+      for (const [i, batch] of batches.flat().entries()) {
+        await step.add(batch, i + 1, 0);
+        await step.finish([0.1], i + 1);
+      }
+      expect(step.takeCompilations()).toHaveLength(prepare ? 2 : 0);
+      expect(step.takeWarnings()).toEqual([]);
+      const results = await step.results(0);
+      step.dispose();
+      optimizer.dispose();
+      model.dispose();
+      return results.map(({ loss }) => loss);
+    };
+    const eager = await losses(undefined);
+    for (const [i, loss] of (await losses(replayProgram)).entries()) expect(loss).toBeCloseTo(eager[i]!, 5);
   });
 
   it('fails when not even one image fits', async () => {
