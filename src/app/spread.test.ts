@@ -1,6 +1,12 @@
 import { expect, test } from 'vitest';
 import { spreadOver } from './spread.ts';
 
+test('of the sample pictures, whose classes come in turn, every class is shown', () => {
+  for (const total of [960, 200, 480, 100]) {
+    expect(new Set(spreadOver(total, 8).map((at) => at % 5)).size, `of ${total}`).toBe(5);
+  }
+});
+
 test('positions are distinct, in range, and of several classes however they are ordered', () => {
   expect(spreadOver(3, 8).toSorted()).toEqual([0, 1, 2]);
   expect(spreadOver(0, 8)).toEqual([]);
