@@ -17,7 +17,7 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 /** Six steps; checkpoints on disk after the second, the fourth and the last, or after the last alone. */
-const recipeText = (onDisk: boolean): string =>
+const recipeText = (onDisk: boolean, steps = 6): string =>
   tinyRecipe({
     data: {
       train_data_path: `sample:shapes?images=${onDisk ? 16 : 24}&seed=1&size=32`,
@@ -25,8 +25,8 @@ const recipeText = (onDisk: boolean): string =>
       batch_size: 4,
     },
     training: {
-      max_epochs: 2,
-      max_steps: 6,
+      max_epochs: 3,
+      max_steps: steps,
       log_every_n_steps: 1,
       ...(onDisk ? { checkpoint_every_n_steps: 2 } : {}),
     },
@@ -37,6 +37,8 @@ interface Failing {
   readonly at: number;
   readonly times?: number;
   readonly onDisk?: boolean;
+  /** Goes on with the run of this name, up to so many steps. */
+  readonly upTo?: number;
   /** Milliseconds between two checkpoints in memory. */
   readonly heldInterval?: number;
   with?(live: LiveRun): void;
@@ -44,7 +46,7 @@ interface Failing {
 
 /** All events of a run; before the batches of step `at` (from 0) `fail.with` is called, as often as `times` says. */
 async function events(name: string, device: DeviceChoice, fail?: Failing): Promise<RunEvent[]> {
-  const { recipe } = parseRecipe(recipeText(fail?.onDisk ?? true), { source: 'test' });
+  const { recipe } = parseRecipe(recipeText(fail?.onDisk ?? true, fail?.upTo), { source: 'test' });
   let left = fail?.times ?? 1;
   const seen: RunEvent[] = [];
   const control = {
@@ -53,7 +55,8 @@ async function events(name: string, device: DeviceChoice, fail?: Failing): Promi
     },
   };
   const { heldInterval } = fail ?? {};
-  const request = { recipe, out: join(folder, name), device, control, heldInterval };
+  const resume = fail?.upTo !== undefined;
+  const request = { recipe, out: join(folder, name), device, control, heldInterval, resume };
   for await (const event of train(request)) seen.push(event);
   return seen;
 }
@@ -157,6 +160,15 @@ describe('a run whose device fails', () => {
     ]);
     const state = await readFile(join(folder, 'full/checkpoints/last/state.json'), 'utf8');
     expect(JSON.parse(state)).toMatchObject({ splits: 4 });
+    // Another process knows what was tried: single pictures are as small as parts get.
+    const later = events('full', 'wasm', {
+      at: 7,
+      upTo: 8,
+      with() {
+        throw failing('out_of_memory');
+      },
+    });
+    await expect(later).rejects.toThrow(/one image|single/);
   }, 60_000);
 
   const adapter = lookForGpu();
