@@ -9,6 +9,7 @@ import { afterAll, afterEach, beforeAll, expect, inject, test } from 'vitest';
 import { speaksOfCommandLine } from '../../src/app/page-words.ts';
 import { drawShapes } from '../../src/data/sample/shapes.ts';
 import { encodeImage } from '../../src/platform/node/index.ts';
+import { HubServer } from '../support/hub.ts';
 import { openChromium } from './support/chromium.ts';
 import type { OpenedPage } from './support/page.ts';
 import { tinyRecipe } from './support/recipe.ts';
@@ -148,6 +149,61 @@ test('a browser that is full before the run begins says so; data that can not be
   await full.lift();
   await choose();
   await page.getByText('one in five pictures is kept for validation').waitFor(patience);
+});
+
+/** Safetensors with one tensor that no model asks for: it is as large as the weights of one. */
+function someWeights(bytes: number): Uint8Array {
+  const header = JSON.stringify({ some: { dtype: 'F32', shape: [bytes / 4], data_offsets: [0, bytes] } });
+  const file = new Uint8Array(8 + header.length + bytes);
+  new DataView(file.buffer).setBigUint64(0, BigInt(header.length), true);
+  file.set(new TextEncoder().encode(header), 8);
+  return file;
+}
+
+test('a browser that gets full while a model of the hub is fetched: that is said, and the download goes on where it stopped', async () => {
+  const config = {
+    ...{ model_type: 'vit', hidden_size: 256, num_hidden_layers: 8, num_attention_heads: 4 },
+    ...{ intermediate_size: 1024, image_size: 32, patch_size: 8 },
+  };
+  const json = (value: object): Uint8Array => new TextEncoder().encode(JSON.stringify(value));
+  const hub = await HubServer.start({
+    'someone/large': {
+      files: {
+        'config.json': json(config),
+        'preprocessor_config.json': json({ image_processor_type: 'ViTImageProcessor', size: 32 }),
+        'model.safetensors': someWeights(26e6),
+      },
+    },
+  });
+  try {
+    const page = await open(
+      tinyRecipe()
+        .replace('model_name: tiny-vit', 'model_name: someone/large')
+        .replace(/ {2}pretrained: false\n {2}image_size: 32\n {2}config:\n(?: {4}.*\n)+/, ''),
+      'wasm',
+    );
+    await page.evaluate((address) => localStorage.setItem('ocelli-hub', address), hub.endpoint);
+    await page.reload();
+    const fetched = () =>
+      hub.requests.filter(
+        ({ path, range }) => path.startsWith('/cdn/someone/large/') && range !== 'bytes=0-0',
+      );
+    // The connection breaks again and again, so that there is time to fill the disk.
+    hub.breaks = Array.from({ length: 8 }, () => 5e6);
+    await startTraining(page);
+    await expect.poll(() => fetched().length, { ...patience, interval: 20 }).toBeGreaterThan(1);
+    const full = await limitStorage(page);
+    await status(page, 'failed');
+    await noticeOf(page, 'The browser’s storage is full');
+    await full.lift();
+    hub.breaks = [];
+    const before = fetched().length;
+    await click(page, 'Start again');
+    await expect.poll(() => fetched().length, patience).toBeGreaterThan(before);
+    expect(fetched()[before]!.range).toMatch(/^bytes=[1-9]\d*-/);
+  } finally {
+    await hub.dispose();
+  }
 });
 
 test('a device that is lost and stays away: the run says what to do, and goes on without it', async () => {
