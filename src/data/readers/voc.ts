@@ -40,7 +40,9 @@ export async function readVocDataset(folder: Folder, request: VocRequest): Promi
         return { path, ...parseVoc(await folder.open(path).read(undefined, signal), path) };
       } catch (error) {
         if (!(error instanceof DataError)) throw error;
-        broken.push(...error.problems.map((message) => ({ path, message })));
+        // A file that can't be read has no list of problems: what was received is the one.
+        const messages = error.problems.length > 0 ? error.problems : [error.received];
+        for (const message of messages) broken.push({ path, message });
         return undefined;
       }
     },
