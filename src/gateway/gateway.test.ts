@@ -1,7 +1,9 @@
 /** What the gateway offers: volumes as pages read and write them, the page itself, its log. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
+import { files } from '#platform';
+import { RunError } from '../core/index.ts';
 import { GatewayClient, GatewayVolume } from '../storage/index.ts';
 import { data, log, query, raw, results, secret, start, useGateways } from './gateway.test-data.ts';
 
@@ -37,6 +39,25 @@ describe('volumes', () => {
       exitCode: 5,
     });
     await expect(volume.remove('images/a b+c.txt')).rejects.toMatchObject({ code: 'volume_read_only' });
+  });
+
+  test('a disk that is full is told as such, once', async () => {
+    const url = await start();
+    const full = new RunError({
+      code: 'disk_full',
+      expected: 'room',
+      received: '0 MB free',
+      fix: 'free some',
+    });
+    const write = vi.spyOn(files, 'write').mockRejectedValue(full);
+    try {
+      const writable = new GatewayVolume(results, new GatewayClient(url));
+      await expect(writable.write('a.bin', 'x')).rejects.toMatchObject({ code: 'disk_full', exitCode: 1 });
+      expect(write).toHaveBeenCalledTimes(1);
+      expect(log.at(-1)).toMatchObject({ status: 507, code: 'disk_full' });
+    } finally {
+      write.mockRestore();
+    }
   });
 
   test('ranges as stores answer them', async () => {
