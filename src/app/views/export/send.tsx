@@ -62,7 +62,7 @@ function ToVolume({ run, disabled, work, volumes }: Sending & { readonly volumes
       setWritten(`${counted(files, 'file')}, ${bytesOf(bytes)}, written to ${into}`);
     });
   return (
-    <div>
+    <div class="send-volume">
       <Field label="Folder in a volume" help={`May be written: ${volumes.join(', ')}`}>
         {(bound) => (
           <input
