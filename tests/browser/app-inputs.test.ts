@@ -1,28 +1,25 @@
 /**
- * Every way by which pictures and models come into the app, with real files: folders and archives that are dropped, chosen or
- * fetched, models of a folder, of a hub and of an earlier run, pictures to try from the clipboard and the camera. And what the
- * page says about wrong ones: what it is, and what to do.
+ * Every way by which data and models come into the app, with real files: folders and archives that are dropped, chosen or
+ * fetched, models of a folder, of a hub and of an earlier run. And what the page says about wrong ones: what it is, and what to do.
  *
  * Drops come from the browser itself (`Input.dispatchDragEvent`), so their entries and handles are those of a file manager. The
  * system's folder dialog can't be driven: a handle of a folder with real files stands in for what the user would choose there.
  */
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { Uint8ArrayReader, Uint8ArrayWriter, ZipWriter } from '@zip.js/zip.js';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { drawShapes } from '../../src/data/sample/shapes.ts';
-import { encodeImage } from '../../src/platform/node/index.ts';
 import { HubServer } from '../support/hub.ts';
 import { openChromium } from './support/chromium.ts';
+import { dropPaths, type Files, onDisk, picture, shortRecipe, show } from './support/inputs.ts';
 import type { OpenedPage } from './support/page.ts';
 import { accessibilityProblems, openAppPage, patience, photograph } from './support/views.ts';
 
 const shipped = 'public/models/figures-resnet';
-type Files = Readonly<Record<string, Uint8Array>>;
 
 let browser: Browser;
 let opened: OpenedPage | undefined;
@@ -39,9 +36,7 @@ const served = new Map<string, Uint8Array>();
 
 beforeAll(async () => {
   scratch = await mkdtemp(join(tmpdir(), 'ocelli-inputs-'));
-  browser = await openChromium({
-    more: ['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream'],
-  });
+  browser = await openChromium();
   classes = await classFolders();
   boxes = await cocoFolders();
   model = Object.fromEntries(
@@ -83,17 +78,6 @@ async function open(view: string, options: Parameters<typeof openAppPage>[1] = {
   return opened.page;
 }
 
-async function show(page: Page, view: string): Promise<void> {
-  await page.evaluate((hash) => {
-    location.hash = hash;
-  }, `#/${view}`);
-  await page.locator(`nav a[aria-current=page][href="#/${view.split('?')[0]}"]`).waitFor();
-  await page.locator('main h1').waitFor();
-}
-
-const picture = (index: number, size = 48): Promise<Uint8Array> =>
-  encodeImage(drawShapes(index, { seed: 5, size, classes: 2, objects: 1 }), 'png');
-
 async function classFolders(): Promise<Files> {
   const files: Record<string, Uint8Array> = {};
   for (let i = 0; i < 40; i++) files[`${['round', 'crossed'][i % 2]}/${i}.png`] = await picture(i);
@@ -122,33 +106,10 @@ async function cocoFolders(): Promise<Files> {
   return files;
 }
 
-async function onDisk(name: string, files: Files): Promise<string> {
-  const root = join(scratch, name);
-  for (const [path, bytes] of Object.entries(files)) {
-    await mkdir(dirname(join(root, path)), { recursive: true });
-    await writeFile(join(root, path), bytes);
-  }
-  return root;
-}
-
 async function zipOf(files: Files, level = 0): Promise<Buffer> {
   const writer = new ZipWriter(new Uint8ArrayWriter(), { level });
   for (const [name, bytes] of Object.entries(files)) await writer.add(name, new Uint8ArrayReader(bytes));
   return Buffer.from(await writer.close());
-}
-
-/** What a file manager does: files or folders of the disk over the page, let go on an element. */
-async function dropPaths(page: Page, onto: string, files: readonly string[]): Promise<void> {
-  const element = page.locator(onto).first();
-  await element.scrollIntoViewIfNeeded();
-  const { x, y, width, height } = (await element.boundingBox())!;
-  const session = await page.context().newCDPSession(page);
-  const data = { items: [], files: [...files], dragOperationsMask: 1 };
-  const at = { x: x + width / 2, y: y + height / 4, data };
-  for (const type of ['dragEnter', 'dragOver', 'drop'] as const) {
-    await session.send('Input.dispatchDragEvent', { type, ...at });
-  }
-  await session.detach();
 }
 
 const recipeOf = (page: Page): Promise<string> =>
@@ -167,7 +128,7 @@ async function dataAre(page: Page, training: number, count: number): Promise<voi
 
 test('data: a folder that is dropped, with a class in each folder', async () => {
   const page = await open('data');
-  await dropPaths(page, '.drop-zone', [await onDisk('dropped', classes)]);
+  await dropPaths(page, '.drop-zone', [await onDisk(scratch, 'dropped', classes)]);
   await page.getByText('dropped: one in five pictures is kept for validation').waitFor(patience);
   await dataAre(page, 32, 2);
   expect(await recipeOf(page)).toContain('train_data_path: /picked/dropped');
@@ -175,7 +136,7 @@ test('data: a folder that is dropped, with a class in each folder', async () => 
 
 test('data: a dropped folder with COCO boxes makes the recipe a detection', async () => {
   const page = await open('data');
-  await dropPaths(page, '.drop-zone', [await onDisk('boxed', boxes)]);
+  await dropPaths(page, '.drop-zone', [await onDisk(scratch, 'boxed', boxes)]);
   await page.getByText('training and validation pictures were found').waitFor(patience);
   await dataAre(page, 8, 1);
   await page.getByText('These pictures have boxes').waitFor();
@@ -192,7 +153,7 @@ test('data: a zip that is dropped', async () => {
 });
 
 test('data: a folder that is chosen, where the browser has a picker and where it has a file input alone', async () => {
-  const folder = await onDisk('chosen', classes);
+  const folder = await onDisk(scratch, 'chosen', classes);
   const page = await open('data');
   await page.evaluate(
     async (files) => {
@@ -262,9 +223,11 @@ test('data: what can’t be learned from says why, and the data from before stay
   await dataAre(page, 960, 5);
   const alert = page.getByRole('alert');
   const loose = { '1.png': await picture(1), '2.png': await picture(2) };
-  await dropPaths(page, '.drop-zone', [await onDisk('loose', loose)]);
+  await dropPaths(page, '.drop-zone', [await onDisk(scratch, 'loose', loose)]);
   await alert.getByText('annotations beside the 2 pictures').waitFor(patience);
-  await dropPaths(page, '.drop-zone', [await onDisk('empty', { 'notes.txt': new Uint8Array([65]) })]);
+  await dropPaths(page, '.drop-zone', [
+    await onDisk(scratch, 'empty', { 'notes.txt': new Uint8Array([65]) }),
+  ]);
   await alert.getByText('none of them a picture').waitFor(patience);
   await photograph(opened!, 'inputs-data-problem');
   expect(await accessibilityProblems(opened!)).toEqual([]);
@@ -287,7 +250,7 @@ test('data: what can’t be learned from says why, and the data from before stay
 test('model: a folder and a zip of one', async () => {
   const page = await open('model');
   const files = { 'config.json': model['config.json']!, 'model.safetensors': model['model.safetensors']! };
-  await dropPaths(page, '.drop-zone', [await onDisk('mine', files)]);
+  await dropPaths(page, '.drop-zone', [await onDisk(scratch, 'mine', files)]);
   await page.getByText('/picked/mine is the model now').waitFor(patience);
   const zip = join(scratch, 'saved.zip');
   await writeFile(
@@ -296,7 +259,9 @@ test('model: a folder and a zip of one', async () => {
   );
   await dropPaths(page, '.drop-zone', [zip]);
   await page.getByText('/picked/saved/inside is the model now').waitFor(patience);
-  await dropPaths(page, '.drop-zone', [await onDisk('weightless', { 'config.json': files['config.json'] })]);
+  await dropPaths(page, '.drop-zone', [
+    await onDisk(scratch, 'weightless', { 'config.json': files['config.json'] }),
+  ]);
   await page.getByRole('alert').getByText('no file that ends with .safetensors').waitFor(patience);
   expect(await recipeOf(page)).toContain('model_name: /picked/saved/inside');
   expect(await accessibilityProblems(opened!)).toEqual([]);
@@ -305,23 +270,6 @@ test('model: a folder and a zip of one', async () => {
 function prefixed(folder: string, files: Files): Files {
   return Object.fromEntries(Object.entries(files).map(([path, bytes]) => [`${folder}/${path}`, bytes]));
 }
-
-const shortRecipe = `model:
-  model_name: /picked/figures-resnet
-  task_type: classification
-data:
-  train_data_path: sample:shapes?images=64&classes=3&seed=1
-  val_data_path: sample:shapes?images=16&classes=3&seed=2
-  batch_size: 16
-  num_workers: 0
-training:
-  max_epochs: 1
-  learning_rate: 1e-3
-mlflow:
-  run_name: short
-output:
-  visualization: { save_images: false }
-`;
 
 async function train(page: Page): Promise<void> {
   await show(page, 'train');
@@ -386,133 +334,3 @@ test('the detector of the samples is looked for at once, and its absence is told
   await expect.poll(() => page.getByText('The pretrained detector can’t').count()).toBe(0);
   expect(await recipeOf(page)).toBe('');
 });
-
-test('try: pictures that are dropped, chosen, pasted or named, and what is none', async () => {
-  const page = await open('try', { permissions: ['clipboard-read', 'clipboard-write'] });
-  const shown = (name: string) => page.locator('.try-result', { hasText: name });
-  const path = join(scratch, 'one.png');
-  await writeFile(path, await picture(3, 96));
-  await dropPaths(page, '.drop-zone', [path]);
-  await shown('one.png').locator('.try-labels').waitFor(patience);
-  await page
-    .locator('input[type=file][accept="image/*"]')
-    .setInputFiles({ name: 'two.png', mimeType: 'image/png', buffer: Buffer.from(await picture(4, 96)) });
-  await shown('two.png').locator('.try-labels').waitFor(patience);
-
-  await page.evaluate(
-    async (text) => {
-      const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-      const item = new ClipboardItem({ 'image/png': new Blob([bytes], { type: 'image/png' }) });
-      await navigator.clipboard.write([item]);
-    },
-    Buffer.from(await picture(5, 96)).toString('base64'),
-  );
-  await page.locator('main h1').click();
-  await page.keyboard.press('Control+v');
-  await shown('image.png').locator('.try-labels').waitFor(patience);
-
-  await page.evaluate(() => navigator.clipboard.writeText('just words'));
-  await page.keyboard.press('Control+v');
-  await shown('what was pasted').getByText('copy the picture itself').waitFor();
-
-  const { port } = host.address() as AddressInfo;
-  served.set('/three.png', await picture(6, 96));
-  await page.evaluate((text) => navigator.clipboard.writeText(text), `http://127.0.0.1:${port}/three.png`);
-  await page.keyboard.press('Control+v');
-  await shown('three.png').locator('.try-labels').waitFor(patience);
-  // In a field, words are words.
-  await page.getByLabel('Address of a picture').click();
-  await page.keyboard.press('Control+v');
-  expect(await page.getByLabel('Address of a picture').inputValue()).toContain('three.png');
-  expect(await page.locator('.try-result').count()).toBe(5);
-  await photograph(opened!, 'inputs-try');
-  expect(await accessibilityProblems(opened!)).toEqual([]);
-});
-
-test('try: the camera, and one that may not be used', async () => {
-  const page = await open('try', { permissions: ['camera'] });
-  await page.getByRole('button', { name: 'Use the camera' }).click();
-  await page.getByText(/pictures\/s/).waitFor(patience);
-  await page.locator('.try-camera .try-labels').waitFor();
-  await page.getByRole('button', { name: 'Stop the camera' }).click();
-  await page.evaluate(() => {
-    navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('', 'NotAllowedError'));
-  });
-  await page.getByRole('button', { name: 'Use the camera' }).click();
-  await page.getByText('allow it in the browser’s address bar').waitFor();
-});
-
-/** The element with the focus: what it is called, and whether its outline can be seen. */
-const focused = (page: Page): Promise<{ name: string; outlined: boolean }> =>
-  page.evaluate(() => {
-    const element = document.activeElement!;
-    // Segments of a choice: the outline is that of the words.
-    const seen = element.matches('.choice input') ? element.nextElementSibling! : element;
-    const { outlineStyle, outlineWidth } = getComputedStyle(seen);
-    return {
-      name: (element.getAttribute('aria-label') ?? element.textContent ?? '').trim(),
-      outlined: outlineStyle !== 'none' && Number.parseFloat(outlineWidth) >= 1,
-    };
-  });
-
-async function tabTo(page: Page, name: string): Promise<void> {
-  const passed: string[] = [];
-  for (let i = 0; i < 60; i++) {
-    await page.keyboard.press('Tab');
-    const at = await focused(page);
-    expect(at.outlined, `${at.name || 'an element without words'} has no visible focus`).toBe(true);
-    if (at.name === name) return;
-    passed.push(at.name);
-  }
-  throw new Error(`Tab does not come to ${name}, only to ${passed.join(', ')}`);
-}
-
-test('by keys alone: train, follow, download; the focus is seen, what happens is told, nothing jumps', async () => {
-  const page = await open('train', { recipe: shortRecipe, acceptDownloads: true });
-  await page.waitForFunction(() => document.querySelectorAll('.hero-samples img').length === 8);
-  await tabTo(page, 'Train');
-  // The navigation comes first; its first link is called so, too.
-  if ((await page.evaluate(() => document.activeElement!.tagName)) === 'A') await tabTo(page, 'Train');
-  await page.keyboard.press('Enter');
-  const told = page.locator('main [role=status]').first();
-  await expect.poll(() => told.textContent(), patience).toMatch(/Epoch \d|Finished/);
-  await expect.poll(() => told.textContent(), patience).toBe('Finished');
-  expect((await focused(page)).name).toBe('short');
-  await tabTo(page, 'Download model');
-  const download = page.waitForEvent('download');
-  await page.keyboard.press('Enter');
-  expect((await download).suggestedFilename()).toMatch(/-model\.zip$/);
-
-  const moved = await page.evaluate(
-    () =>
-      new Promise<number>((resolve) => {
-        let sum = 0;
-        new PerformanceObserver((list) => {
-          for (const entry of list.getEntries()) {
-            const shift = entry as PerformanceEntry & { value: number; hadRecentInput: boolean };
-            if (!shift.hadRecentInput) sum += shift.value;
-          }
-        }).observe({ type: 'layout-shift', buffered: true });
-        setTimeout(() => resolve(sum), 300);
-      }),
-  );
-  console.log(`cumulative layout shift from the first visit to the download: ${moved.toFixed(4)}`);
-  expect(moved).toBeLessThan(0.02);
-
-  // A dialog keeps the focus, Escape gives it back to where it was.
-  await show(page, 'runs');
-  const remove = page.getByRole('button', { name: /^Remove short/ });
-  await remove.focus();
-  await page.keyboard.press('Enter');
-  await page.getByRole('dialog').waitFor();
-  for (let i = 0; i < 6; i++) {
-    await page.keyboard.press('Tab');
-    const outside = await page.evaluate(
-      () => document.activeElement !== document.body && !document.activeElement!.closest('dialog'),
-    );
-    expect(outside).toBe(false);
-  }
-  await page.keyboard.press('Escape');
-  await expect.poll(() => page.getByRole('dialog').count()).toBe(0);
-  expect((await focused(page)).name).toMatch(/^Remove short/);
-}, 300_000);

@@ -1,0 +1,62 @@
+/** Pictures and folders for the app as users bring them, and the recipe of a run of seconds with the model of the page. */
+import { mkdir, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { Page } from 'playwright-core';
+import { drawShapes } from '../../../src/data/sample/shapes.ts';
+import { encodeImage } from '../../../src/platform/node/index.ts';
+
+/** Contents by their paths. */
+export type Files = Readonly<Record<string, Uint8Array>>;
+
+export const picture = (index: number, size = 48): Promise<Uint8Array> =>
+  encodeImage(drawShapes(index, { seed: 5, size, classes: 2, objects: 1 }), 'png');
+
+/** Writes files below `scratch/name`; returns that folder. */
+export async function onDisk(scratch: string, name: string, files: Files): Promise<string> {
+  const root = join(scratch, name);
+  for (const [path, bytes] of Object.entries(files)) {
+    await mkdir(dirname(join(root, path)), { recursive: true });
+    await writeFile(join(root, path), bytes);
+  }
+  return root;
+}
+
+/** What a file manager does: files or folders of the disk over the page, let go on an element. */
+export async function dropPaths(page: Page, onto: string, files: readonly string[]): Promise<void> {
+  const element = page.locator(onto).first();
+  await element.scrollIntoViewIfNeeded();
+  const { x, y, width, height } = (await element.boundingBox())!;
+  const session = await page.context().newCDPSession(page);
+  const data = { items: [], files: [...files], dragOperationsMask: 1 };
+  const at = { x: x + width / 2, y: y + height / 4, data };
+  for (const type of ['dragEnter', 'dragOver', 'drop'] as const) {
+    await session.send('Input.dispatchDragEvent', { type, ...at });
+  }
+  await session.detach();
+}
+
+/** Goes to a view. */
+export async function show(page: Page, view: string): Promise<void> {
+  await page.evaluate((hash) => {
+    location.hash = hash;
+  }, `#/${view}`);
+  await page.locator(`nav a[aria-current=page][href="#/${view.split('?')[0]}"]`).waitFor();
+  await page.locator('main h1').waitFor();
+}
+
+export const shortRecipe = `model:
+  model_name: /picked/figures-resnet
+  task_type: classification
+data:
+  train_data_path: sample:shapes?images=64&classes=3&seed=1
+  val_data_path: sample:shapes?images=16&classes=3&seed=2
+  batch_size: 16
+  num_workers: 0
+training:
+  max_epochs: 1
+  learning_rate: 1e-3
+mlflow:
+  run_name: short
+output:
+  visualization: { save_images: false }
+`;
