@@ -1,6 +1,7 @@
 /** The server is a function that answers as HTTP servers do; Cache Storage does not exist in Node and is done without. */
 import { describe, expect, test } from 'vitest';
-import { WidgetFiles } from './files.ts';
+import { readWeights, WidgetFiles } from './files.ts';
+import { onnxFiles } from './open-model.ts';
 
 type Answer = {
   readonly body: string | Uint8Array;
@@ -91,4 +92,24 @@ test('a chosen folder', async () => {
   expect(await folder.json('config.json')).toEqual({ a: 1 });
   expect(await folder.json('other.json')).toBeUndefined();
   await expect(folder.weights(['m.onnx'])).rejects.toMatchObject({ code: 'model_too_large' });
+});
+
+describe('weights lie where exporters put them', () => {
+  const text = async (files: WidgetFiles, dtype: 'fp32' | 'fp16'): Promise<string> =>
+    new TextDecoder().decode(await files.weights(onnxFiles(dtype)));
+
+  test('the precision that was asked for, else the other one, quantised files last', async () => {
+    const whole = { 'onnx/model.onnx': { body: 'whole' }, 'onnx/model_quantized.onnx': { body: 'small' } };
+    const files = filesOf({ ...whole, 'model_fp16.onnx': { body: 'half' } });
+    expect(await text(files, 'fp32')).toBe('whole');
+    expect(await text(files, 'fp16')).toBe('half');
+    expect(await text(filesOf(whole), 'fp16')).toBe('whole');
+    expect(await text(filesOf({ 'model_quantized.onnx': { body: 'small' } }), 'fp32')).toBe('small');
+  });
+
+  test('in onnx/, or beside config.json', async () => {
+    const files = filesOf({ 'model.onnx': { body: 'beside' } });
+    expect(new TextDecoder().decode(await readWeights(files, 'onnx/model.onnx'))).toBe('beside');
+    expect(await readWeights(files, 'onnx/decoder.onnx')).toBeUndefined();
+  });
 });
