@@ -19,7 +19,7 @@ import {
   type TableSource,
 } from '../../formats/coco/index.ts';
 import type { ByteSource } from '../../storage/index.ts';
-import { readWatchedTable, type TableQuestion } from './watched-table.ts';
+import { boundArrays, readWatchedTable, type TableQuestion } from './watched-table.ts';
 
 /** What an annotation file says, and everything that is wrong or odd with it. */
 export interface AnnotationFile {
@@ -59,6 +59,7 @@ export function createAnnotationsService(): (
         pieces.feed(question.piece);
         return { value: { taken: true }, transfer: [] };
       }
+      if ('table' in question) boundArrays(question.source);
       const file =
         'table' in question
           ? await tableFile(inMemory(question.table), question.source)

@@ -47,6 +47,22 @@ export async function readWatchedTable<Answer>(
   }
 }
 
+/** Far more values than rows that are decoded at a time. */
+const longestArray = 2 ** 25;
+
+/**
+ * In the thread, which is a table's own: an array that a run without end fills throws at that index, by a setter that all
+ * arrays inherit. Left alone it grows until the engine ends the whole process, which no limit of a thread prevents.
+ */
+export function boundArrays(name: string): void {
+  if (Object.hasOwn(Array.prototype, longestArray)) return;
+  Object.defineProperty(Array.prototype, longestArray, {
+    set() {
+      throw endless(name, 'more values than fit in memory');
+    },
+  });
+}
+
 function endless(name: string, received: string): DataError {
   return new DataError({
     code: 'table_invalid',
