@@ -121,7 +121,7 @@ test('form and YAML stay in step, comments stay, and errors stand at their place
   await rate.blur();
   await page.locator('.field-error', { hasText: 'a number' }).waitFor();
   expect(await rate.getAttribute('aria-invalid')).toBe('true');
-  await page.locator('.cm-lint-marker-error').waitFor();
+  await page.locator('.cm-lint-marker-error').first().waitFor();
   expect(await accessibilityProblems(opened!)).toEqual([]);
   await photograph(opened!, 'recipe-error');
   await rate.fill('');
