@@ -113,6 +113,7 @@ test('form and YAML stay in step, comments stay, and errors stand at their place
   await page.getByText('did you mean training?').first().waitFor();
   expect(await page.getByRole('button', { name: 'Train', exact: true }).isDisabled()).toBe(true);
   await page.getByRole('button', { name: /^Line 19/ }).click();
+  await page.locator('.cm-focused').waitFor();
   await page.keyboard.press('Control+a');
   await page.keyboard.insertText(shortRecipe(2));
   await page.getByText('The recipe is valid').first().waitFor();

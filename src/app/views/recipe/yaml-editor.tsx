@@ -1,6 +1,6 @@
 /** The YAML side. The editor is loaded when it is first shown; until then, and without it, the text is a plain text field. */
 import { useSignalEffect } from '@preact/signals';
-import { useEffect, useRef } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import { useApp } from '../../state.ts';
 import type { Editor } from './code-mirror.ts';
 
@@ -39,7 +39,8 @@ export function YamlEditor({
     editor.current?.setText(text);
     if (reading?.text === text) editor.current?.showProblems(reading.problems);
   });
-  useEffect(() => {
+  // Before the next frame: what is typed after a click on a problem belongs to the editor.
+  useLayoutEffect(() => {
     if (place) editor.current?.goTo(place);
   }, [place]);
   return <div class="yaml-editor" ref={frame} />;
