@@ -6,8 +6,6 @@
  * system's folder dialog can't be driven: a handle of a folder with real files stands in for what the user would choose there.
  */
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Uint8ArrayReader, Uint8ArrayWriter, ZipWriter } from '@zip.js/zip.js';
@@ -15,16 +13,16 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { HubServer } from '../support/hub.ts';
 import { openChromium } from './support/chromium.ts';
-import { dropPaths, type Files, onDisk, picture, shortRecipe, show } from './support/inputs.ts';
+import { dropPaths, type Files, type Host, hostOf, onDisk, picture, shortRecipe } from './support/inputs.ts';
 import type { OpenedPage } from './support/page.ts';
-import { accessibilityProblems, openAppPage, patience, photograph } from './support/views.ts';
+import { accessibilityProblems, openAppPage, patience, photograph, show } from './support/views.ts';
 
 const shipped = 'public/models/figures-resnet';
 
 let browser: Browser;
 let opened: OpenedPage | undefined;
 let scratch: string;
-let host: Server;
+let host: Host;
 let hub: HubServer;
 let model: Files;
 
@@ -51,18 +49,12 @@ beforeAll(async () => {
     'someone/figures': { files: model },
     'someone/unknown-family': { files: { 'config.json': Buffer.from('{"model_type":"bert"}') } },
   });
-  host = createServer((request, response) => {
-    const bytes = served.get(decodeURIComponent(new URL(request.url!, 'http://host').pathname));
-    response.writeHead(bytes ? 200 : 404, { 'Access-Control-Allow-Origin': '*' });
-    response.end(bytes ?? 'not found');
-  });
-  await new Promise<void>((ready) => host.listen(0, '127.0.0.1', ready));
+  host = await hostOf(served);
 }, 120_000);
 
 afterAll(async () => {
   await browser?.close();
   await hub?.dispose();
-  host?.closeAllConnections();
   host?.close();
   if (scratch) await rm(scratch, { recursive: true });
 });
@@ -189,7 +181,7 @@ test('data: a folder that is chosen, where the browser has a picker and where it
 });
 
 test('data: the address of an archive, and of a folder that lists itself', async () => {
-  const { port } = host.address() as AddressInfo;
+  const { port } = host;
   const base = `http://127.0.0.1:${port}`;
   served.set('/packed.zip', await zipOf(classes));
   for (const [path, bytes] of Object.entries(classes)) served.set(`/open/${path}`, bytes);

@@ -3,21 +3,26 @@
  * whole way from Train to the download by keys alone.
  */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { openChromium } from './support/chromium.ts';
-import { dropPaths, picture, shortRecipe, show } from './support/inputs.ts';
+import { dropPaths, type Host, hostOf, picture, shortRecipe } from './support/inputs.ts';
 import type { OpenedPage } from './support/page.ts';
-import { accessibilityProblems, openAppPage, patience, photograph } from './support/views.ts';
+import {
+  accessibilityProblems,
+  layoutShift,
+  openAppPage,
+  patience,
+  photograph,
+  show,
+} from './support/views.ts';
 
 let browser: Browser;
 let opened: OpenedPage | undefined;
 let scratch: string;
-let host: Server;
+let host: Host;
 const served = new Map<string, Uint8Array>();
 
 beforeAll(async () => {
@@ -25,17 +30,11 @@ beforeAll(async () => {
   browser = await openChromium({
     more: ['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream'],
   });
-  host = createServer((request, response) => {
-    const bytes = served.get(decodeURIComponent(new URL(request.url!, 'http://host').pathname));
-    response.writeHead(bytes ? 200 : 404, { 'Access-Control-Allow-Origin': '*' });
-    response.end(bytes ?? 'not found');
-  });
-  await new Promise<void>((ready) => host.listen(0, '127.0.0.1', ready));
+  host = await hostOf(served);
 }, 120_000);
 
 afterAll(async () => {
   await browser?.close();
-  host?.closeAllConnections();
   host?.close();
   if (scratch) await rm(scratch, { recursive: true });
 });
@@ -79,7 +78,7 @@ test('try: pictures that are dropped, chosen, pasted or named, and what is none'
   await page.keyboard.press('Control+v');
   await shown('what was pasted').getByText('copy the picture itself').waitFor();
 
-  const { port } = host.address() as AddressInfo;
+  const { port } = host;
   served.set('/three.png', await picture(6, 96));
   await page.evaluate((text) => navigator.clipboard.writeText(text), `http://127.0.0.1:${port}/three.png`);
   await page.keyboard.press('Control+v');
@@ -147,19 +146,7 @@ test('by keys alone: train, follow, download; the focus is seen, what happens is
   await page.keyboard.press('Enter');
   expect((await download).suggestedFilename()).toMatch(/-model\.zip$/);
 
-  const moved = await page.evaluate(
-    () =>
-      new Promise<number>((resolve) => {
-        let sum = 0;
-        new PerformanceObserver((list) => {
-          for (const entry of list.getEntries()) {
-            const shift = entry as PerformanceEntry & { value: number; hadRecentInput: boolean };
-            if (!shift.hadRecentInput) sum += shift.value;
-          }
-        }).observe({ type: 'layout-shift', buffered: true });
-        setTimeout(() => resolve(sum), 300);
-      }),
-  );
+  const moved = await layoutShift(page);
   console.log(`cumulative layout shift from the first visit to the download: ${moved.toFixed(4)}`);
   expect(moved).toBeLessThan(0.02);
 

@@ -5,14 +5,13 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Browser, Page } from 'playwright-core';
+import type { Browser } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { drawShapes } from '../../src/data/sample/shapes.ts';
-import { encodeImage } from '../../src/platform/node/index.ts';
 import { openChromium } from './support/chromium.ts';
+import { dropPaths, picture } from './support/inputs.ts';
 import type { OpenedPage } from './support/page.ts';
 import { tinyRecipe } from './support/recipe.ts';
-import { openAppPage, patience, photograph, startTraining, status } from './support/views.ts';
+import { layoutShift, openAppPage, patience, photograph, startTraining, status } from './support/views.ts';
 
 let browser: Browser;
 let opened: OpenedPage | undefined;
@@ -34,22 +33,6 @@ afterEach(async () => {
   opened = undefined;
 });
 
-/** How far things have moved since the page was loaded, as browsers measure it (cumulative layout shift). */
-const moved = (page: Page): Promise<number> =>
-  page.evaluate(
-    () =>
-      new Promise<number>((resolve) => {
-        let sum = 0;
-        new PerformanceObserver((list) => {
-          for (const entry of list.getEntries()) {
-            const shift = entry as PerformanceEntry & { value: number; hadRecentInput: boolean };
-            if (!shift.hadRecentInput) sum += shift.value;
-          }
-        }).observe({ type: 'layout-shift', buffered: true });
-        setTimeout(() => resolve(sum), 300);
-      }),
-  );
-
 test('a page that finds a run stands still, and a run that was resumed and closed at once is found with its checkpoint', async () => {
   const recipe = tinyRecipe({ epochs: 20 }).replace('images=16', 'images=4000');
   opened = await openAppPage(browser, { recipe, viewport: { width: 360, height: 740 } });
@@ -62,39 +45,25 @@ test('a page that finds a run stands still, and a run that was resumed and close
     await page.reload();
     await page.getByText('was interrupted at step').waitFor(patience);
     await page.waitForTimeout(1000);
-    expect(await moved(page)).toBeLessThan(0.02);
+    expect(await layoutShift(page)).toBeLessThan(0.02);
     await page.getByRole('button', { name: 'Resume' }).first().click();
     await status(page, 'running');
   }
   await photograph(opened, 'resumed-phone');
 });
 
-/** What a file manager does: a file or folder of the disk over the page, let go on an element. */
-async function drop(page: Page, onto: string, path: string): Promise<void> {
-  const element = page.locator(onto).first();
-  await element.scrollIntoViewIfNeeded();
-  const { x, y, width, height } = (await element.boundingBox())!;
-  const session = await page.context().newCDPSession(page);
-  const data = { items: [], files: [path], dragOperationsMask: 1 };
-  for (const type of ['dragEnter', 'dragOver', 'drop'] as const) {
-    await session.send('Input.dispatchDragEvent', { type, x: x + width / 2, y: y + height / 4, data });
-  }
-  await session.detach();
-}
-
 test('a folder of another visit has to be chosen again, and is read when it is', async () => {
   const folder = join(scratch, 'mine');
   for (let i = 0; i < 20; i++) {
     const inside = join(folder, ['round', 'crossed'][i % 2]!);
     await mkdir(inside, { recursive: true });
-    const picture = drawShapes(i, { seed: 5, size: 48, classes: 2, objects: 1 });
-    await writeFile(join(inside, `${i}.png`), await encodeImage(picture, 'png'));
+    await writeFile(join(inside, `${i}.png`), await picture(i));
   }
   opened = await openAppPage(browser);
   const { page } = opened;
   const show = (view: string) => page.getByRole('link', { name: view, exact: true }).first().click();
   await show('Data');
-  await drop(page, '.drop-zone', folder);
+  await dropPaths(page, '.drop-zone', [folder]);
   await page.getByText('1 to 12 of 16').waitFor(patience);
   await page.reload();
   const again = page.locator('main .notice', { hasText: 'The pictures have to be chosen again' });
@@ -103,7 +72,7 @@ test('a folder of another visit has to be chosen again, and is read when it is',
   await again.waitFor(patience);
   await photograph(opened, 'chosen-before');
   await again.getByRole('button', { name: 'Open the data' }).click();
-  await drop(page, '.drop-zone', folder);
+  await dropPaths(page, '.drop-zone', [folder]);
   await page.getByText('1 to 12 of 16').waitFor(patience);
   expect(await again.count()).toBe(0);
 

@@ -6,7 +6,7 @@
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Browser, Page } from 'playwright-core';
+import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { generateSampleDataset } from '../../src/data/index.ts';
 import { type Gateway, type LogEntry, startGateway } from '../../src/gateway/index.ts';
@@ -17,7 +17,7 @@ import type { OpenedPage } from './support/page.ts';
 import { tinyRecipe } from './support/recipe.ts';
 import { findKept } from './support/secrets.ts';
 import { builtFolder } from './support/site.ts';
-import { openAppPage, patience, startTraining, status } from './support/views.ts';
+import { openAppPage, patience, show, startTraining, status } from './support/views.ts';
 
 const place = '/Volumes/main/default/shapes';
 let folder: string;
@@ -59,14 +59,6 @@ afterAll(async () => {
 
 const passed = (): number =>
   log.filter(({ route, method }) => route === '/gw/bytes' && method === 'GET').length;
-
-async function show(page: Page, view: string): Promise<void> {
-  await page.evaluate((id) => {
-    location.hash = `#/${id}`;
-  }, view);
-  await page.locator(`nav a[aria-current=page][href="#/${view}"]`).waitFor();
-  await page.locator('main h1').waitFor();
-}
 
 /** Chooses the volume in a fresh page, trains on it, and gives back the losses of the steps. */
 async function trainOnVolume(opened: OpenedPage): Promise<number[]> {

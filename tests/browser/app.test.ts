@@ -15,6 +15,7 @@ import {
   openAppPage,
   patience,
   photograph,
+  show,
   startTraining,
   status,
 } from './support/views.ts';
@@ -67,14 +68,6 @@ const tile = (page: Page, name: string) =>
     .locator('dd')
     .first()
     .textContent();
-
-async function show(page: Page, view: string): Promise<void> {
-  await page.evaluate((id) => {
-    location.hash = `#/${id}`;
-  }, view);
-  await page.locator(`nav a[aria-current=page][href="#/${view}"]`).waitFor();
-  await page.locator('main h1').waitFor();
-}
 
 test('a first visit: pictures, model and recipe are there, and every view is accessible', async () => {
   const page = await open();

@@ -1,5 +1,7 @@
 /** Pictures and folders for the app as users bring them, and the recipe of a run of seconds with the model of the page. */
 import { mkdir, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { drawShapes } from '../../../src/data/sample/shapes.ts';
@@ -21,6 +23,28 @@ export async function onDisk(scratch: string, name: string, files: Files): Promi
   return root;
 }
 
+export interface Host {
+  readonly port: number;
+  close(): void;
+}
+
+/** A web server that has these files, by their paths, for pages of any origin; files may be added while it runs. */
+export async function hostOf(files: ReadonlyMap<string, Uint8Array>): Promise<Host> {
+  const server = createServer((request, response) => {
+    const bytes = files.get(decodeURIComponent(new URL(request.url!, 'http://host').pathname));
+    response.writeHead(bytes ? 200 : 404, { 'Access-Control-Allow-Origin': '*' });
+    response.end(bytes ?? 'not found');
+  });
+  await new Promise<void>((ready) => server.listen(0, '127.0.0.1', ready));
+  return {
+    port: (server.address() as AddressInfo).port,
+    close() {
+      server.closeAllConnections();
+      server.close();
+    },
+  };
+}
+
 /** What a file manager does: files or folders of the disk over the page, let go on an element. */
 export async function dropPaths(page: Page, onto: string, files: readonly string[]): Promise<void> {
   const element = page.locator(onto).first();
@@ -33,15 +57,6 @@ export async function dropPaths(page: Page, onto: string, files: readonly string
     await session.send('Input.dispatchDragEvent', { type, ...at });
   }
   await session.detach();
-}
-
-/** Goes to a view. */
-export async function show(page: Page, view: string): Promise<void> {
-  await page.evaluate((hash) => {
-    location.hash = hash;
-  }, `#/${view}`);
-  await page.locator(`nav a[aria-current=page][href="#/${view.split('?')[0]}"]`).waitFor();
-  await page.locator('main h1').waitFor();
 }
 
 export const shortRecipe = `model:
