@@ -4,12 +4,13 @@
  */
 import { writeFile } from 'node:fs/promises';
 import { DeviceError } from '../../core/index.ts';
-import { tf } from '../../engine/index.ts';
+import { type Graph, tf } from '../../engine/index.ts';
 import {
   engineering,
   explainGraph,
   explainPlan,
   GpuTimeline,
+  type KernelPlan,
   measurePeak,
   type StepProfile,
   stepProfile,
@@ -24,10 +25,6 @@ import { runTrainingSteps } from './training-steps.ts';
 
 const warmup = 5;
 const timedSteps = 10;
-
-type Listener = Parameters<typeof watchPlans>[0];
-type KernelPlan = Parameters<Listener>[0];
-type Graph = Parameters<Listener>[1];
 
 export interface ExplainStepOptions {
   /** The recorded graph before each plan, too (false). */

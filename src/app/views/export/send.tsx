@@ -21,7 +21,7 @@ export function Send({ record: { run }, disabled, work }: SendProps) {
   const [named, setNamed] = useState(false);
   useEffect(() => {
     void client.worker.readFile(`${run}/recipe.yaml`).then(
-      async (file) => setNamed(namesServer(await file.text())),
+      async (file) => setNamed(await namesServer(await file.text())),
       () => setNamed(false),
     );
   }, [run]);
@@ -46,7 +46,11 @@ export function Send({ record: { run }, disabled, work }: SendProps) {
 }
 
 /** Whether the recipe of a run names an MLflow server of its own, as `mlflow.tracking_uri`. */
-const namesServer = (recipe: string): boolean => /^\s*tracking_uri:\s*(?!null\b|~)\S/m.test(recipe);
+async function namesServer(recipe: string): Promise<boolean> {
+  const { readRecipe } = await import('../../recipe/index.ts');
+  const server = readRecipe(recipe).get(['mlflow', 'tracking_uri']);
+  return typeof server === 'string' && server !== '';
+}
 
 type Sending = Omit<SendProps, 'record'> & { readonly run: string };
 
