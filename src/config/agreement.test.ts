@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { ClassMap } from '../core/index.ts';
 import { classificationMetricNames } from '../tasks/classification/metrics.ts';
 import { detectionMetricNames } from '../tasks/detection/metrics.ts';
-import { createAlgorithm, optimizerNames, recipeLearningRates, scheduleNames } from '../training/index.ts';
+import { createAlgorithm, optimizerNames, recipeLearningRates } from '../training/index.ts';
 import { parseRecipe } from './index.ts';
 import { optimizerOptions, schedulerOptions, taskMetrics } from './schema/index.ts';
 
@@ -29,9 +29,8 @@ describe('metric names', () => {
 });
 
 describe('optimisers and schedulers', () => {
-  it('are those that training knows', () => {
+  it('of optimisers are those that training knows', () => {
     expect(Object.keys(optimizerOptions).toSorted()).toEqual(optimizerNames().toSorted());
-    expect(Object.keys(schedulerOptions).toSorted()).toEqual([...scheduleNames].toSorted());
   });
 
   it.each(Object.keys(optimizerOptions))('%s takes the options that a resolved recipe gives it', (name) => {

@@ -14,8 +14,11 @@ export { isPlaceholder, refuseSecrets, shownPlace, usableData, usablePlace } fro
 export { type AdaptedProcessor, adaptProcessor } from './processor.ts';
 export {
   type Augmentation,
+  type ColorRanges,
+  type Range,
   type Recipe,
   recipeSchema,
+  schedulerNames,
 } from './schema/index.ts';
 export { recipeTemplate, type TemplateTask, templateTasks } from './template.ts';
 export type { RecipeWarning } from './warnings.ts';

@@ -1,5 +1,5 @@
 /** What the loader's tests share: processors, generated data, pictures whose bytes are not what they should be. */
-import type { Augmentation } from './augment/index.ts';
+import type { Augmentation } from '../config/index.ts';
 import {
   type Batch,
   type DataSettings,

@@ -6,6 +6,8 @@
  * limit the epoch ends with a DataError. A training batch takes another image in their place (drawn by seed,
  * epoch and place, so again the same each time); an evaluation batch has fewer rows that count.
  */
+
+import type { Augmentation } from '../config/index.ts';
 import { DataError, derive, RemoteError, type Size, type TaskName } from '../core/index.ts';
 import {
   createProcessor,
@@ -15,7 +17,6 @@ import {
   pixelMask,
 } from '../vision/index.ts';
 import { tooManyBad } from './assemble.ts';
-import type { Augmentation } from './augment/index.ts';
 import { batchShapes, type Draw, planBatches, shapeNumbers, smallestShape } from './batch-plan.ts';
 import { SamplePool } from './pool.ts';
 import type { PrepareResult } from './prepare.ts';

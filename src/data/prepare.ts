@@ -3,6 +3,7 @@
  * thread: seed, epoch and place in the epoch decide what an augmentation does.
  */
 import { decodeImage } from '#platform';
+import type { Augmentation } from '../config/index.ts';
 import { DataError, type Raster, type TaskName } from '../core/index.ts';
 import type { Elsewhere } from '../storage/index.ts';
 import {
@@ -11,7 +12,7 @@ import {
   type ImageProcessor,
   type ProcessorConfig,
 } from '../vision/index.ts';
-import { type Augmentation, augment, augmentationRandom } from './augment/index.ts';
+import { augment, augmentationRandom } from './augment/index.ts';
 import { openElsewhere } from './elsewhere.ts';
 import type { AnnotatedImage, Annotation, ImageRecord, PreparedSample } from './types.ts';
 

@@ -116,26 +116,30 @@ export const augmentationsSchema = z.strictObject({
 
 export type AugmentationSettings = z.output<typeof augmentationsSchema>;
 
-/**
- * A step with everything said, as `data/augment` carries it out. Colour factors are uniform in 1 ± x, `hue` in ± x
- * turns, `degrees` in ± degrees; `area` is a share of the picture, `scale` a factor on both sides.
- */
-export type Augmentation = { readonly p: number } & (
-  | { readonly type: 'horizontal_flip' | 'vertical_flip' }
-  | { readonly type: 'rotation'; readonly degrees: number }
-  | ({ readonly type: 'color_jitter' | 'brightness_contrast' | 'hue_saturation' } & ColorRanges)
-  | { readonly type: 'random_crop'; readonly area: Range }
-  | { readonly type: 'random_resize'; readonly scale: Range }
-  | { readonly type: 'random_erasing'; readonly area: Range; readonly ratio: Range }
-);
+/** Low and high end, both included. */
+export type Range = readonly [low: number, high: number];
 
-type Range = readonly [low: number, high: number];
-interface ColorRanges {
+/** Colour factors are drawn from 1 ± x; hue moves by ± x turns of the colour circle. */
+export interface ColorRanges {
   readonly brightness: number;
   readonly contrast: number;
   readonly saturation: number;
   readonly hue: number;
 }
+
+/** A step with everything said, as data/augment carries it out; `p` is the probability that it is applied to a picture. */
+export type Augmentation = { readonly p: number } & (
+  | { readonly type: 'horizontal_flip' | 'vertical_flip' }
+  /** Around the centre by an angle from ± degrees; the size stays, corners become black. */
+  | { readonly type: 'rotation'; readonly degrees: number }
+  | ({ readonly type: 'color_jitter' | 'brightness_contrast' | 'hue_saturation' } & ColorRanges)
+  /** Keeps a share of the area from this range; position and shape vary. */
+  | { readonly type: 'random_crop'; readonly area: Range }
+  /** Both sides times a factor from this range. */
+  | { readonly type: 'random_resize'; readonly scale: Range }
+  /** A rectangle of that share of the area and that aspect ratio takes the picture's mean colour. */
+  | { readonly type: 'random_erasing'; readonly area: Range; readonly ratio: Range }
+);
 
 export type AugmentationName = Augmentation['type'];
 

@@ -52,4 +52,4 @@ export interface Recipe {
 
 export * from './augmentations.ts';
 export * from './tasks.ts';
-export { optimizerOptions, schedulerOptions } from './training.ts';
+export { optimizerOptions, schedulerNames, schedulerOptions } from './training.ts';

@@ -21,7 +21,8 @@ export const schedulerOptions: Readonly<Record<string, readonly string[]>> = {
 };
 
 const optimizerNames = ['adamw', 'adam', 'sgd', 'rmsprop', 'adagrad'] as const;
-const schedulerNames = [
+/** As `training.scheduler` spells them; training/schedules carries them out. */
+export const schedulerNames = [
   'cosine',
   'linear',
   'polynomial',

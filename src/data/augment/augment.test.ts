@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { Augmentation } from '../../config/index.ts';
 import { derive, type Raster } from '../../core/index.ts';
 import {
   areaOf,
@@ -11,7 +12,6 @@ import {
 } from '../../formats/rle/index.ts';
 import type { AnnotatedImage, Annotation } from '../types.ts';
 import {
-  type Augmentation,
   applyTransform,
   augment,
   augmentationRandom,

@@ -4,11 +4,11 @@
  * Pure: the same plan, seed, epoch and index give the same result on every thread, so an interrupted run that
  * goes on sees the same pictures. Every augmentation draws from the one generator of its sample, in order.
  */
+import type { Augmentation, ColorRanges, Range } from '../../config/index.ts';
 import { derive, type Random, type Raster } from '../../core/index.ts';
 import type { AnnotatedImage } from '../types.ts';
 import { type FlipPairs, transformAnnotations } from './annotations.ts';
 import { changeColors, channelSums } from './color.ts';
-import type { Augmentation, ColorRanges, Range } from './plan.ts';
 import { cropTo, flipHorizontally, flipVertically, resizeTo, rotateBy, type Transform } from './transform.ts';
 import { transformRaster } from './warp.ts';
 

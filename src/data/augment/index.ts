@@ -8,5 +8,4 @@
 export { type FlipPairs, transformAnnotation } from './annotations.ts';
 export { type AugmentOptions, applyTransform, augment, augmentationRandom } from './augment.ts';
 export { type ColorChange, changeColors } from './color.ts';
-export type { Augmentation, ColorRanges, Range } from './plan.ts';
 export * from './transform.ts';

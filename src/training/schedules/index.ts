@@ -14,7 +14,7 @@ export {
   plateauDefaults,
   startPlateau,
 } from './plateau.ts';
-export { type LearningRates, recipeLearningRates, type ScheduleSettings, scheduleNames } from './recipe.ts';
+export { type LearningRates, recipeLearningRates, type ScheduleSettings } from './recipe.ts';
 export type { Schedule } from './schedule.ts';
 export { lambda };
 export const { chainedLR, sequentialLR } = torch;

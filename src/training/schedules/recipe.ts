@@ -9,6 +9,7 @@
  * Warmup is linear from 0 and takes `warmup_steps`, or `warmup_epochs`, or `warmup_ratio` of the run. A cosine
  * with a `T_max` below the run's epochs stays at `eta_min` from there on instead of rising again.
  */
+import { schedulerNames } from '../../config/index.ts';
 import { ConfigError } from '../../core/index.ts';
 import {
   advancePlateau,
@@ -17,17 +18,6 @@ import {
   plateauDefaults,
   startPlateau,
 } from './plateau.ts';
-
-export const scheduleNames = [
-  'cosine',
-  'linear',
-  'polynomial',
-  'step',
-  'exponential',
-  'plateau',
-  'constant',
-] as const;
-export type ScheduleName = (typeof scheduleNames)[number];
 
 /** The part of `training` in a recipe that decides learning rates. */
 export interface ScheduleSettings {
@@ -125,7 +115,7 @@ function factorOf(
     default:
       throw new ConfigError({
         code: 'unknown_scheduler',
-        expected: `one of the schedulers ${scheduleNames.join(', ')}`,
+        expected: `one of the schedulers ${schedulerNames.join(', ')}`,
         received: `training.scheduler=${name}`,
         fix: 'choose a known scheduler',
       });
