@@ -5,8 +5,7 @@
 import { environmentVariable } from '#platform';
 import { isPlaceholder, type Recipe, shownPlace } from '../config/index.ts';
 import { DataError, OcelliError } from '../core/index.ts';
-import { hasFiles, LocalVolume, openPlace } from '../storage/index.ts';
-import { resolveEndpoint } from '../tracking/index.ts';
+import { hasFiles, LocalVolume, openPlace, resolveEndpoint } from '../storage/index.ts';
 
 export interface Reachability {
   readonly name: string;

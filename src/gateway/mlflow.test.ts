@@ -2,7 +2,7 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { resolveEndpoint } from '../tracking/index.ts';
+import { resolveEndpoint } from '../storage/index.ts';
 import { log, raw, secret, start, useGateways } from './gateway.test-data.ts';
 
 useGateways();

@@ -4,8 +4,8 @@
  * its method, path, query, JSON and bytes goes on; nothing but status, JSON and Retry-After comes back.
  */
 import { Hono } from 'hono';
-import { withoutSecrets } from '../storage/index.ts';
-import { type ArtifactOwner, type Endpoint, MlflowClient, putSignedArtifact } from '../tracking/index.ts';
+import { type Endpoint, withoutSecrets } from '../storage/index.ts';
+import { type ArtifactOwner, MlflowClient, putSignedArtifact } from '../tracking/index.ts';
 import type { Limits } from './options.ts';
 import { Refusal } from './refusals.ts';
 import { type GatewayContext, type GatewayVariables, invalid, limitedBytes } from './volumes.ts';

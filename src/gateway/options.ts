@@ -1,5 +1,5 @@
 /** How a gateway is set up, with what is usual filled in. */
-import type { Endpoint } from '../tracking/index.ts';
+import type { Endpoint } from '../storage/index.ts';
 
 export interface OfferedVolume {
   /** A place as recipes name it: `/Volumes/main/default/images`, `s3://bucket/data`, a local folder. */

@@ -6,6 +6,7 @@ export { openHttpsPlace } from './https/index.ts';
 export * from './hub/index.ts';
 export type { Environment, Place, VolumeKind } from './kind.ts';
 export * from './local.ts';
+export * from './mlflow/index.ts';
 export { OutputFolder } from './output.ts';
 export { cleanPath, joinPath } from './paths.ts';
 export * from './place.ts';

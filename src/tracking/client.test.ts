@@ -2,8 +2,8 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { resolveEndpoint } from '../storage/index.ts';
 import { MlflowClient } from './client.ts';
-import { resolveEndpoint } from './endpoint.ts';
 
 let server: Server;
 let port: number;

@@ -8,7 +8,7 @@
  * and answers 200).
  */
 import { RemoteError } from '../core/index.ts';
-import type { Endpoint } from './endpoint.ts';
+import type { Endpoint } from '../storage/index.ts';
 
 export class MlflowError extends RemoteError {
   constructor(

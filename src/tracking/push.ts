@@ -4,10 +4,9 @@
  */
 import { environmentVariable } from '#platform';
 import { ConfigError, type RunEvent } from '../core/index.ts';
-import type { Environment } from '../storage/index.ts';
+import { type Environment, resolveEndpoint } from '../storage/index.ts';
 import { localFiles, uploadRunFiles } from './artifacts.ts';
 import { MlflowClient, withRetries } from './client.ts';
-import { resolveEndpoint } from './endpoint.ts';
 import { logModel } from './model.ts';
 import { readEvents, readPlan, type TrackingPlan } from './plan.ts';
 import { Session } from './session.ts';

@@ -6,10 +6,9 @@
  */
 import { environmentVariable } from '#platform';
 import type { RunEvent, RunEventBody, RunListener } from '../core/index.ts';
-import type { Environment } from '../storage/index.ts';
+import { type Environment, resolveEndpoint } from '../storage/index.ts';
 import { localFiles, uploadRunFiles } from './artifacts.ts';
 import { MlflowClient, MlflowError, retryDelay, sleep } from './client.ts';
-import { resolveEndpoint } from './endpoint.ts';
 import { readEvents, readPlan, type TrackingPlan } from './plan.ts';
 import type { MetricPoint } from './points.ts';
 import { knownState, push } from './push.ts';

@@ -9,7 +9,7 @@ import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { generateSampleDataset } from '../../src/data/index.ts';
 import { type Gateway, startGateway } from '../../src/gateway/index.ts';
-import { resolveEndpoint } from '../../src/tracking/index.ts';
+import { resolveEndpoint } from '../../src/storage/index.ts';
 import { MlflowServer } from '../support/mlflow.ts';
 import { openChromium } from './support/chromium.ts';
 import { tinyRecipe } from './support/recipe.ts';

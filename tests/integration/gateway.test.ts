@@ -5,9 +5,16 @@
  */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type Gateway, type GatewayOptions, type LogEntry, startGateway } from '../../src/gateway/index.ts';
-import { GatewayClient, GatewayVolume, Http, openPlace, type SignedUrl } from '../../src/storage/index.ts';
+import {
+  GatewayClient,
+  GatewayVolume,
+  Http,
+  openPlace,
+  resolveEndpoint,
+  type SignedUrl,
+} from '../../src/storage/index.ts';
 import { putArtifact } from '../../src/tracking/artifacts.ts';
-import { MlflowClient, resolveEndpoint } from '../../src/tracking/index.ts';
+import { MlflowClient } from '../../src/tracking/index.ts';
 import { DatabricksDouble } from '../support/databricks-double/index.ts';
 import { S3Server } from '../support/seaweed.ts';
 import { type VolumeUnderTest, volumeContract } from '../support/volume-contract.ts';

@@ -8,7 +8,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RunEvent, RunEventBody } from '../../src/core/index.ts';
 import { type LogEntry, startGateway } from '../../src/gateway/index.ts';
-import { push, resolveEndpoint, Tracker } from '../../src/tracking/index.ts';
+import { resolveEndpoint } from '../../src/storage/index.ts';
+import { push, Tracker } from '../../src/tracking/index.ts';
 import { MlflowServer } from '../support/mlflow.ts';
 import { freePort } from '../support/ports.ts';
 

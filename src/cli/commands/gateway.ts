@@ -5,6 +5,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { environmentVariable } from '#platform';
 import { ConfigError } from '../../core/index.ts';
 import type { LogEntry, OfferedVolume } from '../../gateway/index.ts';
+import { resolveEndpoint } from '../../storage/index.ts';
 import { type CommonOptions, type Context, finish, wholeNumber } from '../command.ts';
 import { packageInfo } from '../package-info.ts';
 
@@ -62,7 +63,6 @@ export function addGateway(program: Command): void {
 
 async function runGateway(context: Context, options: GatewayCommandOptions): Promise<undefined> {
   const { startGateway } = await import('../../gateway/index.ts');
-  const { resolveEndpoint } = await import('../../tracking/index.ts');
   const volumes: OfferedVolume[] = [
     ...options.volume.map((place) => ({ place, write: false })),
     ...options.writable.map((place) => ({ place, write: true })),

@@ -3,8 +3,9 @@
  * become a base address and headers. Tokens live in the headers alone; the address that is shown, logged and
  * stored never carries them.
  */
-import { ConfigError } from '../core/index.ts';
-import { type DatabricksAccess, databricksAccess, type Environment } from '../storage/index.ts';
+import { ConfigError } from '../../core/index.ts';
+import { type DatabricksAccess, databricksAccess } from '../databricks/index.ts';
+import type { Environment } from '../kind.ts';
 
 export interface Endpoint {
   /** Without a trailing slash and without user or password. */

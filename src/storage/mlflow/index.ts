@@ -1,0 +1,1 @@
+export { databricksEndpoint, type Endpoint, resolveEndpoint } from './endpoint.ts';
