@@ -7,6 +7,7 @@ import type { PreviewResult, RunResult, TrainingClient } from '../client/index.t
 import type { RunEvent, RunEventOf } from '../core/index.ts';
 import { type Curves, emptyCurves, takeEvent } from './curves.ts';
 import type { ChosenDevice } from './device-choice.ts';
+import { readEvents } from './event-log.ts';
 import { type Pace, Previews } from './previews.ts';
 import type { Setup } from './setup.ts';
 
@@ -179,17 +180,9 @@ export class Live {
     }
   }
 
-  /** The curves of a run from before, read from its events. A long log is taken in slices: the page stays smooth. */
+  /** The curves of a run from before. */
   private async recall(run: string): Promise<void> {
-    const text = await this.client.worker.readFile(`${run}/events.jsonl`).then(
-      (file) => file.text(),
-      () => '',
-    );
-    const lines = text.split('\n');
-    for (let at = 0; at < lines.length; at += 500) {
-      for (const line of lines.slice(at, at + 500)) if (line !== '') this.note(JSON.parse(line) as RunEvent);
-      await new Promise((resolve) => setTimeout(resolve));
-    }
+    for await (const events of readEvents(this.client, run)) for (const event of events) this.note(event);
     this.flush();
   }
 

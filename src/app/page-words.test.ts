@@ -83,4 +83,18 @@ describe('what a page says to do', () => {
     });
     expect(Object.values(wordsOnPage(error)).filter(speaksOfCommandLine)).toEqual([]);
   });
+
+  it('names only commands that there are, where it tells what a command line does with a download', () => {
+    const sources = readdirSync('src/app', { recursive: true, encoding: 'utf8' }).filter((name) =>
+      /\.tsx$/.test(name),
+    );
+    const named = sources.flatMap((name) =>
+      [...readFileSync(join('src/app', name), 'utf8').matchAll(/\bocelli ([a-z]+)\b/g)].map(
+        ([, verb]) => verb,
+      ),
+    );
+    expect(named.length).toBeGreaterThan(0);
+    const verbs = readdirSync('src/cli/commands').map((file) => file.replace('.ts', ''));
+    expect(named.filter((verb) => !verbs.includes(verb!))).toEqual([]);
+  });
 });

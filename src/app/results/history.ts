@@ -1,10 +1,11 @@
 /**
  * A run as it is compared: its curves and last metrics from `events.jsonl`, its settings from `recipe.yaml`. Both are read
- * through the worker. A long log is taken in slices, so that the page stays smooth.
+ * through the worker.
  */
 import type { RunRecord, TrainingClient } from '../../client/index.ts';
-import type { Metrics, RunEvent } from '../../core/index.ts';
+import type { Metrics } from '../../core/index.ts';
 import { type Curves, emptyCurves, takeEvent } from '../curves.ts';
+import { readEvents, readText } from '../event-log.ts';
 
 export interface RunHistory {
   readonly record: RunRecord;
@@ -18,41 +19,22 @@ export interface RunHistory {
   readonly settings: ReadonlyMap<string, string>;
 }
 
-const linesAtOnce = 500;
-
 /** What is missing (a run that failed before its first event) is empty, not an error. */
 export async function readHistory(client: TrainingClient, record: RunRecord): Promise<RunHistory> {
-  const [events, recipe] = await Promise.all([
-    textOf(client, `${record.run}/events.jsonl`),
-    textOf(client, `${record.run}/recipe.yaml`),
-  ]);
+  const recipe = readText(client, `${record.run}/recipe.yaml`);
   const curves = emptyCurves();
   const metrics: Record<string, number> = {};
   let ms = 0;
   let parameters: number | undefined;
-  const lines = events.split('\n');
-  for (let at = 0; at < lines.length; at += linesAtOnce) {
-    for (const event of eventsOf(lines.slice(at, at + linesAtOnce))) {
+  for await (const events of readEvents(client, record.run)) {
+    for (const event of events) {
       takeEvent(curves, event);
       if (event.type === 'step') ms += event.ms;
       else if (event.type === 'evaluation') Object.assign(metrics, event.metrics);
       else if (event.type === 'model_ready') ({ parameters } = event);
     }
-    await new Promise((resolve) => setTimeout(resolve));
   }
-  return { record, curves, metrics, ms, parameters, settings: await settingsOf(recipe) };
-}
-
-/** A line that is being written while we read is left out. */
-function eventsOf(lines: readonly string[]): RunEvent[] {
-  return lines.flatMap((line) => {
-    if (!line.endsWith('}')) return [];
-    try {
-      return [JSON.parse(line) as RunEvent];
-    } catch {
-      return [];
-    }
-  });
+  return { record, curves, metrics, ms, parameters, settings: await settingsOf(await recipe) };
 }
 
 /** Settings that are not the same in all runs; a key that a run lacks is undefined there. */
@@ -76,11 +58,4 @@ function flat(value: unknown, path = ''): [string, string][] {
     return Object.entries(value).flatMap(([key, inner]) => flat(inner, path === '' ? key : `${path}.${key}`));
   }
   return [[path, typeof value === 'string' ? value : JSON.stringify(value)]];
-}
-
-async function textOf(client: TrainingClient, path: string): Promise<string> {
-  return client.worker.readFile(path).then(
-    (file) => file.text(),
-    () => '',
-  );
 }

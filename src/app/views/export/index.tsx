@@ -168,7 +168,7 @@ function RunExport({ runs, record }: { readonly runs: readonly RunRecord[]; read
             </Card>
             <Card
               title="The whole run"
-              lead="Recipe, events, checkpoints, predictions and report: what ocelli train --resume and ocelli report read."
+              lead="Recipe, events, checkpoints, predictions and report: what ocelli train --resume, ocelli eval and ocelli export read."
             >
               <div class="row">
                 <Button

@@ -9,6 +9,7 @@ import { NoticeBox } from '../../design/notice-list.tsx';
 import { bytesOf, metricName, metricOf } from '../../format.ts';
 import { hubAddress, publicHub } from '../../hub-choice.ts';
 import { wordsOf } from '../../notices.ts';
+import { startOf } from '../../results/runs.ts';
 import { linkTo } from '../../route.ts';
 import { shippedModels } from '../../shipped.ts';
 import { useApp } from '../../state.ts';
@@ -161,13 +162,14 @@ function EarlierRuns() {
         <p class="soft small">Runs that finish in this browser appear here.</p>
       ) : (
         <ul class="plain stack">
-          {finished.map(({ run, name: runName, task, metrics, startedAt }) => {
+          {finished.map((record) => {
+            const { run, name: runName, task, metrics } = record;
             const metric = ['val_map', 'val_accuracy'].find((key) => metrics[key] !== undefined);
             return (
               <Option
                 key={run}
                 title={runName}
-                text={`${task}${metric ? `, ${metricName(metric)} ${metricOf(metric, metrics[metric]!)}` : ''}, ${new Date(startedAt).toLocaleString()}`}
+                text={`${task}${metric ? `, ${metricName(metric)} ${metricOf(metric, metrics[metric]!)}` : ''}, ${startOf(record)}`}
                 chosen={name === run}
                 onChoose={() => void chooseModel(app, run, task)}
               />

@@ -3,7 +3,7 @@ import { Button } from '../../design/button.tsx';
 import { Card } from '../../design/card.tsx';
 import { Table } from '../../design/table.tsx';
 import { metricName, metricOf } from '../../format.ts';
-import { canResume, canStartAgain } from '../../results/runs.ts';
+import { canResume, canStartAgain, startOf } from '../../results/runs.ts';
 import { linkTo } from '../../route.ts';
 import { useApp } from '../../state.ts';
 
@@ -25,13 +25,13 @@ export function RecentRuns() {
           { title: '' },
         ]}
         rows={recent.map((record) => {
-          const { run, name, status, step, totalSteps, metrics, startedAt } = record;
+          const { run, name, status, step, totalSteps, metrics } = record;
           return {
             key: run,
             cells: [
               <a key="name" href={linkTo('runs', { run })}>
                 {name}
-                <span class="soft small"> {new Date(startedAt).toLocaleString()}</span>
+                <span class="soft small"> {startOf(record)}</span>
               </a>,
               status,
               `${step} / ${totalSteps}`,
