@@ -3,70 +3,33 @@
  * addresses straight from that server and, without the bucket's CORS rule, by bytes through the gateway, with the same losses.
  * The browser keeps no token and no address. What happens to the results is in app-gateway.test.ts.
  */
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type { Browser } from 'playwright-core';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { generateSampleDataset } from '../../src/data/index.ts';
-import { type Gateway, type LogEntry, startGateway } from '../../src/gateway/index.ts';
-import { DatabricksDouble } from '../support/databricks-double/index.ts';
-import { S3Server } from '../support/seaweed.ts';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openChromium } from './support/chromium.ts';
 import type { OpenedPage } from './support/page.ts';
 import { tinyRecipe } from './support/recipe.ts';
 import { findKept } from './support/secrets.ts';
-import { builtFolder } from './support/site.ts';
 import { openAppPage, patience, show, startTraining, status } from './support/views.ts';
+import { openVolumeGateway, type VolumeGateway } from './support/volume-gateway.ts';
 
-const place = '/Volumes/main/default/shapes';
-let folder: string;
-let s3: S3Server;
-let workspace: DatabricksDouble;
-let gateway: Gateway;
+let volume: VolumeGateway;
 let browser: Browser;
-let log: LogEntry[] = [];
-
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'ocelli-app-gateway-'));
-  s3 = await S3Server.start();
-  workspace = await DatabricksDouble.start(s3);
-  for (const [name, value] of Object.entries(workspace.environment)) vi.stubEnv(name, value);
-  const settings = { size: 32, classes: 3, images: { train: 16, val: 8 } };
-  await generateSampleDataset({ ...settings, out: folder, layout: 'folder' });
-  for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
-    if (!entry.isFile()) continue;
-    const path = join(entry.parentPath, entry.name);
-    await workspace.put(`${place}/${path.slice(folder.length + 1)}`, new Uint8Array(await readFile(path)));
-  }
-  gateway = await startGateway({
-    volumes: [{ place, write: false }],
-    // What `setup.ts` has built.
-    page: builtFolder('app'),
-    port: 0,
-    log: (entry) => log.push(entry),
-  });
+  volume = await openVolumeGateway('app');
   browser = await openChromium();
 }, 240_000);
 afterAll(async () => {
-  vi.unstubAllEnvs();
   await browser?.close();
-  await gateway?.close();
-  await workspace?.dispose();
-  await s3?.dispose();
-  await rm(folder, { recursive: true, force: true });
+  await volume?.close();
 });
-
-const passed = (): number =>
-  log.filter(({ route, method }) => route === '/gw/bytes' && method === 'GET').length;
 
 /** Chooses the volume in a fresh page, trains on it, and gives back the losses of the steps. */
 async function trainOnVolume(opened: OpenedPage): Promise<number[]> {
   const { page } = opened;
   await show(page, 'data');
-  await page.getByLabel('Folder', { exact: true }).fill(place);
+  await page.getByLabel('Folder', { exact: true }).fill(volume.place);
   await page.getByRole('button', { name: 'Use', exact: true }).click();
-  await page.getByText(`${place}: training and validation pictures were found`).waitFor(patience);
+  await page.getByText(`${volume.place}: training and validation pictures were found`).waitFor(patience);
   await show(page, 'train');
   await startTraining(page);
   await status(page, 'finished');
@@ -91,13 +54,13 @@ async function trainOnVolume(opened: OpenedPage): Promise<number[]> {
 }
 
 test('trains on a volume by signed addresses, and by bytes without the CORS rule: the same losses', async () => {
+  const { s3, workspace, gateway, log } = volume;
   await s3.allowOrigins('workspace', [gateway.url]);
-  log = [];
   const opened = await openAppPage(browser, { recipe: tinyRecipe({ epochs: 2 }), url: `${gateway.url}/` });
   const direct = await trainOnVolume(opened);
   expect(direct).toHaveLength(4);
   expect(log.filter(({ route }) => route === '/gw/sign').length).toBeGreaterThan(0);
-  expect(passed()).toBe(0);
+  expect(volume.passed()).toBe(0);
 
   const secrets = ['X-Amz-', 'Signature=', workspace.token, s3.secretAccessKey];
   const kept = await findKept(opened.page, secrets);
@@ -106,10 +69,10 @@ test('trains on a volume by signed addresses, and by bytes without the CORS rule
   await opened.close();
 
   await s3.forbidOrigins('workspace');
-  log = [];
+  log.length = 0;
   const second = await openAppPage(browser, { recipe: tinyRecipe({ epochs: 2 }), url: `${gateway.url}/` });
   expect(await trainOnVolume(second)).toEqual(direct);
-  expect(passed()).toBeGreaterThanOrEqual(24);
+  expect(volume.passed()).toBeGreaterThanOrEqual(24);
   expect((await findKept(second.page, secrets)).found).toEqual([]);
   await second.close();
   expect(JSON.stringify(log)).not.toMatch(/X-Amz|Signature/);

@@ -3,64 +3,27 @@
  * the S3 server, through the gateway when the bucket's CORS rule is gone, with the same losses; and its results go back
  * to a volume. No token and no address is left in the page's storage.
  */
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type { Browser } from 'playwright-core';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { generateSampleDataset } from '../../src/data/index.ts';
-import { type Gateway, type LogEntry, startGateway } from '../../src/gateway/index.ts';
-import { DatabricksDouble } from '../support/databricks-double/index.ts';
-import { S3Server } from '../support/seaweed.ts';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openChromium } from './support/chromium.ts';
 import { type OpenedPage, openPage } from './support/page.ts';
 import { tinyRecipe } from './support/recipe.ts';
 import { findKept, keepEverywhere } from './support/secrets.ts';
-import { builtFolder } from './support/site.ts';
+import { openVolumeGateway, type VolumeGateway } from './support/volume-gateway.ts';
 
-const place = '/Volumes/main/default/shapes';
-let folder: string;
-let s3: S3Server;
-let workspace: DatabricksDouble;
-let gateway: Gateway;
+let volume: VolumeGateway;
 let browser: Browser;
-let log: LogEntry[] = [];
 let recipe: string;
-
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'ocelli-page-gateway-'));
-  s3 = await S3Server.start();
-  workspace = await DatabricksDouble.start(s3);
-  for (const [name, value] of Object.entries(workspace.environment)) vi.stubEnv(name, value);
-  const settings = { size: 32, classes: 3, images: { train: 16, val: 8 } };
-  await generateSampleDataset({ ...settings, out: folder, layout: 'folder' });
-  const names = await readdir(folder, { recursive: true, withFileTypes: true });
-  for (const entry of names.filter((each) => each.isFile())) {
-    const path = join(entry.parentPath, entry.name);
-    await workspace.put(`${place}/${path.slice(folder.length + 1)}`, new Uint8Array(await readFile(path)));
-  }
+  volume = await openVolumeGateway('page', { writable: true });
   recipe = tinyRecipe({ epochs: 2 })
-    .replace(/train_data_path: .*/, `train_data_path: ${place}/train`)
-    .replace(/val_data_path: .*/, `val_data_path: ${place}/val`);
-  gateway = await startGateway({
-    volumes: [
-      { place, write: false },
-      { place: `${place}-results`, write: true },
-    ],
-    // What `setup.ts` has built.
-    page: builtFolder('page'),
-    port: 0,
-    log: (entry) => log.push(entry),
-  });
+    .replace(/train_data_path: .*/, `train_data_path: ${volume.place}/train`)
+    .replace(/val_data_path: .*/, `val_data_path: ${volume.place}/val`);
   browser = await openChromium();
-}, 180_000);
+}, 240_000);
 afterAll(async () => {
-  vi.unstubAllEnvs();
   await browser?.close();
-  await gateway?.close();
-  await workspace?.dispose();
-  await s3?.dispose();
-  await rm(folder, { recursive: true, force: true });
+  await volume?.close();
 });
 
 /** Trains in a fresh page; gives back the losses and the run. */
@@ -81,15 +44,13 @@ async function trainInPage(opened: OpenedPage): Promise<{ losses: number[]; run:
   };
 }
 
-const passed = (): number =>
-  log.filter(({ route, method }) => route === '/gw/bytes' && method === 'GET').length;
-
 test('by signed addresses, and by bytes without the CORS rule: the same losses', async () => {
+  const { place, s3, workspace, gateway, log } = volume;
   await s3.allowOrigins('workspace', [gateway.url]);
   const direct = await openPage(browser, `${gateway.url}/`);
   const first = await trainInPage(direct);
   expect(first.losses).toHaveLength(4);
-  expect(passed()).toBe(0);
+  expect(volume.passed()).toBe(0);
 
   const saved = await direct.page.evaluate(
     ([run, to]) => window.ocelli.client.worker.saveTo(`${run}/model`, `${to}/model`),
@@ -130,17 +91,19 @@ test('by signed addresses, and by bytes without the CORS rule: the same losses',
   await direct.close();
 
   await s3.forbidOrigins('workspace');
-  log = [];
+  log.length = 0;
   const indirect = await openPage(browser, `${gateway.url}/`);
   const second = await trainInPage(indirect);
   expect(second.losses).toEqual(first.losses);
-  expect(passed()).toBeGreaterThanOrEqual(24);
+  expect(volume.passed()).toBeGreaterThanOrEqual(24);
   await indirect.close();
 });
 
 test('a page from elsewhere finds no gateway', async () => {
   const opened = await openPage(browser);
   expect(await opened.page.evaluate(() => window.ocelli.connectGateway())).toBeUndefined();
-  expect(await opened.page.evaluate((url) => window.ocelli.connectGateway(url), gateway.url)).toBeUndefined();
+  expect(
+    await opened.page.evaluate((url) => window.ocelli.connectGateway(url), volume.gateway.url),
+  ).toBeUndefined();
   await opened.close();
 });
