@@ -41,6 +41,23 @@ describe('volumes', () => {
     await expect(volume.remove('images/a b+c.txt')).rejects.toMatchObject({ code: 'volume_read_only' });
   });
 
+  test('many addresses at once are no leak to the engine', async () => {
+    const url = await start();
+    const warned = vi.fn();
+    process.on('warning', warned);
+    try {
+      const paths = Array.from({ length: 40 }, (_, i) => `${i}.png`);
+      const body = JSON.stringify({ volume: data, paths });
+      const headers = { 'Content-Type': 'application/json' };
+      const answer = await fetch(`${url}/gw/sign`, { method: 'POST', headers, body });
+      expect(((await answer.json()) as { signed: unknown[] }).signed).toHaveLength(40);
+      await new Promise((done) => setImmediate(done));
+      expect(warned).not.toHaveBeenCalled();
+    } finally {
+      process.off('warning', warned);
+    }
+  });
+
   test('a disk that is full is told as such, once', async () => {
     const url = await start();
     const full = new RunError({
