@@ -10,7 +10,7 @@
  *   through WebGL instead, which does not multiply.
  * - Orientation is ours (`exif.ts`): browsers disagree about formats and can't be told to ignore it.
  *
- * Browsers don't read TIFF (Safari does); the error says so.
+ * Browsers don't read TIFF and HEIC (Safari does), nor SVG here; the error says so.
  */
 import { imageSize } from 'image-size';
 import { DataError, type Raster } from '../../core/index.ts';
@@ -18,6 +18,7 @@ import type { DecodeImage, EncodeImage, InspectImage } from '../types.ts';
 import { contextOf } from './canvas.ts';
 import { mayHaveProfile } from './color-profile.ts';
 import { readOrientation, withoutOrientation } from './exif.ts';
+import { foreignFormat } from './foreign-format.ts';
 import { isOpaque, toRgb, toRgba, upright } from './pixels.ts';
 import { readStraightAlpha } from './straight-alpha.ts';
 
@@ -122,13 +123,20 @@ export const encodeImage: EncodeImage = async (image, format) => {
 };
 
 function unreadable(error: unknown, bytes: Uint8Array): DataError {
-  const isTiff = ['II*\0', 'MM\0*'].includes(String.fromCharCode(...bytes.subarray(0, 4)));
+  const foreign = foreignFormat(bytes);
   const reason = error instanceof Error ? error.message.split('\n')[0]! : String(error);
   return new DataError({
     code: 'image_unreadable',
     expected: 'a JPEG, PNG, WebP, GIF or AVIF picture that is whole',
-    received: isTiff ? `${bytes.length} bytes of TIFF` : `${bytes.length} bytes: ${reason}`,
-    fix: isTiff ? 'save it as PNG or JPEG: browsers do not read TIFF' : 'replace or remove the picture',
+    received:
+      bytes.length === 0
+        ? 'an empty file'
+        : foreign
+          ? `${bytes.length} bytes of ${foreign}`
+          : `${bytes.length} bytes: ${reason}`,
+    fix: foreign
+      ? `save it as PNG or JPEG: browsers do not read ${foreign}${foreign === 'SVG' ? ' as pixels' : ''}`
+      : 'replace or remove the picture',
     cause: error,
   });
 }
