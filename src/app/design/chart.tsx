@@ -31,7 +31,8 @@ export interface LineChartProps {
   /** How values are written on the axis and in tips. */
   readonly format?: (value: number) => string;
   readonly min?: number;
-  readonly max?: number;
+  /** Of the axis, if the largest value asks for one; else a round number above that. */
+  max?(largest: number): number | undefined;
   /** Pixels; the width is the page's. */
   readonly height?: number;
 }
@@ -52,7 +53,7 @@ export function LineChart({
       summary={summary}
       height={height}
       empty={series.length === 0 ? empty : undefined}
-      stamp={`${stampOf(series)} ${min} ${max}`}
+      stamp={`${stampOf(series)} ${min}`}
       option={() => {
         const { ink, line, palette, paper } = colours();
         const named = series.filter(({ faint }) => !faint);
@@ -90,7 +91,7 @@ export function LineChart({
           yAxis: {
             type: 'value',
             ...(min === undefined ? { scale: true } : { min }),
-            ...(max === undefined ? {} : { max }),
+            ...(max === undefined ? {} : { max: (extent: { max: number }) => max(extent.max) }),
             splitNumber: 3,
             axisLine: { show: false },
             axisTick: { show: false },

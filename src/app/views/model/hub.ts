@@ -4,13 +4,12 @@
  */
 import { ConfigError, RemoteError } from '../../../core/index.ts';
 
-/** What models of a `model_type` learn; src/models has a family for each. */
+/** What models of a `model_type` learn, of those families whose task can be trained. */
 const tasks: Readonly<Record<string, string>> = {
   vit: 'classification',
   resnet: 'classification',
   detr: 'detection',
   yolos: 'detection',
-  vitpose: 'keypoint_detection',
 };
 
 const withoutHub = 'choose the model that comes with this page, a folder of yours or an earlier run';

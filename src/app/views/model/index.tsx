@@ -222,7 +222,7 @@ function Hub() {
             if (id.trim() !== '') void choose(id.trim());
           }}
         >
-          <Field label="Another model" help="owner/name of a ViT, ResNet, DETR, YOLOS or ViTPose checkpoint">
+          <Field label="Another model" help="owner/name of a ViT, ResNet, DETR or YOLOS checkpoint">
             {(bound) => (
               <input
                 {...bound}

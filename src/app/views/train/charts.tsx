@@ -31,6 +31,7 @@ export function RunCharts() {
         empty="After the first evaluation"
         format={numberOf}
         min={0}
+        max={topOfShares}
         curves={shownMetrics(metrics).map(
           ([name, curve]) => [metricName(name), curve, { dots: true }] as const,
         )}
@@ -52,6 +53,9 @@ export function RunCharts() {
   );
 }
 
+/** Nothing is above 1: high values are read against that, low ones among themselves. */
+const topOfShares = (largest: number): number | undefined => (largest > 0.5 ? 1 : undefined);
+
 type NamedCurve = readonly [
   name: string,
   curve: Curve | undefined,
@@ -63,6 +67,7 @@ function CurveCard({
   curves,
   format,
   min,
+  max,
   wide,
   empty = 'After the first step',
 }: {
@@ -70,6 +75,7 @@ function CurveCard({
   readonly curves: readonly NamedCurve[];
   format(value: number): string;
   readonly min?: number;
+  max?(largest: number): number | undefined;
   readonly wide?: boolean;
   readonly empty?: string;
 }) {
@@ -87,6 +93,7 @@ function CurveCard({
         empty={empty}
         format={format}
         {...(min === undefined ? {} : { min })}
+        {...(max === undefined ? {} : { max })}
       />
     </Card>
   );
