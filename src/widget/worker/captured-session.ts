@@ -7,7 +7,7 @@
  */
 import type { OnnxWeb } from '../../platform/browser/index.ts';
 import type { HostOutputs } from '../../tasks/decoding/index.ts';
-import { asFloats, type Feeds, type NamedInput, type Port, type Session } from './outputs.ts';
+import { asFloats, type Feeds, type NamedInput, type Port, type Provider, type Session } from './outputs.ts';
 
 interface Output {
   readonly name: string;
@@ -41,6 +41,7 @@ export class CapturedSession {
   /**
    * @param inputs of a picture whose outputs are known: they tell the shapes
    * @param dimensions sizes by name that the plain session was opened with
+   * @param provider that of the plain session
    * @throws whatever onnxruntime says against it
    */
   static async open(
@@ -50,9 +51,10 @@ export class CapturedSession {
     inputs: readonly NamedInput[],
     outputs: HostOutputs,
     dimensions: Readonly<Record<string, number>>,
+    provider: Provider,
   ): Promise<CapturedSession> {
     const session = await ort.InferenceSession.create(model, {
-      executionProviders: ['webgpu'],
+      executionProviders: [provider],
       enableGraphCapture: true,
       preferredOutputLocation: 'gpu-buffer',
       freeDimensionOverrides: { ...dimensions, ...fixedDimensions(ports.inputs, inputs) },

@@ -8,6 +8,7 @@ import { loadOnnxWeb, type OnnxWeb, sharedThreads } from '../../platform/browser
 import type { HostOutputs } from '../../tasks/decoding/index.ts';
 import type { ProcessedBatch } from '../../vision/index.ts';
 import { CapturedSession } from './captured-session.ts';
+import { layoutOf } from './layout.ts';
 import { watchDevice } from './lost-device.ts';
 import {
   feedsOf,
@@ -16,6 +17,7 @@ import {
   isKnown,
   type NamedInput,
   type Port,
+  type Provider,
   portsOf,
   type Session,
 } from './outputs.ts';
@@ -44,6 +46,12 @@ export const dimensionsOf = ({ height, width }: Size): Record<string, number> =>
   ...{ batch: 1, batch_size: 1, height, width },
 });
 
+/** How onnxruntime computes this model. */
+function providerOf(device: WidgetDevice, model: Uint8Array): Provider {
+  const preferredLayout = device === 'webgpu' ? layoutOf(model) : undefined;
+  return preferredLayout ? { name: device, preferredLayout } : device;
+}
+
 /** @param size of all pictures, where they have one: onnxruntime then works out beforehand what depends on it alone */
 export async function openRuntime(
   model: Uint8Array,
@@ -55,7 +63,7 @@ export async function openRuntime(
     // There is a device by now: a runtime that was warmed up has one.
     const watch = device === 'webgpu' ? await watchDevice(ort) : undefined;
     const opening = ort.InferenceSession.create(model, {
-      executionProviders: [device],
+      executionProviders: [providerOf(device, model)],
       ...(size ? { freeDimensionOverrides: dimensionsOf(size) } : {}),
       logSeverityLevel: 3,
     });
@@ -151,7 +159,16 @@ export class OnnxRuntime {
     let recording: CapturedSession | undefined;
     try {
       const { inputs, outputs } = last;
-      recording = await CapturedSession.open(this.ort, model, this, inputs, outputs, dimensionsOf(size));
+      const provider = providerOf(this.device, model);
+      recording = await CapturedSession.open(
+        this.ort,
+        model,
+        this,
+        inputs,
+        outputs,
+        dimensionsOf(size),
+        provider,
+      );
       const other = last.inputs.map(mirrored);
       const expected = await this.runPlainly(other, wanted);
       await recording.run(last.inputs);

@@ -6,6 +6,10 @@ import type { HostOutputs } from '../../tasks/decoding/index.ts';
 import { type ProcessedBatch, stretchMask } from '../../vision/index.ts';
 
 export type Session = Awaited<ReturnType<OnnxWeb['InferenceSession']['create']>>;
+/** A row of `executionProviders`. */
+export type Provider = NonNullable<
+  NonNullable<Parameters<OnnxWeb['InferenceSession']['create']>[1]>['executionProviders']
+>[number];
 export type Feeds = Parameters<Session['run']>[0];
 type OnnxTensor = Feeds[string];
 
