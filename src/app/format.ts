@@ -1,4 +1,5 @@
 /** Numbers for people, the same everywhere in the app. */
+import { counted } from '../core/index.ts';
 
 export const percentOf = (share: number): string => `${Math.floor(share * 100)} %`;
 
@@ -17,11 +18,11 @@ const units = ['B', 'kB', 'MB', 'GB', 'TB'];
 export function bytesOf(bytes: number): string {
   let value = bytes;
   let unit = 0;
-  while (value >= 1000 && unit < units.length - 1) {
+  while (Math.round(value) >= 1000 && unit < units.length - 1) {
     value /= 1000;
     unit++;
   }
-  return `${value >= 100 || unit === 0 ? Math.round(value) : value.toFixed(1)} ${units[unit]}`;
+  return `${value >= 99.95 || unit === 0 ? Math.round(value) : value.toFixed(1)} ${units[unit]}`;
 }
 
 /** Three significant digits; powers of ten where they are shorter. */
@@ -29,11 +30,20 @@ export function numberOf(value: number): string {
   if (value === 0) return '0';
   const size = Math.abs(value);
   if (size < 1e-4 || size >= 1e6) return value.toExponential(1).replace('e-', 'e−').replace('e+', 'e');
-  if (size >= 1000) return Math.round(value).toLocaleString('en');
+  if (size >= 999.5) return Math.round(value).toLocaleString('en');
   return String(Number(value.toPrecision(3)));
 }
 
 export const countOf = (count: number): string => count.toLocaleString('en');
+
+/** How long a recipe trains: `4 epochs`, `at most 200 steps`. */
+export function lengthOf({
+  training: { max_epochs, max_steps },
+}: {
+  readonly training: { readonly max_epochs: number; readonly max_steps?: number | null | undefined };
+}): string {
+  return max_steps ? `at most ${counted(max_steps, 'step')}` : counted(max_epochs, 'epoch');
+}
 
 /** Always one decimal, so that a column of them aligns. */
 export const shareOf = (share: number): string => `${(100 * share).toFixed(1)} %`;

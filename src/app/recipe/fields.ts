@@ -77,6 +77,13 @@ const groupTitles: Readonly<Record<string, string>> = {
   visualization: 'Pictures of the report',
 };
 
+/** Spellings of other programs, which a recipe may have as well: the form offers one of each. */
+const otherSpellings: Readonly<Record<string, RegExp>> = {
+  task_type: /-|^(?:image|object|universal)_/,
+  precision: /^\d/,
+  scheduler: /^none$/,
+};
+
 export function formSections(): SectionSpec[] {
   const root = recipeJsonSchema() as Schema;
   return Object.keys(titles).map((name) => sectionOf(name, root.properties?.[name] ?? {}));
@@ -117,13 +124,13 @@ function fieldOf(path: readonly string[], schema: Schema, required: readonly str
     path,
     label: words[0]!.toUpperCase() + words.slice(1),
     help: schema.description ?? '',
-    control: controlOf(schema),
+    control: controlOf(schema, otherSpellings[key]),
     fallback: schema.default,
     required: required.includes(key) && schema.default === undefined,
   };
 }
 
-function controlOf(schema: Schema): FieldSpec['control'] {
+function controlOf(schema: Schema, others?: RegExp): FieldSpec['control'] {
   const branches = (schema.anyOf ?? [schema]).filter(({ type }) => type !== 'null');
   const [only] = branches;
   if (branches.some(({ type }) => type === 'boolean'))
@@ -132,7 +139,7 @@ function controlOf(schema: Schema): FieldSpec['control'] {
     branch.const === undefined ? (branch.enum ?? []) : [branch.const],
   );
   if (names.length > 0 && branches.every((branch) => branch.enum ?? branch.const !== undefined)) {
-    return { kind: 'select', options: spelledOnce(names) };
+    return { kind: 'select', options: spelledOnce(names).filter((name) => !others?.test(name)) };
   }
   if (branches.length > 1 || !only) return { kind: 'yaml' };
   if (only.type === 'number' || only.type === 'integer') {

@@ -7,6 +7,7 @@ import { Icon } from '../../design/icon.tsx';
 import { Tabs } from '../../design/tabs.tsx';
 import { useMedia } from '../../design/use-media.ts';
 import { download } from '../../download.ts';
+import { countOf, lengthOf } from '../../format.ts';
 import { goTo } from '../../route.ts';
 import { useApp } from '../../state.ts';
 import { RecipeForm } from './form.tsx';
@@ -144,8 +145,8 @@ function RecipeState({
       </span>
       {reading?.recipe && warnings.length === 0 ? (
         <p class="soft">
-          {reading.recipe.model.task_type.replaceAll('_', ' ')}, {reading.recipe.training.max_epochs} epochs
-          in batches of {reading.recipe.data.batch_size}
+          {reading.recipe.model.task_type.replaceAll('_', ' ')}, {lengthOf(reading.recipe)} in batches of{' '}
+          {countOf(reading.recipe.data.batch_size)}
         </p>
       ) : undefined}
       <ul class="plain">

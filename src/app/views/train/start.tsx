@@ -2,12 +2,13 @@
 import { useSignalEffect } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
 import { useEffect } from 'preact/hooks';
+import { counted } from '../../../core/index.ts';
 import { shownSamples } from '../../described.ts';
 import { Button } from '../../design/button.tsx';
 import { Icon, type IconName } from '../../design/icon.tsx';
 import { NoticeBox } from '../../design/notice-list.tsx';
 import { Picture } from '../../design/picture.tsx';
-import { bytesOf, countOf } from '../../format.ts';
+import { bytesOf, lengthOf } from '../../format.ts';
 import { wordsOf } from '../../notices.ts';
 import { goTo, linkTo } from '../../route.ts';
 import { useApp } from '../../state.ts';
@@ -50,7 +51,7 @@ export function Start() {
             >
               Train
             </Button>
-            <span class="soft small">{lengthOf(reading?.recipe)}</span>
+            <span class="soft small">{reading?.recipe ? lengthOf(reading.recipe) : ' '}</span>
           </div>
           {problems.length > 0 ? (
             <NoticeBox
@@ -74,14 +75,6 @@ export function Start() {
     </>
   );
 }
-
-function lengthOf(recipe: Recipe | undefined): string {
-  if (!recipe) return ' ';
-  const { max_epochs, max_steps } = recipe.training;
-  return max_steps ? `at most ${countOf(max_steps)} steps` : `${countOf(max_epochs)} epochs`;
-}
-
-type Recipe = NonNullable<ReturnType<typeof useApp>['setup']['reading']['value']>['recipe'];
 
 /** Eight pictures of the data; their room is there from the start. */
 function Samples() {
@@ -154,7 +147,7 @@ function DataChoice() {
   const train = description?.splits.train;
   return (
     <ChoiceCard icon="pictures" title="Data" view="data" value={place ? placeName(place) : ' '}>
-      {train ? `${countOf(train.images)} pictures, ${description.classes.join(', ')}` : ' '}
+      {train ? `${counted(train.images, 'picture')}, ${description.classes.join(', ')}` : ' '}
     </ChoiceCard>
   );
 }
