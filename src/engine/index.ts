@@ -2,7 +2,7 @@ export type { BackendName, DeviceChoice } from './backends/backend.ts';
 export { type Device, type DeviceOptions, openDevice } from './device.ts';
 export { asDeviceError, deviceLost, noImageFits } from './device-errors.ts';
 export { type AdapterReport, type EngineReport, probeEngine } from './doctor.ts';
-export type { TuningChoices } from './execute/index.ts';
+export type { PlannedBytes, TuningChoices } from './execute/index.ts';
 export { type GpuPresence, lookForGpu } from './gpu-present.ts';
 export {
   type Graph,
@@ -19,7 +19,12 @@ export { hasHalfPrecision, requireHalfPrecision } from './half-precision.ts';
 export {
   type Halt,
   type NamedTensors,
+  type PeakBytes,
+  peakBytes,
   type Specs,
+  shapesOnly,
+  shapeTensor,
+  shapeVariables,
   type TensorSpec,
   type Trace,
   type TraceOptions,
@@ -40,6 +45,7 @@ export {
   type Program,
   type ProgramOptions,
   probeOf,
+  programBytes,
   replayProgram,
   specsOf,
   withOptions,

@@ -39,6 +39,14 @@ export interface OpDefinition<Input extends string, Attrs extends object> {
   ): { readonly [Name in Input]?: () => tf.Tensor };
 }
 
+const compositions = new WeakSet<tf.KernelFunc>();
+
+/** Whether the operation is computed as its composition there, and not by a kernel of its own. */
+export function isComposedOn(kernelName: string, backendName: string): boolean {
+  const kernel = tf.getKernel(kernelName, backendName);
+  return kernel !== undefined && compositions.has(kernel.kernelFunc);
+}
+
 /** Registers an operation for every backend and returns the function that calls it, for its first output. */
 export function defineOp<Input extends string, Attrs extends object = Record<string, never>>(
   definition: OpDefinition<Input, Attrs>,
@@ -52,14 +60,11 @@ export function defineOpWithOutputs<Input extends string, Attrs extends object =
   definition: OpDefinition<Input, Attrs>,
 ): (inputs: Record<Input, tf.Tensor>, attrs: Attrs) => tf.Tensor[] {
   const kernelName = `Ocelli${definition.name}`;
-  for (const backendName of [...backendNames, metaBackendName]) {
-    tf.registerKernel({
-      kernelName,
-      backendName,
-      kernelFunc: ({ inputs, attrs }) =>
-        tf.tidy(() => definition.forward(inputs as Record<Input, tf.Tensor>, attrs as unknown as Attrs)),
-    });
-  }
+  const kernelFunc: tf.KernelFunc = ({ inputs, attrs }) =>
+    tf.tidy(() => definition.forward(inputs as Record<Input, tf.Tensor>, attrs as unknown as Attrs));
+  compositions.add(kernelFunc);
+  for (const backendName of [...backendNames, metaBackendName])
+    tf.registerKernel({ kernelName, backendName, kernelFunc });
   const { backward } = definition;
   if (backward) {
     const savedInputs = definition.saves?.inputs ?? definition.inputs;

@@ -55,6 +55,11 @@ export class Parameter {
     }
   }
 
+  /** A variable in its place while only shapes count, `undefined` to end that; one with values keeps them. */
+  lend(variable: tf.Variable | undefined): void {
+    this.variable = variable;
+  }
+
   dispose(): void {
     this.variable?.dispose();
     this.variable = undefined;

@@ -6,7 +6,7 @@ import { derive } from '../core/index.ts';
 import type { Batch } from '../data/index.ts';
 import { tf } from '../engine/index.ts';
 import type { HostArrays, ModelOutputs, Task } from '../tasks/index.ts';
-import { ForwardPass, update } from './differentiate.ts';
+import { type Differentiated, ForwardPass, update } from './differentiate.ts';
 import type { WeightAverage } from './ema.ts';
 import { mixBatch, mixTargets } from './mix.ts';
 import { type NamedVariable, type Optimizer, scalarTensors } from './optimizers/index.ts';
@@ -15,17 +15,33 @@ import { readOutputs, uploadImages, uploadTargets } from './transfer.ts';
 import type { StepDevice, TrainableModel } from './types.ts';
 
 /** Sums over the parts of a step, weighted by their images. */
-interface Accumulated {
-  images: number;
-  parts: number;
-  losses: Map<string, tf.Tensor>;
-  gradients: Map<string, tf.Tensor>;
+export class Accumulated implements Differentiated {
+  images = 0;
+  parts = 0;
+  readonly losses = new Map<string, tf.Tensor>();
+  readonly gradients = new Map<string, tf.Tensor>();
+
+  /** Takes over what a part of so many images gave. */
+  add(images: number, { losses, gradients }: Differentiated): void {
+    if (this.parts === 1) {
+      // The first part was kept as it is, in case it stays the only one.
+      weigh(this.losses, this.images);
+      weigh(this.gradients, this.images);
+    }
+    const weight = this.parts === 0 ? 1 : images;
+    addTo(this.losses, losses, weight);
+    addTo(this.gradients, gradients, weight);
+    this.images += images;
+    this.parts++;
+  }
+
+  dispose(): void {
+    tf.dispose([...this.losses.values(), ...this.gradients.values()]);
+  }
 }
 
-const nothing = (): Accumulated => ({ images: 0, parts: 0, losses: new Map(), gradients: new Map() });
-
 export class EagerStep implements StepEngine {
-  private accumulated = nothing();
+  private accumulated = new Accumulated();
 
   constructor(
     private readonly model: TrainableModel,
@@ -49,7 +65,7 @@ export class EagerStep implements StepEngine {
         const targets = await this.targets(batch, pass.outputs);
         uploaded = uploadTargets(mixed ? mixTargets(targets, mixed.mix, batch.shape[0]) : targets);
         const found = pass.backward((outputs) => this.task.loss(outputs, uploaded), this.trainable);
-        this.accumulate(batch.count, found.losses, found.gradients);
+        this.accumulated.add(batch.count, found);
       } finally {
         pass.dispose();
       }
@@ -59,8 +75,9 @@ export class EagerStep implements StepEngine {
   }
 
   async finish(learningRates: readonly number[], step: number): Promise<StepReport> {
-    const { images, parts, losses, gradients } = this.accumulated;
-    this.accumulated = nothing();
+    const { accumulated } = this;
+    const { images, parts, losses, gradients } = accumulated;
+    this.accumulated = new Accumulated();
     const prepared = this.optimizer.prepare(learningRates, gradients.keys());
     const report = tf.tidy(() => {
       const scalars = scalarTensors(prepared);
@@ -76,42 +93,24 @@ export class EagerStep implements StepEngine {
         },
       );
     });
-    tf.dispose([...losses.values(), ...gradients.values()]);
+    accumulated.dispose();
     this.device.check();
     const values = this.device.read(report).finally(() => report.dispose());
     return { names: [...losses.keys()], images, present: [...gradients.keys()], values };
   }
 
   dispose(): void {
-    tf.dispose([...this.accumulated.losses.values(), ...this.accumulated.gradients.values()]);
-    this.accumulated = nothing();
+    this.accumulated.dispose();
+    this.accumulated = new Accumulated();
   }
 
   private async targets(batch: Batch, outputs: ModelOutputs): Promise<HostArrays> {
     if (!this.task.matchesOnHost) return this.task.targets(batch);
     return this.task.targets(batch, await readOutputs(outputs, this.device));
   }
-
-  private accumulate(
-    images: number,
-    losses: ReadonlyMap<string, tf.Tensor>,
-    gradients: ReadonlyMap<string, tf.Tensor>,
-  ): void {
-    const sums = this.accumulated;
-    if (sums.parts === 1) {
-      // The first part was kept as it is, in case it stays the only one.
-      weigh(sums.losses, sums.images);
-      weigh(sums.gradients, sums.images);
-    }
-    const weight = sums.parts === 0 ? 1 : images;
-    addTo(sums.losses, losses, weight);
-    addTo(sums.gradients, gradients, weight);
-    sums.images += images;
-    sums.parts++;
-  }
 }
 
-function averageIn(average: WeightAverage | undefined, step: number) {
+export function averageIn(average: WeightAverage | undefined, step: number) {
   if (!average) return undefined;
   const { decay, rest } = average.factors(step);
   return { of: average, decay: tf.scalar(decay), rest: tf.scalar(rest) };

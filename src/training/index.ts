@@ -8,6 +8,7 @@ export {
 } from './checkpoint.ts';
 export { clipByNorm, clipByValue, type GradientClip } from './clip.ts';
 export { WeightAverage } from './ema.ts';
+export { type EstimateRequest, estimateStep, type StepBytes } from './estimate.ts';
 export { evaluate } from './evaluate.ts';
 export { EvaluationStep } from './evaluation-step.ts';
 export { freeze, type GroupSettings, parameterGroups } from './groups.ts';

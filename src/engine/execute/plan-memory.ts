@@ -10,6 +10,14 @@ import { encode } from './numbers.ts';
 import { type ParameterSource, Parameters } from './parameters.ts';
 import { MemoryPool, storageUsage } from './pool.ts';
 
+/** The gaps of two arenas are the same only where their layouts are. */
+export function arenaForm(plan: KernelPlan, layout: MemoryPlan, root: number): string {
+  const slices = [...plan.values.values()]
+    .filter(({ within }) => within?.value === root)
+    .map(({ id, within }) => `${within!.offset}+${layout.bytes.get(id)}`);
+  return [layout.bytes.get(root), ...new Set(slices)].join(' ');
+}
+
 export class PlanMemory {
   readonly parameters: Parameters;
   readonly pool: MemoryPool;
@@ -72,11 +80,7 @@ export class PlanMemory {
     if (role === 'temporary' || role === 'parameter') return;
     const bytes = this.layout.bytes.get(root)!;
     if (role === 'arena') {
-      // The gaps are the same only where the layout is.
-      const slices = [...this.plan.values.values()]
-        .filter(({ within }) => within?.value === root)
-        .map(({ id, within }) => `${within!.offset}+${this.layout.bytes.get(id)}`);
-      const form = [bytes, ...new Set(slices)].join(' ');
+      const form = arenaForm(this.plan, this.layout, root);
       // Plans share arenas with each other; within a plan each has its own.
       const key = `${form} #${this.arenaKeys.filter((known) => known.startsWith(`${form} #`)).length}`;
       this.shared.set(root, this.pool.arena(key, bytes));

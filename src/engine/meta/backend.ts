@@ -5,15 +5,23 @@
  * `onMeta` puts it in the place of the open backend for the duration of one synchronous function. Tensors that
  * exist already stay where they are and may be used; their data is neither read nor freed, variables may be
  * assigned and have their old data again afterwards. Reading numbers that do not exist is an error.
+ *
+ * What the tensors of the function would take in memory can be counted (`byte-count.ts`).
  */
 import { RunError } from '../../core/index.ts';
 import { metaBackendName } from '../op.ts';
 import * as tf from '../tf.ts';
+import type { ByteCount } from './byte-count.ts';
 import './kernels/index.ts';
 
 class MetaBackend extends tf.KernelBackend {
   /** Arrays of tensors that were made on the host. */
   readonly values = new WeakMap<object, tf.BackendValues>();
+
+  /** @param bytes told of every tensor's beginning and end */
+  constructor(readonly bytes?: ByteCount) {
+    super();
+  }
 
   override write(values: tf.BackendValues, _shape: number[], _dtype: tf.DataType): object {
     const dataId = {};
@@ -79,13 +87,13 @@ export interface MetaScope {
 let inside = false;
 
 /** Runs `work` on the meta backend and puts everything back as it was, also when it throws. */
-export function onMeta<T>(work: (scope: MetaScope) => T): T {
+export function onMeta<T>(work: (scope: MetaScope) => T, bytes?: ByteCount): T {
   if (inside) throw new Error('a trace is open already');
   const engine = engineOf();
   if (engine.state.activeTape) throw new Error('a step can not be traced while a tape is open');
   // The open backend is begun before, should it be the first use.
   tf.backend();
-  const backend = new MetaBackend();
+  const backend = new MetaBackend(bytes);
   const restore = replaceBackend(engine, backend);
   inside = true;
   try {
@@ -122,10 +130,12 @@ function replaceBackend(
   Object.assign(state, { gradientDepth: 0, kernelDepth: 0, activeTape: null });
   engine.trackTensor = (tensor, owner) => {
     made.add(tensor);
+    backend.bytes?.begin(tensor);
     before.trackTensor.call(engine, tensor, owner);
   };
   // Nothing of a trace holds memory; what existed before is not the trace's to free.
   engine.disposeTensor = (tensor) => {
+    backend.bytes?.end(tensor.dataId);
     if (made.has(tensor) || tensor instanceof tf.Variable) return;
     throw new Error('a traced function may not dispose of tensors that it did not make');
   };

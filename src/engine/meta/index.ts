@@ -1,4 +1,6 @@
 /** Tracing: a step as a graph, without computing anything. */
+export type { PeakBytes } from './byte-count.ts';
+export { peakBytes, shapesOnly, shapeTensor, shapeVariables } from './bytes.ts';
 export type { TensorSpec } from './shapes.ts';
 export {
   type Halt,

@@ -1,9 +1,16 @@
 /** Traced steps on WebGPU: planned, compiled, run as one list of dispatches. */
 import type { Gpu } from '../backends/gpu.ts';
 import { planGraph } from '../compile/index.ts';
-import { Execution, planTarget, tune } from '../execute/index.ts';
+import { Execution, type PlannedBytes, plannedBytes, planTarget, tune } from '../execute/index.ts';
+import type { Trace } from '../meta/index.ts';
 import { announcePlan } from '../profile/index.ts';
-import type { PrepareProgram, Program } from './types.ts';
+import type { PrepareProgram, Program, ProgramOptions } from './types.ts';
+
+/** What programs of these traces will take together. Forms of kernels that were not measured yet are guessed. */
+export function programBytes(gpu: Gpu, traces: readonly Trace[], options: ProgramOptions = {}): PlannedBytes {
+  const plans = traces.map(({ graph, halts }) => planGraph(graph, { ...planTarget(gpu), halts, ...options }));
+  return plannedBytes(plans, gpu.memory.largestBuffer);
+}
 
 export function webgpuPrograms(gpu: Gpu): PrepareProgram {
   return async ({ graph, halts }, variables, options = {}): Promise<Program> => {

@@ -118,7 +118,7 @@ async function compiled(
 }
 
 /** Everything that a step reads or assigns, by the names that graphs have for it. */
-function variablesOf(parts: StepParts, sums?: GradientSums): Map<string, tf.Variable> {
+export function variablesOf(parts: StepParts, sums?: GradientSums): Map<string, tf.Variable> {
   const variables = new Map<string, tf.Variable>();
   for (const [name, parameter] of parts.model.tensors()) {
     if (parameter.isMaterialized) variables.set(name, parameter.value);

@@ -97,6 +97,7 @@ export async function namesOf(
   parts: StepParts,
   batch: Batch,
   targets: HostArrays | undefined,
+  variables: Iterable<readonly [string, tf.Variable]> = [],
 ): Promise<StepNames> {
   let names: StepNames = { present: [], losses: [] };
   await traceStep(
@@ -106,6 +107,7 @@ export async function namesOf(
       return {};
     },
     batchSpecs(parts, batch, targets),
+    { parameters: variables },
   );
   return names;
 }

@@ -1,0 +1,195 @@
+/**
+ * What a step takes of a device's memory, told by shapes alone: before a weight is fetched, and in the time that it
+ * takes to write a step down. The step is traced on tensors without numbers. Where steps are compiled, the graphs
+ * are planned as they will be, and the plan says every byte; where they run kernel by kernel, the tensors that are
+ * alive are counted, to which come what kernels need for themselves and what the allocator loses.
+ */
+import type { Size } from '../core/index.ts';
+import type { Batch } from '../data/index.ts';
+import {
+  type Device,
+  peakBytes,
+  probeOf,
+  programBytes,
+  shapesOnly,
+  shapeTensor,
+  shapeVariables,
+  type Trace,
+  type tf,
+} from '../engine/index.ts';
+import type { Parameter } from '../nn/index.ts';
+import type { Task } from '../tasks/index.ts';
+import { variablesOf } from './compiled/plans.ts';
+import { applyStep, namesOf, partStep, type StepParts, wholeStep } from './compiled/step-graphs.ts';
+import { GradientSums } from './compiled/sums.ts';
+import { ForwardPass, update } from './differentiate.ts';
+import { Accumulated, averageIn } from './eager-step.ts';
+import { WeightAverage } from './ema.ts';
+import { parameterGroups } from './groups.ts';
+import { LossScale } from './loss-scale.ts';
+import { createAlgorithm, Optimizer, scalarTensors } from './optimizers/index.ts';
+import type { TrainingSettings } from './settings.ts';
+import { uploadTargets } from './transfer.ts';
+import type { TrainableModel } from './types.ts';
+
+/** Bytes. */
+export interface StepBytes {
+  /** All that is there at the worst moment of a step, weights and the optimiser's state included. */
+  readonly total: number;
+  /** No less can do: `total` without what the arrangement in memory costs. */
+  readonly least: number;
+  /** The largest that is bound or made at once, and what it is. */
+  readonly largest: { readonly what: string; readonly bytes: number };
+}
+
+export interface EstimateRequest {
+  /** Built and frozen as it will train; its values need not be there, and are none afterwards either. */
+  readonly model: TrainableModel;
+  readonly task: Task<unknown>;
+  readonly settings: TrainingSettings;
+  /** Of the images, as they come out of the processor, padded. */
+  readonly size: Size;
+  /** Images that are computed at once. */
+  readonly rows: number;
+  /** In how many such parts a step is computed. */
+  readonly parts: number;
+  readonly device: Pick<Device, 'gpu' | 'prepare'>;
+}
+
+export async function estimateStep(request: EstimateRequest): Promise<StepBytes> {
+  const lent = lendShapes(request.model);
+  try {
+    const { gpu, prepare } = request.device;
+    const parts = stepParts(request);
+    const batch = batchOf(request);
+    return gpu && prepare ? await planned(request, parts, batch, gpu) : counted(request, parts, batch);
+  } finally {
+    for (const parameter of lent) parameter.lend(undefined);
+  }
+}
+
+/** Gives variables without numbers to all that has no value yet. */
+function lendShapes(model: TrainableModel): Parameter[] {
+  const empty = [...model.tensors()].filter(([, parameter]) => !parameter.isMaterialized);
+  const variables = shapeVariables(empty.map(([name, { shape }]) => [name, shape]));
+  for (const [name, parameter] of empty) parameter.lend(variables.get(name));
+  return empty.map(([, parameter]) => parameter);
+}
+
+function stepParts({ model, task, settings, device }: EstimateRequest): StepParts {
+  const { name, options } = settings.optimizer;
+  const groups = parameterGroups(model, settings.groups);
+  const trainable = groups.flatMap(({ parameters }) => parameters);
+  const { average } = settings;
+  return {
+    model,
+    task,
+    optimizer: new Optimizer(createAlgorithm(name, options), groups),
+    trainable,
+    clip: settings.clip,
+    average: average && shapesOnly(() => new WeightAverage(trainable, average.decay, average.startStep)),
+    lossScale: settings.precision === 'fp16' && device.prepare ? new LossScale() : undefined,
+  };
+}
+
+/** Pictures with one object each: a step writes down the same whatever is in them. */
+function batchOf({ size, rows }: EstimateRequest): Batch {
+  const each = Array.from({ length: rows }, (_, row) => row);
+  const { height, width } = size;
+  return {
+    position: 0,
+    indices: each,
+    imageIds: each,
+    // Nobody looks at them.
+    pixelValues: new Float32Array(),
+    pixelMask: new Uint8Array(rows * height * width).fill(1),
+    shape: [rows, 3, height, width],
+    count: rows,
+    samples: each.map((index) => ({
+      index,
+      imageId: index,
+      size,
+      originalSize: size,
+      boxes: [[0, 0, width, height]],
+      boxLabels: [0],
+      labels: [0],
+    })),
+  };
+}
+
+async function planned(
+  { settings, parts: count }: EstimateRequest,
+  parts: StepParts,
+  batch: Batch,
+  gpu: NonNullable<Device['gpu']>,
+): Promise<StepBytes> {
+  const targets = parts.task.matchesOnHost ? undefined : parts.task.targets(batch);
+  const { present, losses } = await namesOf(parts, batch, targets, variablesOf(parts));
+  shapesOnly(() => parts.optimizer.makeSlots(present));
+  const traces: Trace[] = [];
+  if (count === 1) {
+    const graph = await wholeStep(parts, batch, targets, present, variablesOf(parts));
+    traces.push(graph.trace);
+  } else {
+    const wanted = new Set(present);
+    const ofPresent = parts.trainable.filter(({ name }) => wanted.has(name));
+    const sums = shapesOnly(() => new GradientSums(ofPresent, losses));
+    const variables = variablesOf(parts, sums);
+    traces.push((await partStep(parts, batch, targets, sums, variables)).trace);
+    traces.push((await applyStep(parts, sums, variables)).trace);
+  }
+  const { precision, checkpointActivations: recompute } = settings;
+  const bytes = programBytes(gpu, traces, { precision, recompute });
+  const { label } = bytes.largest;
+  return {
+    total: bytes.total,
+    least: bytes.total - bytes.activations + bytes.activationsBound,
+    largest: { what: `a value of kernel "${label}"`, bytes: bytes.largest.bytes },
+  };
+}
+
+function counted(request: EstimateRequest, parts: StepParts, batch: Batch): StepBytes {
+  const variables = [...variablesOf(parts).values()];
+  const { peak, largest } = peakBytes(() => {
+    // Only the second meets the optimiser's state beside its activations.
+    for (const step of [1, 2]) countedStep(request, parts, batch, step);
+  }, variables);
+  const what = `a tensor of shape [${largest.shape.join(', ')}]`;
+  return { total: peak, least: peak, largest: { what, bytes: largest.bytes } };
+}
+
+function countedStep(request: EstimateRequest, parts: StepParts, batch: Batch, step: number): void {
+  const { optimizer, average, clip } = parts;
+  const accumulated = new Accumulated();
+  // From the third part on nothing more comes together than with the second.
+  for (let part = 0; part < Math.min(2, request.parts); part++)
+    accumulated.add(batch.count, countedPart(parts, batch));
+  const rates = optimizer.groups.map(() => 1);
+  const prepared = optimizer.prepare(rates, accumulated.gradients.keys());
+  const scalars = scalarTensors(prepared);
+  const share = request.parts > 1 ? shapeTensor([]) : undefined;
+  update(accumulated, { optimizer, clip, scalars, share, average: averageIn(average, step) });
+  accumulated.dispose();
+}
+
+/** Forward and backward, as `EagerStep` does it. */
+function countedPart({ model, task, trainable }: StepParts, batch: Batch) {
+  const [rows, , height, width] = batch.shape;
+  const images = {
+    pixel_values: shapeTensor(batch.shape),
+    ...(model.takesPixelMask ? { pixel_mask: shapeTensor([rows, height, width]) } : {}),
+  };
+  const seed = shapeTensor([], 'int32');
+  const pass = new ForwardPass(model, images, seed);
+  let uploaded: Record<string, tf.Tensor> = {};
+  try {
+    const targets = task.matchesOnHost
+      ? task.targets(batch, probeOf({ ...pass.outputs }))
+      : task.targets(batch);
+    uploaded = uploadTargets(targets);
+    return pass.backward((outputs) => task.loss(outputs, uploaded), trainable);
+  } finally {
+    pass.dispose();
+    for (const tensor of [seed, ...Object.values(images), ...Object.values(uploaded)]) tensor.dispose();
+  }
+}
