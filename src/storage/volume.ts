@@ -7,7 +7,7 @@
 export interface ByteSource {
   readonly path: string;
   /** In bytes. */
-  size(): Promise<number>;
+  size(signal?: AbortSignal): Promise<number>;
   /** The whole, or `[start, end)`, as bytes of the caller's own. A range past the end is an error. */
   read(range?: { start: number; end: number }, signal?: AbortSignal): Promise<Uint8Array>;
   /**

@@ -59,7 +59,7 @@ export class DatabricksVolume implements Volume {
     const absolute = this.absolute(clean);
     return {
       path: clean,
-      size: () => this.told(absolute, () => this.api.sizeOf(absolute)),
+      size: (signal) => this.told(absolute, () => this.api.sizeOf(absolute, signal)),
       read: (range, signal) =>
         this.told(absolute, async () => (await this.reader.read(absolute, range, signal)).bytes),
     };

@@ -39,9 +39,9 @@ export function signedSource(source: SignedSource): ByteSource {
   });
   return {
     path,
-    async size() {
+    async size(signal) {
       if (size === undefined) {
-        const found = await objectSize(http, reading());
+        const found = await objectSize(http, reading(signal));
         size = found.size!;
         etag = found.etag;
       }

@@ -45,7 +45,7 @@ export class HttpsVolume implements Volume {
     });
     return {
       path: clean,
-      size: async () => (await objectSize(this.http, reading())).size!,
+      size: async (signal) => (await objectSize(this.http, reading(signal))).size!,
       read: async (range, signal) => {
         const found = await readObject(this.http, { ...reading(signal), range });
         etag ??= found.etag;

@@ -1,1 +1,9 @@
 export { databricksEndpoint, type Endpoint, resolveEndpoint } from './endpoint.ts';
+export {
+  type ModelServer,
+  openRegisteredModel,
+  pinModelReference,
+  type RegisteredModel,
+  type RegistryOptions,
+} from './open.ts';
+export { isModelReference, isMoving, parseModelReference, writeModelReference } from './reference.ts';
