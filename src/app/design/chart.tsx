@@ -57,6 +57,7 @@ export function LineChart({
       option={() => {
         const { ink, line, palette, paper } = colours();
         const named = series.filter(({ faint }) => !faint);
+        const top = max?.(Math.max(...series.flatMap(({ points }) => points.map(([, y]) => y))));
         return {
           animation: false,
           color: palette,
@@ -91,7 +92,8 @@ export function LineChart({
           yAxis: {
             type: 'value',
             ...(min === undefined ? { scale: true } : { min }),
-            ...(max === undefined ? {} : { max: (extent: { max: number }) => max(extent.max) }),
+            // A round share of a given top; otherwise lines may stand close below it.
+            ...(top === undefined ? {} : { max: top, interval: top / 4 }),
             splitNumber: 3,
             axisLine: { show: false },
             axisTick: { show: false },
