@@ -137,6 +137,7 @@ export class OcelliPredict extends TypedElement {
       if (this.isConnected) return;
       this.asked++;
       this.unanswered ??= this.pending;
+      this.pending = undefined;
       this.fetching?.abort();
       this.stopWebcam();
       this.letGo();
@@ -257,22 +258,22 @@ export class OcelliPredict extends TypedElement {
   get model(): string {
     return this.settings.model;
   }
-  set model(value: string) {
-    this.setAttribute('model', value);
+  set model(value: string | null | undefined) {
+    this.mirror('model', value);
   }
 
   get task(): string {
     return this.holder.opened?.task ?? this.settings.task ?? '';
   }
-  set task(value: string) {
-    this.setAttribute('task', value);
+  set task(value: string | null | undefined) {
+    this.mirror('task', value);
   }
 
   get src(): string {
     return this.getAttribute('src') ?? '';
   }
-  set src(value: string) {
-    this.setAttribute('src', value);
+  set src(value: string | null | undefined) {
+    this.mirror('src', value);
   }
 
   /** The files of a model's folder, as a file input or a drop gives them; `path` is that inside of the folder. */
@@ -326,11 +327,14 @@ export class OcelliPredict extends TypedElement {
       if (!this.isConnected) return;
       if (!this.holder.isNamed) return;
       const { src } = this;
-      const again = this.unanswered ?? (repeat ? this.display.shown?.again : undefined);
+      // What is being looked at, and what a camera sees, gets its answer from the model as it is then.
+      const isLooking = this.pending !== undefined || this.filming.isOn;
+      const again = this.unanswered ?? (repeat && !isLooking ? this.display.shown?.again : undefined);
       if (src !== '' && this.looked !== src) {
         this.looked = src;
         this.look(src);
       } else if (again !== undefined) this.look(again);
+      else if (isLooking) return;
       else if (this.settings.preload) this.load().catch(() => undefined);
     });
   }
@@ -367,7 +371,7 @@ export class OcelliPredict extends TypedElement {
     const { phase, received, total, file, cached } = progress;
     this.view.loading(phase === 'model' && total && received !== undefined ? received / total : 'unknown');
     if (phase === 'runtime') this.view.say('Starting the model …');
-    else if (file?.endsWith('.onnx') && !cached) {
+    else if (file && !file.endsWith('.json') && !cached) {
       this.view.say(total ? `Loading the model, ${(total / 1e6).toFixed(1)} MB …` : 'Loading the model …');
     }
     this.tell('progress', progress, false);

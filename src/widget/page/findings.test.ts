@@ -36,6 +36,18 @@ describe('chosenFindings', () => {
     expect(names(objects, { threshold: 0.4 })).toEqual(['cat 0.9', 'dog 0.6', 'cat 0.5']);
   });
 
+  test('a class that is a list of names is chosen by any of them', () => {
+    const fish = answer([
+      { label: 'tench, Tinca tinca', index: 0, score: 0.6 },
+      { label: 'goldfish, Carassius auratus', index: 1, score: 0.4 },
+    ]);
+    const labels = 'Tench, tinca tinca'.split(', ');
+    expect(names(fish, { labels: ['tinca TINCA'] })).toEqual(['tench, Tinca tinca 0.6']);
+    expect(names(fish, { labels })).toEqual(['tench, Tinca tinca 0.6']);
+    expect(unknownLabels(labels, ['tench, Tinca tinca'])).toBeUndefined();
+    expect(unknownLabels(['Tinca'], ['tench, Tinca tinca'])).toMatchObject({ code: 'labels_unknown' });
+  });
+
   test('only some labels, in any case', () => {
     expect(names(objects, { labels: ['DOG'] })).toEqual(['dog 0.6']);
   });

@@ -12,13 +12,25 @@ const objectThreshold = 0.5;
 export function chosenFindings(answer: Answer, { threshold, topK, labels }: Choice): Finding[] {
   const places = answer.findings.some(({ box, mask }) => box ?? mask);
   const lowest = threshold ?? (places ? objectThreshold : 0);
-  const wanted = new Set(labels.map((label) => label.toLowerCase()));
+  const wanted = wantedNames(labels);
   const chosen = answer.findings
     // As everywhere in the house: strictly above.
     .filter(({ score }) => score === undefined || score > lowest || (lowest === 0 && !places))
-    .filter(({ label }) => wanted.size === 0 || wanted.has(label.toLowerCase()))
+    .filter(({ label }) => wanted.size === 0 || namesOf(label).some((name) => wanted.has(name)))
     .toSorted((a, b) => (b.score ?? 1) - (a.score ?? 1));
   return places ? chosen : chosen.slice(0, topK);
+}
+
+const wantedNames = (labels: readonly string[]): ReadonlySet<string> =>
+  new Set(labels.map((label) => label.toLowerCase()));
+
+/**
+ * What a class may be called in `labels`. Those of ImageNet are lists, "tench, Tinca tinca", and an attribute that is a list
+ * itself can't hold them whole: each of the names means the class.
+ */
+function namesOf(label: string): string[] {
+  const whole = label.toLowerCase();
+  return [whole, ...whole.split(',').map((name) => name.trim())];
 }
 
 /** Labels of which a model knows none show nothing for ever: that is hardly meant. */
@@ -26,9 +38,9 @@ export function unknownLabels(
   labels: readonly string[],
   classes: readonly string[],
 ): ConfigError | undefined {
-  const known = new Set(classes.map((name) => name.toLowerCase()));
-  if (labels.length === 0 || known.size === 0 || labels.some((label) => known.has(label.toLowerCase())))
-    return undefined;
+  const wanted = wantedNames(labels);
+  const isKnown = (label: string): boolean => namesOf(label).some((name) => wanted.has(name));
+  if (labels.length === 0 || classes.length === 0 || classes.some(isKnown)) return undefined;
   const some = classes.slice(0, 20).join(', ');
   return new ConfigError({
     code: 'labels_unknown',

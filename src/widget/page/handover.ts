@@ -16,6 +16,9 @@ export interface HandoverActions {
 const present = new Set<Handover>();
 
 export class Handover {
+  /** The one that the element is in: it may be moved to that of a frame. */
+  private document: Document | undefined;
+
   constructor(
     private readonly element: HTMLElement,
     private readonly actions: HandoverActions,
@@ -27,13 +30,11 @@ export class Handover {
 
   /** While the element is on a page. */
   connect(connected: boolean): void {
-    if (connected) {
-      present.add(this);
-      document.addEventListener('paste', this.onPaste);
-    } else {
-      present.delete(this);
-      document.removeEventListener('paste', this.onPaste);
-    }
+    this.document?.removeEventListener('paste', this.onPaste);
+    this.document = connected ? this.element.ownerDocument : undefined;
+    this.document?.addEventListener('paste', this.onPaste);
+    if (connected) present.add(this);
+    else present.delete(this);
   }
 
   private onDrag(event: DragEvent): void {

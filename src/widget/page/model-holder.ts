@@ -63,24 +63,37 @@ export class ModelHolder {
   }
 
   /**
-   * By the model that is open then. What was broken meanwhile is started again, and the picture made again: a device that
-   * was lost once may come back; one that is lost again is left alone where `device` does not ask for it.
+   * By the model that is named when the answer comes: where another one was named meanwhile, that one is asked. What was
+   * broken meanwhile is started again, and the picture made again: a device that was lost once may come back; one that is
+   * lost again is left alone where `device` does not ask for it.
    */
   async ask(picture: () => Promise<Blob | ImageBitmap>): Promise<Answer> {
     let reason: OcelliError | undefined;
     for (let lost = 0; ; ) {
       let model: HeldModel | undefined;
+      let generation = Number.NaN;
+      const isOutdated = (): boolean =>
+        model !== undefined && generation !== this.generation && this.isWanted();
       try {
         model = await this.open();
+        generation = this.generation;
         if (reason) this.events.recovered(model, reason);
-        return await this.connection().predict(model, await picture(), this.settings().labels);
+        const { labels } = this.settings();
+        const answer = await this.connection().predict(model, await picture(), labels);
+        if (!isOutdated() && !this.isForOthers(model, labels)) return answer;
       } catch (error) {
+        if (isOutdated()) continue;
         if (!isBroken(error, model) || ++lost > mostRestarts) throw error;
         reason = error;
         if (lost > 1 && error.code === 'device_lost') this.connection().avoidGpu = true;
         this.connection().restart(model);
       }
     }
+  }
+
+  /** A zero-shot model looked for other classes than are wanted by now. */
+  private isForOthers({ task }: HeldModel, labels: readonly string[]): boolean {
+    return task.startsWith('zero-shot') && labels.join() !== this.settings().labels.join();
   }
 
   /** Another model, or none: the one that is open is given back. */

@@ -31,6 +31,12 @@ export class TypedElement extends HTMLElement {
     this.dispatchEvent(new CustomEvent(type, { detail, bubbles, composed: bubbles }));
   }
 
+  /** Frameworks set a property that has no value to null or undefined: there is no attribute then. */
+  protected mirror(name: string, value: string | null | undefined): void {
+    if (value === null || value === undefined) this.removeAttribute(name);
+    else this.setAttribute(name, value);
+  }
+
   /**
    * Until the script is there an element is any other, and a property that is set on it (`element.model = …`, as
    * frameworks do) lies in front of ours for ever: it is taken away and set again.

@@ -19,13 +19,18 @@ export interface ViewActions {
   threshold(value: number): void;
 }
 
-let sheet: CSSStyleSheet | undefined;
+const sheets = new WeakMap<Document, CSSStyleSheet>();
 
-/** One sheet for all elements, made by script: no page has to allow inline styles for it. */
-function styles(): CSSStyleSheet {
+/**
+ * One sheet for all elements of a document, made by script: no page has to allow inline styles for it. A sheet counts only in
+ * the document that made it; an element may be moved to another one (a frame, a picture-in-picture window).
+ */
+function stylesOf(document: Document): CSSStyleSheet {
+  let sheet = sheets.get(document);
   if (!sheet) {
-    sheet = new CSSStyleSheet();
+    sheet = new (document.defaultView ?? window).CSSStyleSheet();
     sheet.replaceSync(css);
+    sheets.set(document, sheet);
   }
   return sheet;
 }
@@ -101,10 +106,9 @@ export class View {
   private isFilming = false;
 
   constructor(
-    root: ShadowRoot,
+    private readonly root: ShadowRoot,
     private readonly actions: ViewActions,
   ) {
-    root.adoptedStyleSheets = [styles()];
     this.stage.append(this.empty, this.canvas, this.progress);
     const toolbar = make(
       'div',
@@ -144,8 +148,12 @@ export class View {
 
   /** While the element is on a page. */
   connect(connected: boolean): void {
-    if (connected) this.resized.observe(this.stage);
-    else this.resized.disconnect();
+    if (!connected) {
+      this.resized.disconnect();
+      return;
+    }
+    this.root.adoptedStyleSheets = [stylesOf(this.root.ownerDocument)];
+    this.resized.observe(this.stage);
   }
 
   /** Which ways in are offered. */
