@@ -10,6 +10,7 @@ import { Live } from './live.ts';
 import { type Notice, openNotices } from './notices.ts';
 import { remediesFor } from './remedies.ts';
 import { openRoute } from './route.ts';
+import { tellWarnings } from './run-warnings.ts';
 import { openSetup } from './setup.ts';
 import type { App } from './state.ts';
 import { ignoreStrayDrops } from './stray-drops.ts';
@@ -51,6 +52,7 @@ export function openApp(): App {
     if (error === undefined) notices.dismiss('run');
     else notices.report(error, { key: 'run', actions: remediesFor(app, error) });
   });
+  tellWarnings(live, notices);
   void connectGateway().then((connected) => {
     gateway.value = connected;
   });
@@ -69,6 +71,7 @@ export function openApp(): App {
   const foundRuns = tellFoundRuns(app).catch(notices.report);
   const longEnough = new Promise((resolve) => setTimeout(resolve, longestArrivalMs));
   void Promise.race([Promise.allSettled([foundGpu, foundRuns]), longEnough]).then(() => {
+    notices.settle();
     arrived.value = true;
   });
   return app;

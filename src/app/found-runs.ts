@@ -19,10 +19,10 @@ export async function tellFoundRuns(app: App): Promise<void> {
   const elsewhere = underWay(app);
   if (!elsewhere) return tellInterrupted(app);
   app.notices.show(lookingAfter(elsewhere));
-  void watch(app).catch(app.notices.report);
+  void watch(app, elsewhere.run).catch(app.notices.report);
 }
 
-async function watch(app: App): Promise<void> {
+async function watch(app: App, watched: string): Promise<void> {
   for (let looks = 1; ; looks++) {
     const wait = looks > patientLooks ? 3 * msBetweenLooks : msBetweenLooks;
     await new Promise((resolve) => setTimeout(resolve, wait));
@@ -31,16 +31,21 @@ async function watch(app: App): Promise<void> {
     if (!elsewhere || app.live.status.peek() !== 'idle') break;
     if (looks === patientLooks) app.notices.show(inOtherTab(elsewhere));
   }
-  tellInterrupted(app);
+  tellInterrupted(app, watched);
 }
 
 const underWay = ({ runs }: App): RunRecord | undefined =>
   runs.value.find(({ status }) => status === 'running' || status === 'paused');
 
-function tellInterrupted(app: App): void {
-  const run = app.runs.value.find(({ status }) => status === 'interrupted');
-  if (run && app.live.status.peek() === 'idle') app.notices.show(interrupted(app, run));
-  else app.notices.dismiss(key);
+/** @param watched a run that was under way in another tab, and is not any more */
+function tellInterrupted(app: App, watched?: string): void {
+  const { notices, live, runs } = app;
+  const run = runs.value.find(({ status }) => status === 'interrupted');
+  const ended = runs.value.find((record) => record.run === watched);
+  if (live.status.peek() !== 'idle') notices.dismiss(key);
+  else if (run) notices.show(interrupted(app, run));
+  else if (ended) notices.show(endedElsewhere(app, ended));
+  else notices.dismiss(key);
 }
 
 function lookingAfter({ name, step, totalSteps }: RunRecord): Notice {
@@ -60,6 +65,24 @@ function inOtherTab({ name, status }: RunRecord): Notice {
     title: `“${name}” is ${status === 'paused' ? 'paused' : 'training'} in another tab`,
     text: 'Pause and stop it there. Here you can prepare the next run, or look at others meanwhile.',
     keepsRoom: true,
+  };
+}
+
+function endedElsewhere({ notices }: App, { run, name, status }: RunRecord): Notice {
+  return {
+    key,
+    tone: status === 'finished' ? 'good' : 'info',
+    title: `“${name}” ${status === 'finished' ? 'is finished' : 'has ended'} in another tab`,
+    text: 'Its curves and numbers are here, too.',
+    actions: [
+      {
+        label: 'Look at it',
+        run() {
+          notices.dismiss(key);
+          goTo('runs', { run });
+        },
+      },
+    ],
   };
 }
 

@@ -1,6 +1,8 @@
 /**
- * Messages for the user. A notice stays on top of the page until it is dismissed or no longer true; a toast says
- * that something was done and goes by itself. Errors of the worker already say what was expected and what helps.
+ * Messages for the user. A notice stays until it is no longer true; a toast says that something was done and goes by itself.
+ * What is known when the page opens stands above the view; what comes later lies over it, so that nothing moves away from who
+ * reads or is about to click. A notice that the user puts away stays in the list of notices. Errors of the worker already say
+ * what was expected and what helps.
  */
 import { type ReadonlySignal, signal } from '@preact/signals';
 import { OcelliError } from '../core/index.ts';
@@ -19,15 +21,24 @@ export interface Notice {
   readonly actions?: readonly { readonly label: string; run(): void }[] | undefined;
   /** Has the room of buttons without them: what takes this notice's place may need it. */
   readonly keepsRoom?: boolean | undefined;
-  /** Left out: the user can dismiss it. */
-  readonly permanent?: boolean | undefined;
+}
+
+export interface PlacedNotice extends Notice {
+  /** Above the view, over it, or put away by the user: in the list alone. */
+  readonly place: 'page' | 'tray' | 'list';
 }
 
 export interface Notices {
-  readonly notices: ReadonlySignal<readonly Notice[]>;
+  /** All that are true, oldest first. */
+  readonly notices: ReadonlySignal<readonly PlacedNotice[]>;
   readonly toasts: ReadonlySignal<readonly { readonly id: number; readonly text: string }[]>;
   show(notice: Notice): void;
+  /** The user has read it. */
+  putAway(key: string): void;
+  /** It is not true any more, or the user never wants to see it again. */
   dismiss(key: string): void;
+  /** From now on there is a view that new notices must not push away. */
+  settle(): void;
   /** An error with what to do about it. */
   report(error: unknown, options?: { readonly key?: string; readonly actions?: Notice['actions'] }): void;
   toast(text: string): void;
@@ -36,16 +47,32 @@ export interface Notices {
 const toastMs = 6000;
 
 export function openNotices(): Notices {
-  const notices = signal<readonly Notice[]>([]);
+  const notices = signal<readonly PlacedNotice[]>([]);
   const toasts = signal<readonly { readonly id: number; readonly text: string }[]>([]);
   let lastToast = 0;
+  let settled = false;
+  const replace = (key: string, next: (before: PlacedNotice) => PlacedNotice): void => {
+    notices.value = notices.peek().map((notice) => (notice.key === key ? next(notice) : notice));
+  };
   const show = (notice: Notice): void => {
-    notices.value = [...notices.peek().filter(({ key }) => key !== notice.key), notice];
+    const before = notices.peek().find(({ key }) => key === notice.key);
+    // What takes another's place has its room; what was put away comes back as news.
+    if (before && before.place !== 'list') replace(notice.key, ({ place }) => ({ ...notice, place }));
+    else {
+      const others = notices.peek().filter((other) => other !== before);
+      notices.value = [...others, { ...notice, place: settled ? 'tray' : 'page' }];
+    }
   };
   return {
     notices,
     toasts,
     show,
+    putAway(key) {
+      replace(key, (notice) => ({ ...notice, place: 'list' }));
+    },
+    settle() {
+      settled = true;
+    },
     dismiss(key) {
       notices.value = notices.peek().filter((notice) => notice.key !== key);
     },

@@ -1,10 +1,10 @@
-/** The frame around the views: head with the run's state, navigation, notices, toasts. */
+/** The frame around the views: head with the run's state and the bell, navigation, notices above and over the view. */
 import { type Signal, useSignalEffect } from '@preact/signals';
 import type { ComponentType } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { Icon } from './design/icon.tsx';
 import mark from './design/mark.svg';
-import { NoticeList } from './design/notice-list.tsx';
+import { NoticeBell, NoticesOfThePage, NoticeTray } from './design/notice-places.tsx';
 import { Toasts } from './design/toasts.tsx';
 import { linkTo } from './route.ts';
 import { RunStatusLink } from './run-status.tsx';
@@ -24,9 +24,14 @@ export function Shell({ theme }: { readonly theme: Signal<Theme> }) {
   useEffect(() => showCurrent(navigation.current!), [view]);
   return (
     <div class="shell">
-      <button type="button" class="skip" onClick={skipToMain}>
+      <button type="button" class="skip" onClick={() => focusOn('#main')}>
         Skip to the content
       </button>
+      {app.notices.notices.value.some(({ place }) => place === 'tray') ? (
+        <button type="button" class="skip" onClick={() => focusOn('#tray')}>
+          Skip to the new notices
+        </button>
+      ) : undefined}
       <header class="shell-head">
         <a class="brand" href={linkTo('train')}>
           <img src={mark} width="28" height="28" alt="" />
@@ -35,6 +40,7 @@ export function Shell({ theme }: { readonly theme: Signal<Theme> }) {
         <div class="status">
           <RunStatusLink />
         </div>
+        <NoticeBell />
         <ThemeSwitch theme={theme} />
       </header>
       <nav class="shell-side" aria-label="Views" ref={navigation}>
@@ -44,14 +50,17 @@ export function Shell({ theme }: { readonly theme: Signal<Theme> }) {
           ))}
         </div>
       </nav>
-      <div class="shell-notices">
-        <NoticeList />
+      <div class="shell-body">
+        <div class="shell-notices">
+          <NoticesOfThePage />
+        </div>
+        {/* Hidden it has no place yet from which notices could push it away. */}
+        <main class="shell-main" id="main" tabIndex={-1} hidden={!app.arrived.value}>
+          <CurrentView key={view.id} view={view} />
+        </main>
+        <NoticeTray />
+        <Toasts />
       </div>
-      {/* Hidden it has no place yet from which notices could push it away. */}
-      <main class="shell-main" id="main" tabIndex={-1} hidden={!app.arrived.value}>
-        <CurrentView key={view.id} view={view} />
-      </main>
-      <Toasts />
     </div>
   );
 }
@@ -126,6 +135,6 @@ function showCurrent(navigation: HTMLElement): void {
   navigation.scrollTo({ left: middle - navigation.clientWidth / 2 });
 }
 
-function skipToMain(): void {
-  document.querySelector<HTMLElement>('#main')?.focus();
+function focusOn(selector: string): void {
+  document.querySelector<HTMLElement>(selector)?.focus();
 }

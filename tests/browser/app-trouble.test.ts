@@ -13,6 +13,7 @@ import { HubServer } from '../support/hub.ts';
 import { openChromium } from './support/chromium.ts';
 import type { OpenedPage } from './support/page.ts';
 import { tinyRecipe } from './support/recipe.ts';
+import { limitStorage } from './support/storage.ts';
 import { openAppPage, patience, photograph, startTraining, status } from './support/views.ts';
 
 let browser: Browser;
@@ -92,23 +93,11 @@ test.each([
   await page.getByRole('heading', { level: 1, name: 'Model' }).waitFor();
 });
 
-async function limitStorage(page: Page): Promise<{ lift(): Promise<void> }> {
-  const session = await opened!.context.newCDPSession(page);
-  const { origin } = new URL(page.url());
-  await session.send('Storage.overrideQuotaForOrigin', { origin, quotaSize: 1 });
-  return {
-    lift: async () => {
-      await session.send('Storage.overrideQuotaForOrigin', { origin });
-      await session.detach();
-    },
-  };
-}
-
 test('a browser that is full stops a run with words, and it goes on from its checkpoint when there is room', async () => {
   const page = await open(tinyRecipe({ epochs: 5000 }), 'wasm');
   await startTraining(page);
   await page.getByText('Last checkpoint').waitFor(patience);
-  const full = await limitStorage(page);
+  const full = await limitStorage(opened!, page);
   await status(page, 'failed');
   const text = await noticeOf(page, 'The browser’s storage is full');
   expect(text).toContain('remove old runs');
@@ -124,7 +113,7 @@ test('a browser that is full stops a run with words, and it goes on from its che
 
 test('a browser that is full before the run begins says so; data that can not be split neither is half there', async () => {
   const page = await open(tinyRecipe({ epochs: 5000 }), 'wasm');
-  const full = await limitStorage(page);
+  const full = await limitStorage(opened!, page);
   await startTraining(page);
   await status(page, 'failed');
   await noticeOf(page, 'The browser’s storage is full');
@@ -192,7 +181,7 @@ test('a browser that gets full while a model of the hub is fetched: that is said
     hub.breaks = Array.from({ length: 8 }, () => 5e6);
     await startTraining(page);
     await expect.poll(() => fetched().length, { ...patience, interval: 20 }).toBeGreaterThan(1);
-    const full = await limitStorage(page);
+    const full = await limitStorage(opened!, page);
     await status(page, 'failed');
     await noticeOf(page, 'The browser’s storage is full');
     await full.lift();
@@ -223,7 +212,7 @@ test('a device that is lost and stays away: the run says what to do, and goes on
     navigator.gpu.requestAdapter = () => Promise.resolve(null);
     (self as unknown as { deviceUnderTest: GPUDevice }).deviceUnderTest.destroy();
   });
-  await page.getByText('waiting for it for up to').waitFor(patience);
+  await page.locator('.tray .notice').getByText('waiting for it for up to').waitFor(patience);
   await status(page, 'failed');
   const text = await noticeOf(page, 'The graphics device was lost');
   expect(text).toContain('no adapter came back within');

@@ -10,14 +10,8 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { openChromium } from './support/chromium.ts';
 import { dropPaths, type Host, hostOf, picture, shortRecipe } from './support/inputs.ts';
 import type { OpenedPage } from './support/page.ts';
-import {
-  accessibilityProblems,
-  layoutShift,
-  openAppPage,
-  patience,
-  photograph,
-  show,
-} from './support/views.ts';
+import { layoutShift } from './support/shifts.ts';
+import { accessibilityProblems, openAppPage, patience, photograph, show } from './support/views.ts';
 
 let browser: Browser;
 let opened: OpenedPage | undefined;

@@ -11,7 +11,8 @@ import { openChromium } from './support/chromium.ts';
 import { dropPaths, picture } from './support/inputs.ts';
 import type { OpenedPage } from './support/page.ts';
 import { tinyRecipe } from './support/recipe.ts';
-import { layoutShift, openAppPage, patience, photograph, startTraining, status } from './support/views.ts';
+import { layoutShift } from './support/shifts.ts';
+import { openAppPage, patience, photograph, startTraining, status } from './support/views.ts';
 
 let browser: Browser;
 let opened: OpenedPage | undefined;

@@ -1,7 +1,6 @@
-/** The notices on top of a view. Errors are read out at once, others when the screen reader has time. */
-
+/** One notice: what happened, what to do, what was found. */
+import { useId, useState } from 'preact/hooks';
 import type { Notice } from '../notices.ts';
-import { useApp } from '../state.ts';
 import { Button, IconButton } from './button.tsx';
 import { Icon, type IconName } from './icon.tsx';
 import './notice-list.css';
@@ -13,65 +12,76 @@ const icons: Readonly<Record<Notice['tone'], IconName>> = {
   error: 'error',
 };
 
-export function NoticeList() {
-  const { notices } = useApp();
-  const all = notices.notices.value;
-  return (
-    <>
-      <div role="alert">
-        {all
-          .filter(({ tone }) => tone === 'error')
-          .map((notice) => (
-            <NoticeBox key={notice.key} notice={notice} onDismiss={() => notices.dismiss(notice.key)} />
-          ))}
-      </div>
-      <div role="status">
-        {all
-          .filter(({ tone }) => tone !== 'error')
-          .map((notice) => (
-            <NoticeBox key={notice.key} notice={notice} onDismiss={() => notices.dismiss(notice.key)} />
-          ))}
-      </div>
-    </>
-  );
-}
+/** Where only the title and the buttons are shown, and the rest when it is asked for. */
+export type Fold = 'never' | 'narrow' | 'always';
 
 /** Also for what belongs to one place of a view: then without `onDismiss`. */
 export function NoticeBox({
-  notice: { tone, title, text, why, details, actions, keepsRoom, permanent },
+  notice: { tone, title, text, why, details, actions, keepsRoom },
+  fold = 'never',
   onDismiss,
+  onAction,
 }: {
   readonly notice: Omit<Notice, 'key'>;
+  readonly fold?: Fold;
   readonly onDismiss?: () => void;
+  readonly onAction?: () => void;
 }) {
+  const id = useId();
+  const [open, setOpen] = useState(false);
+  const lines = details ?? [];
+  const more = text || why || lines.length > 0;
   return (
-    <div class={`notice ${tone}`}>
+    <div class={`notice ${tone} fold-${fold} ${open ? 'open' : ''}`}>
       <Icon name={icons[tone]} size={20} />
       <div class="notice-body">
-        <strong>{title}</strong>
-        {text ? <p>{text}</p> : undefined}
-        {why ? <p class="notice-why">{why}</p> : undefined}
-        {details && details.length > 0 ? (
-          <ul>
-            {details.slice(0, 8).map((line) => (
-              <li key={line}>{line}</li>
-            ))}
-            {details.length > 8 ? <li>and {details.length - 8} more</li> : undefined}
-          </ul>
+        <div>
+          <strong>{title}</strong>{' '}
+          {fold === 'never' || !more ? undefined : (
+            <button
+              type="button"
+              class={`notice-toggle ${why || lines.length > 0 ? 'for-more' : ''}`}
+              aria-expanded={open}
+              aria-controls={id}
+              onClick={() => setOpen(!open)}
+            >
+              {open ? 'Less' : 'Details'}
+              <span class="visually-hidden">: {title}</span>
+            </button>
+          )}
+        </div>
+        {more ? (
+          <div class="notice-more" id={id}>
+            {text ? <p>{text}</p> : undefined}
+            {why ? <p class="notice-why">{why}</p> : undefined}
+            {lines.length > 0 ? (
+              <ul class="notice-why">
+                {lines.slice(0, 8).map((line) => (
+                  <li key={line}>{line}</li>
+                ))}
+                {lines.length > 8 ? <li>and {lines.length - 8} more</li> : undefined}
+              </ul>
+            ) : undefined}
+          </div>
         ) : undefined}
         {(actions && actions.length > 0) || keepsRoom ? (
           <div class="row notice-actions">
             {actions?.map(({ label, run }) => (
-              <Button key={label} size="small" onClick={run}>
+              <Button
+                key={label}
+                size="small"
+                onClick={() => {
+                  onAction?.();
+                  run();
+                }}
+              >
                 {label}
               </Button>
             ))}
           </div>
         ) : undefined}
       </div>
-      {permanent || !onDismiss ? undefined : (
-        <IconButton icon="close" label={`Dismiss: ${title}`} onClick={onDismiss} />
-      )}
+      {onDismiss ? <IconButton icon="close" label={`Dismiss: ${title}`} onClick={onDismiss} /> : undefined}
     </div>
   );
 }

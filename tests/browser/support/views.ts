@@ -30,22 +30,6 @@ export async function show(page: Page, view: string): Promise<void> {
   await page.locator('main h1').waitFor();
 }
 
-/** How far things have moved since the page was loaded, as browsers measure it (cumulative layout shift). */
-export const layoutShift = (page: Page): Promise<number> =>
-  page.evaluate(
-    () =>
-      new Promise<number>((resolve) => {
-        let sum = 0;
-        new PerformanceObserver((list) => {
-          for (const entry of list.getEntries()) {
-            const shift = entry as PerformanceEntry & { value: number; hadRecentInput: boolean };
-            if (!shift.hadRecentInput) sum += shift.value;
-          }
-        }).observe({ type: 'layout-shift', buffered: true });
-        setTimeout(() => resolve(sum), 300);
-      }),
-  );
-
 export interface AppOptions extends BrowserContextOptions {
   /** What the page remembers as its recipe, until it is changed. */
   readonly recipe?: string;

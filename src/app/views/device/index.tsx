@@ -185,14 +185,14 @@ function Storage() {
                 ? `${bytesOf(storage.usage)} of ${bytesOf(storage.quota)} (${percentOf(storage.usage / Math.max(1, storage.quota))})`
                 : '…',
             ],
-            ['Of it caches', storage ? `${bytesOf(cached)}: downloads that can be fetched again` : '…'],
+            ['Of it caches', `${storage ? bytesOf(cached) : '…'}: downloads that can be fetched again`],
             [
               'Promise',
               storage
                 ? storage.persisted
                   ? 'the browser keeps it'
                   : 'may be cleared when the disk runs full'
-                : '…',
+                : 'asking the browser whether it keeps it…',
             ],
           ]}
         />

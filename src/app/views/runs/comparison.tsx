@@ -17,6 +17,8 @@ export function Comparison({ records }: { readonly records: readonly RunRecord[]
   const metrics = [...new Set(histories.flatMap(({ curves }) => [...curves.metrics.keys()]))].filter(
     (name) => !variants.test(name),
   );
+  // Until they are read the cards have the room that they will take.
+  const reading = histories.length === 0;
   const [asked, setMetric] = useState<string>();
   const metric = asked !== undefined && metrics.includes(asked) ? asked : firstMetric(metrics);
   const seriesOf = (pick: (curves: Curves) => Curve | undefined, dots = false): ChartSeries[] =>
@@ -42,13 +44,14 @@ export function Comparison({ records }: { readonly records: readonly RunRecord[]
         <Card
           title="Validation"
           actions={
-            metrics.length > 0 ? (
+            metrics.length > 0 || reading ? (
               <Field label={<span class="visually-hidden">Metric</span>}>
                 {(bound) => (
                   <select
                     {...bound}
                     class="input"
                     value={metric}
+                    disabled={reading}
                     onChange={({ currentTarget }) => setMetric(currentTarget.value)}
                   >
                     {metrics.map((name) => (
@@ -62,7 +65,7 @@ export function Comparison({ records }: { readonly records: readonly RunRecord[]
             ) : undefined
           }
         >
-          {metrics.length > 0 ? (
+          {metrics.length > 0 || reading ? (
             <LineChart
               title={`${metricName(metric ?? '')} by step`}
               summary={lastOf(measured, (value) => metricOf(metric ?? '', value))}
@@ -151,7 +154,8 @@ function NumbersTable({
     <Table
       caption="Metrics of the runs"
       columns={[{ title: 'Metric' }, ...shown.map((title) => ({ title, number: true }))]}
-      rows={[...rows, ...facts]}
+      // All rows at once: metrics that came later would push the others down.
+      rows={histories.length === 0 ? [] : [...rows, ...facts]}
     />
   );
 }

@@ -23,8 +23,8 @@ export function Dashboard() {
           <LivePredictions />
           <RunCharts />
         </div>
-        <Warnings />
         <RunFacts />
+        <Warnings />
       </div>
     </>
   );
@@ -68,7 +68,11 @@ function RunStage() {
     stopped: 'Stopped. The checkpoint is kept: you can resume',
     failed: 'The run ended with an error',
   }[status];
-  return <span role="status">{stage}</span>;
+  return (
+    <span class="run-stage" role="status">
+      {stage}
+    </span>
+  );
 }
 
 function RunButtons() {
@@ -191,6 +195,7 @@ function RunFacts() {
   const { live, client } = useApp();
   const { started, data, model, compiled, checkpoint } = live.facts.value;
   if (!started) return null;
+  const compiles = started.device.startsWith('webgpu');
   return (
     <Card title="About this run">
       <Facts
@@ -216,13 +221,17 @@ function RunFacts() {
                   .join(', ')
               : '…',
           ],
-          compiled
-            ? ['Compiled step', `${countOf(compiled.dispatches)} dispatches, in ${durationOf(compiled.ms)}`]
+          compiles
+            ? [
+                'Compiled step',
+                compiled ? `${countOf(compiled.dispatches)} dispatches, in ${durationOf(compiled.ms)}` : '…',
+              ]
             : undefined,
-          checkpoint ? ['Last checkpoint', `step ${countOf(checkpoint.step)}`] : undefined,
-          live.isActive
-            ? ['Screen', client.keepsAwake ? 'kept on while training' : 'may go to sleep']
-            : undefined,
+          [
+            checkpoint ? 'Last checkpoint' : 'Checkpoint',
+            checkpoint ? `step ${countOf(checkpoint.step)}` : 'none yet',
+          ],
+          ['Screen', live.isActive && client.keepsAwake ? 'kept on while training' : 'may go to sleep'],
           ['Folder', <code key="run">{started.run}</code>],
         ]}
       />

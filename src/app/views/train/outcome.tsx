@@ -2,6 +2,7 @@
  * What comes out of a run: the model to download, and where to look next. Its room is there from the start, so that nothing jumps
  * when the run is over.
  */
+import type { ComponentChildren } from 'preact';
 import { useState } from 'preact/hooks';
 import { Button, ButtonLink } from '../../design/button.tsx';
 import { Card } from '../../design/card.tsx';
@@ -18,30 +19,42 @@ export function Outcome() {
   const status = live.status.value;
   if (live.isActive) {
     return (
-      <Card class="outcome coming">
-        <div>
-          <h2>Your model comes here</h2>
-          <p>When the run is over you can download it, try it on new pictures, and look at its errors.</p>
-        </div>
-      </Card>
+      <Part class="coming" title="Your model comes here">
+        When the run is over you can download it, try it on new pictures, and look at its errors.
+      </Part>
     );
   }
-  if (status === 'stopped' && run !== undefined && checkpoint) {
+  if (status === 'failed') {
     return (
-      <Card class="outcome">
-        <div>
-          <h2>Stopped at step {countOf(checkpoint.step)}</h2>
-          <p>Resume it any time, or use the model as it is now.</p>
-        </div>
-        <div class="row">
-          <ButtonLink icon="try" href={linkTo('try', { run })}>
-            Try it
-          </ButtonLink>
-          <ButtonLink icon="export" href={linkTo('export', { run })}>
-            Make it a model
-          </ButtonLink>
-        </div>
-      </Card>
+      <Part class="coming" title="The run ended with an error">
+        {checkpoint
+          ? `What it has learned up to step ${countOf(checkpoint.step)} is kept, and it can be resumed from there.`
+          : 'There is no checkpoint of it yet.'}{' '}
+        The notices say what happened and what helps.
+      </Part>
+    );
+  }
+  if (status === 'stopped' && run !== undefined) {
+    return (
+      <Part
+        title={checkpoint ? `Stopped at step ${countOf(checkpoint.step)}` : 'Stopped'}
+        actions={
+          checkpoint ? (
+            <>
+              <ButtonLink icon="try" href={linkTo('try', { run })}>
+                Try it
+              </ButtonLink>
+              <ButtonLink icon="export" href={linkTo('export', { run })}>
+                Make it a model
+              </ButtonLink>
+            </>
+          ) : undefined
+        }
+      >
+        {checkpoint
+          ? 'Resume it any time, or use the model as it is now.'
+          : 'Before its first checkpoint: there is nothing to resume from.'}
+      </Part>
     );
   }
   if (status !== 'finished' || run === undefined) return null;
@@ -61,26 +74,63 @@ export function Outcome() {
     (name) => metrics[name] !== undefined,
   );
   return (
-    <Card class="outcome">
-      <div>
-        <h2>Your model is ready</h2>
-        <p>
-          {best === undefined
-            ? ''
-            : `${capital(metricName(best))} ${metricOf(best, metrics[best]!)} on pictures that it was not trained on. `}
-          {finished ? `Trained in ${durationOf(finished.ms)}.` : ''}
-        </p>
+    <Part
+      title="Your model is ready"
+      actions={
+        <>
+          <Button kind="primary" icon="export" disabled={packing} onClick={() => void save()}>
+            {packing ? 'Packing…' : 'Download model'}
+          </Button>
+          <ButtonLink icon="try" href={linkTo('try', { run })}>
+            Try it
+          </ButtonLink>
+          <ButtonLink icon="errors" href={linkTo('errors', { run })}>
+            See its errors
+          </ButtonLink>
+        </>
+      }
+    >
+      {best === undefined
+        ? ''
+        : `${capital(metricName(best))} ${metricOf(best, metrics[best]!)} on pictures that it was not trained on. `}
+      {finished ? `Trained in ${durationOf(finished.ms)}.` : ''}
+    </Part>
+  );
+}
+
+/** What is said now, in the room of the longest that will be said. */
+function Part({
+  title,
+  actions,
+  class: extra = '',
+  children,
+}: {
+  readonly title: string;
+  readonly actions?: ComponentChildren;
+  readonly class?: string;
+  readonly children: ComponentChildren;
+}) {
+  return (
+    <Card class={`outcome ${extra}`}>
+      <div class="outcome-part outcome-room" aria-hidden="true">
+        <div>
+          <h2>…</h2>
+          <p>Accuracy 100.0 % on pictures that it was not trained on. Trained in 10 min 10 s.</p>
+        </div>
+        <div class="row">
+          {['Download model', 'Try it', 'See its errors'].map((label) => (
+            <Button key={label} icon="export" disabled>
+              {label}
+            </Button>
+          ))}
+        </div>
       </div>
-      <div class="row">
-        <Button kind="primary" icon="export" disabled={packing} onClick={() => void save()}>
-          {packing ? 'Packing…' : 'Download model'}
-        </Button>
-        <ButtonLink icon="try" href={linkTo('try', { run })}>
-          Try it
-        </ButtonLink>
-        <ButtonLink icon="errors" href={linkTo('errors', { run })}>
-          See its errors
-        </ButtonLink>
+      <div class="outcome-part">
+        <div>
+          <h2>{title}</h2>
+          <p>{children}</p>
+        </div>
+        {actions ? <div class="row">{actions}</div> : undefined}
       </div>
     </Card>
   );
