@@ -1,5 +1,6 @@
 /** ONNX files: from objects to bytes and back; what the objects mean is told by the export. */
 export { decodeOnnx, encodeOnnx } from './codec.ts';
+export { externalFiles } from './external.ts';
 export { finiteHalf, finiteHalves } from './half.ts';
 export {
   AttributeType,

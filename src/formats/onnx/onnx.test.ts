@@ -1,6 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import { CheckpointError } from '../../core/index.ts';
-import { AttributeType, DataType, decodeOnnx, encodeOnnx, finiteHalf, type OnnxModel } from './index.ts';
+import {
+  AttributeType,
+  DataType,
+  decodeOnnx,
+  encodeOnnx,
+  externalFiles,
+  finiteHalf,
+  type OnnxModel,
+  type OnnxNode,
+  type OnnxTensor,
+} from './index.ts';
 
 const model: OnnxModel = {
   irVersion: 8,
@@ -79,5 +89,37 @@ describe('half precision', () => {
     expect([-3.4e38, Number.NEGATIVE_INFINITY].map(finiteHalf)).toEqual([0xfbff, 0xfbff]);
     expect(finiteHalf(1e-8)).toBe(0);
     expect(finiteHalf(Number.NaN) & 0x7fff).toBe(0x7e00);
+  });
+});
+
+describe('weights in files beside it', () => {
+  const [weights] = model.graph.initializer;
+  const beside = (location: string, offset: number): OnnxTensor => ({
+    ...weights!,
+    rawData: new Uint8Array(),
+    dataLocation: 1,
+    externalData: [
+      { key: 'location', value: location },
+      { key: 'offset', value: String(offset) },
+    ],
+  });
+  const constant = (t: OnnxTensor): OnnxNode => ({
+    ...{ name: 'c', opType: 'Constant', input: [], output: ['c'] },
+    attribute: [{ name: 'value', type: AttributeType.tensor, t }],
+  });
+
+  it('are named, each file once, wherever the tensor is', () => {
+    const initializer = [weights!, beside('model.onnx_data', 0), beside('model.onnx_data', 16)];
+    const node = [...model.graph.node, constant(beside('more/second.bin', 0))];
+    const bytes = encodeOnnx({ ...model, graph: { ...model.graph, initializer, node } });
+    expect(externalFiles(bytes).toSorted()).toEqual(['model.onnx_data', 'more/second.bin']);
+  });
+
+  it('are none in a file that holds all, that was cut off, or that is something else', () => {
+    const bytes = encodeOnnx(model);
+    expect(externalFiles(bytes)).toEqual([]);
+    for (let length = 0; length < bytes.length; length += 7)
+      expect(externalFiles(bytes.subarray(0, length))).toEqual([]);
+    expect(externalFiles(new TextEncoder().encode('<!doctype html><p>Not here'))).toEqual([]);
   });
 });

@@ -34,6 +34,10 @@ export interface OnnxTensor {
   dataType: number;
   /** Row-major, little endian. */
   rawData: Uint8Array;
+  /** Where the numbers are instead: `location`, a file beside this one, `offset` and `length` in bytes. */
+  externalData?: { key: string; value: string }[];
+  /** 1: in `externalData`. */
+  dataLocation?: number;
 }
 
 export interface OnnxAttribute {
@@ -138,6 +142,8 @@ message TensorProto {
   repeated int64 int64_data = 7;
   string name = 8;
   bytes raw_data = 9;
+  repeated StringStringEntryProto external_data = 13;
+  int32 data_location = 14;
 }
 
 message ValueInfoProto { string name = 1; TypeProto type = 2; }

@@ -1,7 +1,6 @@
 /** The server is a function that answers as HTTP servers do; Cache Storage does not exist in Node and is done without. */
 import { describe, expect, test } from 'vitest';
-import { readWeights, WidgetFiles } from './files.ts';
-import { onnxFiles } from './open-model.ts';
+import { WidgetFiles } from './files.ts';
 
 type Answer = {
   readonly body: string | Uint8Array;
@@ -44,27 +43,24 @@ describe('JSON', () => {
 });
 
 describe('weights', () => {
-  test('are the first file that is there; a start page is no file', async () => {
-    const files = filesOf({
-      'onnx/model.onnx': { body: ' <!doctype html><title>shop' },
-      'model.onnx': { body: new Uint8Array([8, 8]) },
-    });
-    expect([...(await files.weights(['onnx/model.onnx', 'model.onnx']))]).toEqual([8, 8]);
+  test('a start page is no file', async () => {
+    const files = filesOf({ 'm.onnx': { body: ' <!doctype html><title>shop' } });
+    expect(await files.read('m.onnx', { orHtml: false })).toBeUndefined();
   });
 
   test('above the limit are refused by their header', async () => {
     const files = filesOf({ 'm.onnx': { body: 'x', headers: { 'Content-Length': '4000000' } } });
-    await expect(files.weights(['m.onnx'])).rejects.toThrow(/at most 0.0 MB.*4.0 MB or more/);
+    await expect(files.read('m.onnx')).rejects.toThrow(/at most 0.0 MB.*4.0 MB or more/);
   });
 
   test('above the limit are refused by what came, whatever the header said', async () => {
     const files = filesOf({ 'm.onnx': { body: new Uint8Array(2000), headers: { 'Content-Length': '10' } } });
-    await expect(files.weights(['m.onnx'])).rejects.toMatchObject({ code: 'model_too_large' });
+    await expect(files.read('m.onnx')).rejects.toMatchObject({ code: 'model_too_large' });
   });
 
   test.each(['900', '100'])('of another size than announced (%s) are refused', async (length) => {
     const files = filesOf({ 'm.onnx': { body: new Uint8Array(500), headers: { 'Content-Length': length } } });
-    await expect(files.weights(['m.onnx'])).rejects.toThrow(
+    await expect(files.read('m.onnx')).rejects.toThrow(
       `m.onnx of ${url}, ${length} bytes. Received: 500 bytes`,
     );
   });
@@ -72,14 +68,7 @@ describe('weights', () => {
   test('compressed on their way have another length, and are fine', async () => {
     const headers = { 'Content-Length': '100', 'Content-Encoding': 'gzip' };
     const files = filesOf({ 'm.onnx': { body: new Uint8Array(500), headers } });
-    expect(await files.weights(['m.onnx'])).toHaveLength(500);
-  });
-
-  test('that are nowhere', async () => {
-    await expect(filesOf({}).weights(['onnx/model.onnx', 'model.onnx'])).rejects.toMatchObject({
-      code: 'model_file_missing',
-      message: expect.stringContaining('onnx/model.onnx or model.onnx') as string,
-    });
+    expect(await files.read('m.onnx')).toHaveLength(500);
   });
 });
 
@@ -91,25 +80,5 @@ test('a chosen folder', async () => {
   );
   expect(await folder.json('config.json')).toEqual({ a: 1 });
   expect(await folder.json('other.json')).toBeUndefined();
-  await expect(folder.weights(['m.onnx'])).rejects.toMatchObject({ code: 'model_too_large' });
-});
-
-describe('weights lie where exporters put them', () => {
-  const text = async (files: WidgetFiles, dtype: 'fp32' | 'fp16'): Promise<string> =>
-    new TextDecoder().decode(await files.weights(onnxFiles(dtype)));
-
-  test('the precision that was asked for, else the other one, quantised files last', async () => {
-    const whole = { 'onnx/model.onnx': { body: 'whole' }, 'onnx/model_quantized.onnx': { body: 'small' } };
-    const files = filesOf({ ...whole, 'model_fp16.onnx': { body: 'half' } });
-    expect(await text(files, 'fp32')).toBe('whole');
-    expect(await text(files, 'fp16')).toBe('half');
-    expect(await text(filesOf(whole), 'fp16')).toBe('whole');
-    expect(await text(filesOf({ 'model_quantized.onnx': { body: 'small' } }), 'fp32')).toBe('small');
-  });
-
-  test('in onnx/, or beside config.json', async () => {
-    const files = filesOf({ 'model.onnx': { body: 'beside' } });
-    expect(new TextDecoder().decode(await readWeights(files, 'onnx/model.onnx'))).toBe('beside');
-    expect(await readWeights(files, 'onnx/decoder.onnx')).toBeUndefined();
-  });
+  await expect(folder.read('m.onnx')).rejects.toMatchObject({ code: 'model_too_large' });
 });

@@ -53,15 +53,6 @@ export class WidgetFiles {
     throw this.missing([path]);
   }
 
-  /** The first of these files that there is. */
-  async weights(paths: readonly string[]): Promise<Uint8Array<ArrayBuffer>> {
-    for (const path of paths) {
-      const bytes = await this.read(path, { maxBytes: this.options.maxBytes, keep: true, orHtml: false });
-      if (bytes) return bytes;
-    }
-    throw this.missing(paths);
-  }
-
   /**
    * A file's bytes; undefined when there is none. `keep`: a copy is used if the server still names its version; others are
    * fetched each time, and their copy is for times without a connection.
@@ -134,15 +125,6 @@ export class WidgetFiles {
       cause,
     });
   }
-}
-
-/** A file of `onnx/`, or the one of that name beside `config.json`, where exporters leave it. Undefined: neither is there. */
-export async function readWeights(
-  files: WidgetFiles,
-  path: string,
-): Promise<Uint8Array<ArrayBuffer> | undefined> {
-  const options = { keep: true, orHtml: false };
-  return (await files.read(path, options)) ?? files.read(path.replace(/^onnx\//, ''), options);
 }
 
 const isHtml = (text: string): boolean => /^\s*<(?:!doctype|html|\?xml|head|body)/i.test(text.slice(0, 200));

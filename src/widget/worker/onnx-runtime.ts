@@ -22,6 +22,7 @@ import {
   type Session,
 } from './outputs.ts';
 import { runtimeFile } from './runtime-files.ts';
+import type { Weights } from './weights.ts';
 
 export type WidgetDevice = 'webgpu' | 'wasm';
 
@@ -54,7 +55,7 @@ function providerOf(device: WidgetDevice, model: Uint8Array): Provider {
 
 /** @param size of all pictures, where they have one: onnxruntime then works out beforehand what depends on it alone */
 export async function openRuntime(
-  model: Uint8Array,
+  { bytes, external }: Pick<Weights, 'bytes' | 'external'>,
   device: WidgetDevice,
   size?: Size,
 ): Promise<OnnxRuntime> {
@@ -62,13 +63,16 @@ export async function openRuntime(
   try {
     // There is a device by now: a runtime that was warmed up has one.
     const watch = device === 'webgpu' ? await watchDevice(ort) : undefined;
-    const opening = ort.InferenceSession.create(model, {
-      executionProviders: [providerOf(device, model)],
+    const opening = ort.InferenceSession.create(bytes, {
+      executionProviders: [providerOf(device, bytes)],
+      ...(external.length > 0 ? { externalData: external } : {}),
       ...(size ? { freeDimensionOverrides: dimensionsOf(size) } : {}),
       logSeverityLevel: 3,
     });
     const session = await (watch ? Promise.race([opening, watch.lost]) : opening);
-    return new OnnxRuntime(ort, session, device, model, watch?.lost);
+    const runtime = new OnnxRuntime(ort, session, device, bytes, watch?.lost);
+    if (external.length > 0) runtime.forgetModel('its weights lie in several files');
+    return runtime;
   } catch (cause) {
     throw explain(cause, device);
   }

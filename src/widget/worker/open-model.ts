@@ -6,13 +6,14 @@ import { CheckpointError, DeviceError, type Size } from '../../core/index.ts';
 import { openGpu } from '../../platform/browser/index.ts';
 import { createProcessor, type ImageProcessor } from '../../vision/index.ts';
 import type { OpenRequest, Progress } from '../protocol.ts';
-import { readWeights, WidgetFiles } from './files.ts';
+import { WidgetFiles } from './files.ts';
 import { watchDevice } from './lost-device.ts';
 import { type OnnxRuntime, openRuntime, prepareOnnx, type WidgetDevice } from './onnx-runtime.ts';
 import type { Port } from './outputs.ts';
 import { OwnModel, oneSize, outputNames } from './own-model.ts';
 import { chooseTask } from './tasks.ts';
 import { warmUp } from './warm-up.ts';
+import { findWeights, requireWeights, type Weights } from './weights.ts';
 import type { WidgetModel } from './widget-model.ts';
 
 export interface OpenOptions {
@@ -41,9 +42,8 @@ export async function openModel(request: OpenRequest, options: OpenOptions): Pro
     });
     if (model) return model;
   }
-  const [path] = onnxFiles(request.dtype) as [string];
-  // The library would ask for it in its turn. What else it asks for is small, or there are two and it finds them.
-  const weights = await readWeights(files, path);
+  // The library would ask for them in its turn. What else it asks for is small, or there are two and it finds them.
+  const weights = await findWeights(files, request.dtype);
   onProgress({ phase: 'runtime' });
   return inTurn(async () => {
     signal.throwIfAborted();
@@ -52,7 +52,7 @@ export async function openModel(request: OpenRequest, options: OpenOptions): Pro
     const ort = await prepareOnnx(device);
     Object.assign(globalThis, { [Symbol.for('onnxruntime')]: ort });
     const { openPipeline } = await import('./pipeline-model.ts');
-    const model = await openPipeline(files, task, device, request, new Map([[path, weights]]));
+    const model = await openPipeline(files, task, device, request, weights);
     const watch = device === 'webgpu' ? await watchDevice(ort) : undefined;
     return watch ? { ...model, lost: watch.lost } : model;
   });
@@ -69,11 +69,11 @@ async function openOwn(
 ): Promise<OwnModel | undefined> {
   const processor = knownProcessor(processorConfig);
   if (!processor) return undefined;
-  const bytes = await files.weights(onnxFiles(request.dtype));
+  const weights = await requireWeights(files, request.dtype);
   onProgress({ phase: 'runtime' });
   return inTurn(async () => {
     signal.throwIfAborted();
-    const runtime = await openOn(bytes, device, oneSize(processor), request.device === 'auto');
+    const runtime = await openOn(weights, device, oneSize(processor), request.device === 'auto');
     if (runtime.knows(outputNames[task]))
       return new OwnModel(config, processor, task, runtime, request.record);
     await runtime.dispose();
@@ -94,29 +94,20 @@ function requireOutputs(ports: readonly Port[], wanted: readonly string[], where
   });
 }
 
-/** The precision that was asked for first; another one, quantised last, where there is nothing else. */
-export function onnxFiles(dtype: OpenRequest['dtype']): string[] {
-  const [full, half, quantized] = ['model', 'model_fp16', 'model_quantized'].map((name) => [
-    `onnx/${name}.onnx`,
-    `${name}.onnx`,
-  ]) as [string[], string[], string[]];
-  return [...(dtype === 'fp16' ? [...half, ...full] : [...full, ...half]), ...quantized];
-}
-
 async function openOn(
-  bytes: Uint8Array,
+  weights: Weights,
   device: WidgetDevice,
   size: Size | undefined,
   mayFallBack: boolean,
 ): Promise<OnnxRuntime> {
   await warmUp(device);
   try {
-    return await openRuntime(bytes, device, size);
+    return await openRuntime(weights, device, size);
   } catch (error) {
     if (device === 'wasm' || !mayFallBack || !(error instanceof DeviceError)) throw error;
     // A device that was lost may come back: whoever asked decides.
     if (error.code === 'device_lost') throw error;
-    return openRuntime(bytes, 'wasm', size);
+    return openRuntime(weights, 'wasm', size);
   }
 }
 

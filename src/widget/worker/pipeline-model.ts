@@ -6,9 +6,10 @@
 import { env, pipeline, RawImage } from '@huggingface/transformers';
 import { CheckpointError, ConfigError } from '../../core/index.ts';
 import type { Answer, Finding, OpenRequest } from '../protocol.ts';
-import { readWeights, type WidgetFiles } from './files.ts';
+import type { WidgetFiles } from './files.ts';
 import type { WidgetDevice } from './onnx-runtime.ts';
 import { pipelineOf } from './tasks.ts';
+import { onnxFile, readWeights, type Weights } from './weights.ts';
 import type { WidgetModel } from './widget-model.ts';
 
 /** Names below this address are files of the model; nothing is ever asked of it. */
@@ -24,14 +25,20 @@ export async function openPipeline(
   files: WidgetFiles,
   task: string,
   device: WidgetDevice,
-  { dtype }: OpenRequest,
-  fetched: ReadonlyMap<string, Bytes>,
+  request: OpenRequest,
+  weights: Weights | undefined,
 ): Promise<WidgetModel> {
   const wanted = pipelineOf(task);
-  configure(files, fetched);
+  configure(files, weights);
   let pipe: Pipe;
   try {
-    const options = { device: 'auto', dtype, session_options: { executionProviders: [device] } };
+    const { dtype, external } = weights ?? { dtype: request.dtype, external: [] };
+    const externalData = external.length > 0 ? { externalData: external } : {};
+    const options = {
+      ...{ device: 'auto', dtype, session_options: { executionProviders: [device], ...externalData } },
+      // What config.json says about it names files of the library's own kind; the ONNX file itself knows them all.
+      ...(external.length > 0 ? { use_external_data_format: false } : {}),
+    };
     pipe = (await pipeline(wanted as never, 'model', options as never)) as unknown as Pipe;
   } catch (cause) {
     if (cause instanceof CheckpointError) throw cause;
@@ -84,14 +91,15 @@ function argumentsOf(wanted: string, candidates: readonly string[]): unknown[] {
   return [];
 }
 
-function configure(files: WidgetFiles, fetched: ReadonlyMap<string, Bytes>): void {
-  const known = new Map([...fetched].map(([path, bytes]) => [path, Promise.resolve(bytes)] as const));
+function configure(files: WidgetFiles, weights: Weights | undefined): void {
+  const known = new Map<string, Promise<Bytes>>();
+  if (weights) known.set(onnxFile(weights.dtype), Promise.resolve(weights.bytes));
   const read = (path: string): Promise<Bytes> => {
     const before = known.get(path);
     if (before) return before;
     const isJson = path.endsWith('.json');
     const reading = path.startsWith('onnx/')
-      ? readWeights(files, path)
+      ? readWeights(files, path).then((found) => found?.bytes)
       : files.read(path, { keep: !isJson, orHtml: isJson });
     known.set(path, reading);
     return reading;

@@ -32,11 +32,6 @@ describe('chooseTask', () => {
     expect(chooseTask(config('ViTModel'), 'image-feature-extraction', 'here').own).toBe(false);
   });
 
-  test('weights in a second file are left to transformers.js', () => {
-    const more = { 'transformers.js_config': { use_external_data_format: true } };
-    expect(chooseTask(config('ViTForImageClassification', 'vit', more), undefined, 'here').own).toBe(false);
-  });
-
   test.each([
     [
       config('ViTForImageClassification'),

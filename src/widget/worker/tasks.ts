@@ -83,7 +83,7 @@ export function chooseTask(config: Json, asked: string | undefined, where: strin
   const own =
     task === 'classification' ||
     (task === 'detection' && softmaxDetectors.includes(String(config.model_type)));
-  return { task, own: own && !usesExternalData(config) };
+  return { task, own };
 }
 
 /** The pipeline of transformers.js that does a task. */
@@ -96,10 +96,4 @@ function architectureOf(config: Json): string {
   const { architectures: list } = config;
   const [first] = Array.isArray(list) ? (list as unknown[]) : [];
   return typeof first === 'string' ? first : '';
-}
-
-/** Weights beside the ONNX file, as transformers.js notes them. */
-function usesExternalData(config: Json): boolean {
-  const own = config['transformers.js_config'] as { use_external_data_format?: unknown } | undefined;
-  return Boolean(own?.use_external_data_format);
 }
