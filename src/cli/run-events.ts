@@ -73,8 +73,10 @@ type Told = Exclude<RunEvent['type'], 'step' | 'warning' | 'finished' | 'failed'
 /** What to say about an event; undefined: nothing. */
 function sentence(event: RunEventOf<Told>, options: RunDisplayOptions): string | undefined {
   switch (event.type) {
-    case 'run_started':
-      return `${event.model} · ${event.task} · ${event.device} · seed ${event.seed}`;
+    case 'run_started': {
+      const requested = event.modelRequested === undefined ? '' : ` (${event.modelRequested})`;
+      return `${event.model}${requested} · ${event.task} · ${event.device} · seed ${event.seed}`;
+    }
     case 'data_ready': {
       const splits = Object.entries(event.splits).map(
         ([name, { images, annotations }]) =>

@@ -33,21 +33,26 @@ export function checkRecipe(source: Source, warnings: RecipeWarning[]): void {
   if (source.get(['data', 'augment']) === true && source.get(['data', 'augmentations']) === undefined) {
     warn(['data', 'augment'], 'is true, but data.augmentations names no step: pictures stay as they are');
   }
-  for (const { path, when, why } of withoutEffectYet) {
-    if (when(source.get(path))) warn(path, `has no effect yet: ${why}`);
+  for (const { path, when, why } of withoutEffect) {
+    if (when(source.get(path), source)) warn(path, `has no effect: ${why}`);
   }
 }
 
+const isRegistered = (name: unknown): boolean => typeof name === 'string' && /^models:/i.test(name);
 const isGiven = (value: unknown): boolean => value !== undefined && value !== null;
 
-/** Settings of the recipe whose room is still to be built; a run that carries one says so. */
-const withoutEffectYet: readonly {
+/** Settings that change nothing in a run; one that carries them says so. */
+const withoutEffect: readonly {
   readonly path: Path;
-  when(value: unknown): boolean;
+  when(value: unknown, source: Source): boolean;
   readonly why: string;
 }[] = [
   { path: ['training', 'distributed'], when: (value) => value === true, why: 'a run uses one device' },
-  { path: ['mlflow', 'registry_uri'], when: isGiven, why: 'the tracking server is the registry' },
+  {
+    path: ['mlflow', 'registry_uri'],
+    when: (value, source) => isGiven(value) && !isRegistered(source.get(['model', 'model_name'])),
+    why: 'model.model_name is no models:/…, and a run registers its model with the tracking server',
+  },
   { path: ['tuning'], when: isGiven, why: 'there is no search command' },
 ];
 

@@ -95,6 +95,8 @@ function given<T extends Readonly<Record<string, unknown>>>(
 
 /** `facebook/detr-resnet-50` → `detr-resnet-50`: fit for a folder's name. */
 function runNameOf(modelName: string): string {
-  const last = modelName.split(/[\\/]/).filter(Boolean).at(-1) ?? 'run';
+  // Of a registry name and version: the version alone says little.
+  const registered = /^models:\/+(.*)$/is.exec(modelName)?.[1];
+  const last = registered ?? modelName.split(/[\\/]/).filter(Boolean).at(-1) ?? 'run';
   return last.replace(/[^\w.-]+/g, '-').replace(/^[-.]+|[-.]+$/g, '') || 'run';
 }

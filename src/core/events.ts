@@ -20,6 +20,8 @@ export type RunEventBody =
       readonly runName: string;
       readonly task: string;
       readonly model: string;
+      /** How the recipe named the model, where that was an alias in a registry. */
+      readonly modelRequested?: string;
       readonly device: string;
       readonly seed: number;
       readonly version: string;

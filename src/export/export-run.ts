@@ -4,7 +4,7 @@
  */
 import { files, localPath } from '#platform';
 import { ConfigError } from '../core/index.ts';
-import { fromPretrained } from '../models/index.ts';
+import { type DownloadListener, fromPretrained, pinModel } from '../models/index.ts';
 import { isLocalPlace } from '../storage/index.ts';
 import { type ExportedModel, type ExportFormat, exportModel } from './export-model.ts';
 import type { OnnxPrecision } from './onnx/index.ts';
@@ -18,6 +18,8 @@ export interface ExportRunOptions {
   readonly out?: string;
   readonly version?: string;
   readonly signal?: AbortSignal;
+  /** Told while a model of the hub or of a registry is fetched. */
+  readonly onDownload?: DownloadListener;
 }
 
 export interface ExportResult {
@@ -40,7 +42,8 @@ export async function exportRun(place: string, options: ExportRunOptions = {}): 
       fix: 'add --out <folder>',
     });
   }
-  const loaded = await fromPretrained(place, signal ? { signal } : {});
+  const model = await pinModel(place, { signal });
+  const loaded = await fromPretrained(model, { signal, onProgress: options.onDownload });
   try {
     const { version } = options;
     const exported = await exportModel(loaded, { format, dtype, ...(version ? { version } : {}) });

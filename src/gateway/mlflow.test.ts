@@ -57,6 +57,31 @@ describe('MLflow', () => {
     );
   });
 
+  test('files of models are read, whole and by ranges', async () => {
+    const url = await withMlflow();
+    const file = '/api/2.0/mlflow-artifacts/artifacts/1/models/m-1/artifacts/config.json';
+    answer = {
+      status: 206,
+      body: 'page',
+      headers: {
+        'Content-Type': 'text/html',
+        'Content-Length': '4',
+        'Content-Range': 'bytes 2-5/9',
+        'Set-Cookie': 'a=1',
+      },
+    };
+    const part = await fetch(`${url}${file}`, { headers: { Range: 'bytes=2-5' } });
+    expect([part.status, await part.text()]).toEqual([206, 'page']);
+    const told = ['content-type', 'content-range', 'set-cookie'].map((name) => part.headers.get(name));
+    expect(told).toEqual(['application/octet-stream', 'bytes 2-5/9', null]);
+    answer = { status: 200, body: '{"files":[]}' };
+    await fetch(`${url}/api/2.0/mlflow-artifacts/artifacts?path=1%2Fmodels%2Fm-1%2Fartifacts%2Fonnx&x=1`);
+    expect(asked).toEqual([
+      `GET ${file} Bearer ${secret} `,
+      `GET /api/2.0/mlflow-artifacts/artifacts?path=1%2Fmodels%2Fm-1%2Fartifacts%2Fonnx Bearer ${secret} `,
+    ]);
+  });
+
   test('others are refused', async () => {
     const url = await withMlflow();
     for (const [method, path] of [
@@ -65,6 +90,12 @@ describe('MLflow', () => {
       ['POST', '/api/2.0/mlflow/runs/get'],
       ['DELETE', '/api/2.0/mlflow/logged-models/m-1'],
       ['GET', '/api/2.0/mlflow-artifacts/artifacts/0/x'],
+      ['GET', '/api/2.0/mlflow-artifacts/artifacts?path=0/r/artifacts'],
+      ['GET', '/api/2.0/mlflow-artifacts/artifacts?path=models/m-1/artifacts/../../x'],
+      ['GET', '/api/2.0/mlflow-artifacts/artifacts/models/m-1/artifacts/%2e%2e/%2e%2e/x'],
+      ['GET', '/api/2.0/mlflow/model-versions/search'],
+      ['GET', '/api/2.0/mlflow/logged-models/..'],
+      ['POST', '/api/2.0/mlflow/registered-models/alias'],
       ['DELETE', '/api/2.0/mlflow-artifacts/artifacts/0/x'],
       ['GET', '/'],
       ['GET', '/api/2.0/mlflow/runs/get/../../users/get'],

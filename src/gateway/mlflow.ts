@@ -1,7 +1,8 @@
 /**
- * MLflow for pages: calls that a run needs (tracking/ makes exactly these), passed on with the gateway's own rights.
- * What is not in the list is refused, deletions and the permissions interface among it. Nothing of a request but
- * its method, path, query, JSON and bytes goes on; nothing but status, JSON and Retry-After comes back.
+ * MLflow for pages: calls that a run needs (tracking/ and storage/mlflow make exactly these), passed on with the
+ * gateway's own rights. What is not in the list is refused, deletions and the permissions interface among it. Nothing
+ * of a request but its method, path, query, range, JSON and bytes goes on; nothing but status, JSON, Retry-After and
+ * the bytes of a model comes back.
  */
 import { Hono } from 'hono';
 import { type Endpoint, withoutSecrets } from '../storage/index.ts';
@@ -22,6 +23,9 @@ const calls: readonly RegExp[] = [
   new RegExp(`^PATCH logged-models/${id}$`),
   /^POST registered-models\/create$/,
   /^POST model-versions\/create$/,
+  /^GET registered-models\/(alias|get|get-latest-versions)$/,
+  /^GET model-versions\/(get|get-download-uri)$/,
+  /^GET logged-models\/m-[\w-]{1,62}$/,
 ];
 
 export function mlflowRoutes(
@@ -58,6 +62,27 @@ export function mlflowRoutes(
     });
   });
 
+  // Files of models, which a recipe may begin from.
+  routes.get('/api/2.0/mlflow-artifacts/artifacts', async (context) => {
+    const path = context.req.query('path') ?? '';
+    context.get('details').path = path.slice(0, 300);
+    if (!isModelPath(path)) throw notAllowed('GET of artifacts that are no model’s');
+    const query = new URLSearchParams({ path });
+    return pass(context, await endpointOf(context), `/api/2.0/mlflow-artifacts/artifacts?${query}`, {
+      method: 'GET',
+    });
+  });
+
+  routes.get('/api/2.0/mlflow-artifacts/artifacts/*', async (context) => {
+    const path = rawPath(context).slice('/api/2.0/mlflow-artifacts/artifacts/'.length);
+    context.get('details').path = path.slice(0, 300);
+    if (!isModelPath(path)) throw notAllowed('GET of artifacts that are no model’s');
+    const range = context.req.header('range');
+    const headers: Record<string, string> = range && /^bytes=\d+-\d*$/.test(range) ? { Range: range } : {};
+    const where = `/api/2.0/mlflow-artifacts/artifacts/${path}`;
+    return pass(context, await endpointOf(context), where, { method: 'GET', headers }, bytesOf);
+  });
+
   // For stores of a workspace, which let no page in: the address is asked for and used here.
   routes.put('/artifact', async (context) => {
     const owner = ownerOf(context);
@@ -79,10 +104,12 @@ export function mlflowRoutes(
     endpoint: Endpoint,
     path: string,
     init: RequestInit & { headers?: Record<string, string> },
+    result: typeof answer = answer,
   ): Promise<Response> => {
+    const carriesBytes = init.method === 'PUT' || result === bytesOf;
     const signal = AbortSignal.any([
       context.req.raw.signal,
-      AbortSignal.timeout(init.method === 'PUT' ? 10 * limits.patience : limits.patience),
+      AbortSignal.timeout(carriesBytes ? 10 * limits.patience : limits.patience),
     ]);
     for (let renewed = false; ; renewed = true) {
       const rights = await endpoint.headers();
@@ -102,7 +129,7 @@ export function mlflowRoutes(
         await response.body?.cancel();
         continue;
       }
-      return answer(context, endpoint, response);
+      return result(context, endpoint, response);
     }
   };
   return routes;
@@ -114,6 +141,18 @@ function ownerOf(context: GatewayContext): ArtifactOwner | undefined {
     if (value !== undefined && new RegExp(`^${id}$`).test(value)) return { kind, id: value };
   }
   return undefined;
+}
+
+/** A file, or a part of it: as bytes, whatever the server calls them. */
+async function bytesOf(context: GatewayContext, endpoint: Endpoint, response: Response): Promise<Response> {
+  if (response.status !== 200 && response.status !== 206) return answer(context, endpoint, response);
+  context.status(response.status);
+  context.header('Content-Type', 'application/octet-stream');
+  for (const name of ['content-length', 'content-range']) {
+    const value = response.headers.get(name);
+    if (value !== null && /^[\w /*-]{1,80}$/.test(value)) context.header(name, value);
+  }
+  return response.body ? context.body(response.body) : context.body(null);
 }
 
 /** The answer as far as pages may see it. A sign-in page in HTML would be a page of ours. */
@@ -154,6 +193,11 @@ function isPlainPath(path: string): boolean {
   }
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused
   return path !== '' && !/[\\\u0000-\u001f\u007f]/.test(decoded) && !/(^|\/)\.{0,2}(\/|$)/.test(decoded);
+}
+
+/** What lies in a logged model's folder: `1/models/m-…/artifacts/config.json`. Those of runs are read elsewhere. */
+function isModelPath(path: string): boolean {
+  return isPlainPath(path) && /(^|\/)models\/m-[\w-]{1,62}\/artifacts(\/|$)/.test(path);
 }
 
 function isJson(body: Uint8Array): boolean {

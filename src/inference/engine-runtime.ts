@@ -1,6 +1,6 @@
 /** The forward pass by our own engine, for folders without an ONNX file. Opens the device and ends it. */
 import { type Device, type DeviceChoice, openDevice, requireHalfPrecision } from '../engine/index.ts';
-import { fromPretrained, type LoadedModel } from '../models/index.ts';
+import { type DownloadListener, fromPretrained, type LoadedModel } from '../models/index.ts';
 import { ModelForward } from './model-forward.ts';
 import type { OnWarning, Runtime } from './types.ts';
 
@@ -13,11 +13,18 @@ export interface EngineRuntimeOptions {
 export async function openEngineRuntime(
   place: string,
   choice: DeviceChoice,
-  { signal, ...options }: EngineRuntimeOptions & { readonly signal?: AbortSignal | undefined } = {},
+  {
+    signal,
+    onDownload,
+    ...options
+  }: EngineRuntimeOptions & {
+    readonly signal?: AbortSignal | undefined;
+    readonly onDownload?: DownloadListener | undefined;
+  } = {},
 ): Promise<Runtime> {
   const device = await openDevice(choice);
   try {
-    const loaded = await fromPretrained(place, signal ? { signal } : {});
+    const loaded = await fromPretrained(place, { signal, onProgress: onDownload });
     const runtime = loadedRuntime(device, loaded, options);
     return {
       ...runtime,

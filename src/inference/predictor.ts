@@ -12,7 +12,16 @@ import {
   type TaskName,
 } from '../core/index.ts';
 import { type Device, type DeviceChoice, lookForGpu } from '../engine/index.ts';
-import { classesOf, families, type HfConfig, type LoadedModel, ModelFiles, taskOf } from '../models/index.ts';
+import {
+  classesOf,
+  type DownloadListener,
+  families,
+  type HfConfig,
+  type LoadedModel,
+  ModelFiles,
+  pinModel,
+  taskOf,
+} from '../models/index.ts';
 import { createTask, requireFiniteOutputs, type Task } from '../tasks/index.ts';
 import { createProcessor, type ImageProcessor } from '../vision/index.ts';
 import { loadedRuntime, openEngineRuntime } from './engine-runtime.ts';
@@ -37,13 +46,16 @@ export interface PredictorOptions {
   /** Detections with a score above this are returned (0.5). */
   readonly threshold?: number;
   readonly signal?: AbortSignal;
+  /** Told while a model of the hub or of a registry is fetched. */
+  readonly onDownload?: DownloadListener;
   /** Told what there is to know beside the predictions, as a run tells its warnings. */
   readonly onWarning?: OnWarning;
 }
 
-export async function createPredictor(place: string, options: PredictorOptions = {}): Promise<Predictor> {
-  const { batchSize = 8, threshold = 0.5, signal } = options;
-  const files = await ModelFiles.find(place, signal ? { signal } : {});
+export async function createPredictor(model: string, options: PredictorOptions = {}): Promise<Predictor> {
+  const { batchSize = 8, threshold = 0.5, signal, onDownload } = options;
+  const place = await pinModel(model, { signal });
+  const files = await ModelFiles.find(place, { signal, onProgress: onDownload });
   const config = (await files.json('config.json')) as HfConfig;
   const family = families().find((candidate) => candidate.modelType === config.model_type);
   const name = family ? taskOf(family, config) : taskOfArchitecture(config, place);
@@ -136,12 +148,13 @@ function equalSizes(images: readonly Raster[], processor: ImageProcessor, limit:
 }
 
 async function openRuntime(place: string, files: ModelFiles, options: PredictorOptions): Promise<Runtime> {
-  const { device = 'auto', engine = 'auto', dtype = 'fp32', signal, onWarning } = options;
-  if (engine === 'ocelli') return openEngineRuntime(place, device, { precision: dtype, signal, onWarning });
+  const { device = 'auto', engine = 'auto', dtype = 'fp32', signal, onWarning, onDownload } = options;
+  const own = { signal, onWarning, onDownload };
+  if (engine === 'ocelli') return openEngineRuntime(place, device, { ...own, precision: dtype });
   const path = await onnxFile(files, options.dtype);
   if (path === undefined) {
     if (engine === 'onnx' || options.dtype === 'fp16') throw missing(place, 'an ONNX file in onnx/');
-    return openEngineRuntime(place, device, { signal, onWarning });
+    return openEngineRuntime(place, device, own);
   }
   const model = await files.open(path).read(undefined, signal);
   if (device !== 'auto') return openOnnxRuntime(model, device);

@@ -1,18 +1,41 @@
 /**
- * Where a model's files are: an HF folder, a run folder (its `model/`), a folder in any volume, or a repository
- * of the hub. All of them are a volume and a prefix in it.
+ * Where a model's files are: an HF folder, a run folder (its `model/`), a folder in any volume, a repository of the
+ * hub, or a version in an MLflow registry. All of them are a volume and a prefix in it.
  */
 import { files, localPath } from '#platform';
 import { CheckpointError, RemoteError } from '../core/index.ts';
 import { openSafetensors, openShards, type TensorFile } from '../formats/safetensors/index.ts';
-import { type ByteSource, isHubName, openHub, openPlace, type Place } from '../storage/index.ts';
+import {
+  type ByteSource,
+  isHubName,
+  isModelReference,
+  type ModelServer,
+  openHub,
+  openPlace,
+  openRegisteredModel,
+  type Place,
+  pinModelReference,
+} from '../storage/index.ts';
 
 export interface PlaceOptions {
   /** Branch, tag or commit of a hub repository (`main`). */
   readonly revision?: string | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** Downloads from the hub: bytes of a file. */
-  readonly onProgress?: ((file: string, received: number, total: number) => void) | undefined;
+  /** Downloads from the hub or a registry: bytes of a file. */
+  readonly onProgress?: DownloadListener | undefined;
+  /** Where `models:/…` is registered; left out: as the environment says. */
+  readonly server?: ModelServer | undefined;
+}
+
+/** @param file `facebook/detr-resnet-50/model.safetensors` */
+export type DownloadListener = (file: string, received: number, total: number) => void;
+
+/**
+ * The place under a name that means the same model tomorrow: `models:/shapes@champion` becomes `models:/shapes/3`.
+ * Every other place is given back as it is.
+ */
+export async function pinModel(place: string, options: PlaceOptions = {}): Promise<string> {
+  return isModelReference(place) ? pinModelReference(place, options) : place;
 }
 
 export class ModelFiles {
@@ -26,13 +49,11 @@ export class ModelFiles {
   /** Finds the folder with `config.json`. */
   static async find(place: string | Place, options: PlaceOptions = {}): Promise<ModelFiles> {
     const { signal, revision, onProgress } = options;
+    if (typeof place === 'string' && isModelReference(place)) return ModelFiles.registered(place, options);
     const at = typeof place === 'string' ? await openPlace(place) : place;
     const location = typeof place === 'string' ? place : `${at.volume.location}/${at.path}`;
-    for (const folder of ['', 'model']) {
-      const inside = { volume: at.volume, path: join(at.path, folder) };
-      const found = new ModelFiles(inside, join(location, folder), signal);
-      if (await found.has('config.json')) return found;
-    }
+    const found = await ModelFiles.below(at, location, signal);
+    if (found) return found;
     // A folder that is there is what was meant, though its name would do for a model of the hub.
     const isHere = typeof place === 'string' && (await files.stat(localPath(place))) !== undefined;
     if (typeof place === 'string' && isHubName(place) && !isHere) {
@@ -51,6 +72,34 @@ export class ModelFiles {
         'a folder with config.json, a run folder with model/config.json, or a hub id (organisation/name)',
       received: isHere ? `${location}, which has none` : location,
       fix: 'check the path; a checkpoint of a run becomes a model when the run ends or with ocelli export',
+    });
+  }
+
+  /** The folder itself, or the `model/` in it. */
+  private static async below(
+    { volume, path }: Place,
+    location: string,
+    signal: AbortSignal | undefined,
+  ): Promise<ModelFiles | undefined> {
+    for (const folder of ['', 'model']) {
+      const found = new ModelFiles({ volume, path: join(path, folder) }, join(location, folder), signal);
+      if (await found.has('config.json')) return found;
+    }
+    return undefined;
+  }
+
+  private static async registered(place: string, options: PlaceOptions): Promise<ModelFiles> {
+    const { volume, version } = await openRegisteredModel(place, options);
+    const found = await ModelFiles.below({ volume, path: '' }, version, options.signal);
+    if (found) return found;
+    const root = new ModelFiles({ volume, path: '' }, version, options.signal);
+    const flavors = (await root.has('MLmodel')) ? await flavorsOf(root.open('MLmodel'), options.signal) : [];
+    throw new CheckpointError({
+      code: 'model_not_found',
+      expected: `${version} to be a Hugging Face folder: config.json and model.safetensors`,
+      received:
+        flavors.length > 0 ? `an MLflow model of ${flavors.join(', ')}` : 'a folder without config.json',
+      fix: 'register a model that ocelli has trained (mlflow.registered_model_name), or one whose folder was logged as save_pretrained writes it',
     });
   }
 
@@ -136,6 +185,13 @@ function neitherHereNorThere(place: string, error: RemoteError): RemoteError {
     fix: `check the path; or, if a hub id is meant, ${hint}`,
     cause,
   });
+}
+
+/** What an MLmodel says that it is: `sklearn`, `python_function`. */
+async function flavorsOf(file: ByteSource, signal: AbortSignal | undefined): Promise<string[]> {
+  const text = new TextDecoder().decode(await file.read(undefined, signal));
+  const [, block = ''] = /^flavors:\n((?: .*\n)+)/m.exec(`${text}\n`) ?? [];
+  return [...block.matchAll(/^ {2}([\w-]+):/gm)].map(([, name]) => name!);
 }
 
 const join = (folder: string, name: string): string => [folder, name].filter(Boolean).join('/');

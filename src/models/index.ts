@@ -1,6 +1,6 @@
 /** Models: Hugging Face families by their `model_type`, loading and saving. */
 export { classesOf } from './classes.ts';
-export { ModelFiles, type PlaceOptions } from './files.ts';
+export { type DownloadListener, ModelFiles, type PlaceOptions, pinModel } from './files.ts';
 export type { LoadReport } from './load.ts';
 export { fromConfig, fromPretrained, type LoadedModel, type PretrainedOptions } from './pretrained.ts';
 export { buildModel, families, registerFamily, taskOf } from './registry.ts';

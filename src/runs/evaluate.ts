@@ -7,18 +7,19 @@ import { type Recipe, resolvedYaml, usableData } from '../config/index.ts';
 import type { ClassMap, Metrics, RunEvent, RunEventBody, SplitName } from '../core/index.ts';
 import { type Batch, openDataset } from '../data/index.ts';
 import { asDeviceError, type DeviceChoice, openDevice, withOptions } from '../engine/index.ts';
-import { fromPretrained } from '../models/index.ts';
+import { type DownloadListener, fromPretrained, pinModel } from '../models/index.ts';
 import { requireTask } from '../tasks/index.ts';
 import type { BatchSource } from '../training/index.ts';
 import { evaluateSplit } from './evaluate-split.ts';
 import { evaluationLoader, loaderThreads } from './loaders.ts';
+import { modelServer } from './model-version.ts';
 import { evaluationPrecision, type Precision } from './precision.ts';
 import { prepareTask } from './prepare.ts';
 import { picturesOf, writeReport } from './report.ts';
 import { version } from './version.ts';
 
 export interface EvaluateRequest {
-  /** Run folder, Hugging Face folder, volume path or hub id. */
+  /** Run folder, Hugging Face folder, volume path, hub id, or a model of the recipe's registry (`models:/…`). */
   readonly model: string;
   /** Its `data` section says where the split is. */
   readonly recipe: Recipe;
@@ -29,9 +30,13 @@ export interface EvaluateRequest {
   readonly precision?: Precision | undefined;
   /** A folder for `predictions/` and `report/`; left out: only the metrics. */
   readonly out?: string | undefined;
+  /** Told while a model of the hub or of a registry is fetched. */
+  readonly onDownload?: DownloadListener | undefined;
 }
 
 export interface EvaluateResult {
+  /** What was evaluated: of a registry the version that the name means now. */
+  readonly model: string;
   readonly split: SplitName;
   readonly metrics: Metrics;
   readonly images: number;
@@ -54,7 +59,9 @@ export async function* evaluateModel(
   try {
     const { precision, warnings } = evaluationPrecision(recipe, request.precision, device);
     for (const warning of warnings) yield stamp(warning);
-    const loaded = await fromPretrained(request.model, { task: recipe.model.task_type, signal });
+    const from = { server: modelServer(recipe), signal, onProgress: request.onDownload };
+    const model = await pinModel(request.model, from);
+    const loaded = await fromPretrained(model, { ...from, task: recipe.model.task_type });
     const dataset = await openDataset(usableData(recipe), split, {
       task: recipe.model.task_type,
       seed: recipe.training.seed,
@@ -99,12 +106,12 @@ export async function* evaluateModel(
       const { metrics, images, ms } = evaluation;
       yield stamp({ type: 'evaluation', split, metrics, ms });
       const imagesPerSecond = (1000 * images) / ms;
-      const result = { split, metrics, images, imagesPerSecond, precision, unknownClasses };
+      const result = { model, split, metrics, images, imagesPerSecond, precision, unknownClasses };
       if (!out) return result;
       const report = await writeReport(evaluation, {
         folder: `${out}/report`,
-        title: `${request.model} on ${split}`,
-        model: request.model,
+        title: `${model} on ${split}`,
+        model,
         task: recipe.model.task_type,
         device: device.description,
         version,

@@ -10,7 +10,7 @@ import { files, mainMemory } from '#platform';
 import type { Recipe } from '../config/index.ts';
 import { type ClassMap, DeviceError, RunError } from '../core/index.ts';
 import { asDeviceError, type Device } from '../engine/index.ts';
-import type { VisionModel } from '../models/index.ts';
+import type { DownloadListener, VisionModel } from '../models/index.ts';
 import { createAlgorithm, settingsOf } from '../training/index.ts';
 import { prepareModel } from './prepare.ts';
 
@@ -86,16 +86,25 @@ export function requireCheckpointRoom({ checkpoint }: TrainingBytes, folder: str
 export async function prepareFittingModel(
   recipe: Recipe,
   classes: ClassMap,
-  { device, folder }: { readonly device: Device; readonly folder: string },
+  {
+    device,
+    folder,
+    onDownload,
+  }: {
+    readonly device: Device;
+    readonly folder: string;
+    readonly onDownload?: DownloadListener | undefined;
+  },
   signal?: AbortSignal,
 ): ReturnType<typeof prepareModel> {
   const free = await files.freeBytes(folder).catch(() => 0);
   try {
-    return await prepareModel(recipe, classes, signal, (model) => {
+    const requireRoom = (model: VisionModel): void => {
       const bytes = trainingBytes(model, recipe);
       requireMemory(bytes, device);
       requireCheckpointRoom(bytes, folder, free);
-    });
+    };
+    return await prepareModel(recipe, classes, signal, requireRoom, onDownload);
   } catch (error) {
     const known = asDeviceError(error);
     if (!(known instanceof DeviceError) || known.code !== 'out_of_memory') throw error;

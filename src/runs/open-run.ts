@@ -5,6 +5,7 @@ import { CheckpointError, ConfigError, type RunEventBody } from '../core/index.t
 import { OutputFolder } from '../storage/index.ts';
 import { type CheckpointState, CheckpointStore } from '../training/index.ts';
 import { EventLog, RunFolder, runFolderName } from './folder.ts';
+import { pinRecipe, pinRecipeAgain } from './model-version.ts';
 import { RunStream } from './stream.ts';
 
 export interface OpenRunRequest {
@@ -15,7 +16,10 @@ export interface OpenRunRequest {
 }
 
 export interface OpenRun {
+  /** As it lies in the folder: a model of a registry by its version. */
   readonly recipe: Recipe;
+  /** How the recipe named that model, where it was by an alias. */
+  readonly requestedModel: string | undefined;
   readonly folder: RunFolder;
   /** The folder, and the place that it is copied to. */
   readonly output: OutputFolder;
@@ -26,13 +30,14 @@ export interface OpenRun {
   readonly warnings: readonly RunEventBody[];
 }
 
-export async function openRun(request: OpenRunRequest): Promise<OpenRun> {
+export async function openRun(request: OpenRunRequest, signal?: AbortSignal): Promise<OpenRun> {
   if (request.recipe) refuseSecrets(request.recipe);
-  return request.resume ? openAgain(request) : openNew(request);
+  return request.resume ? openAgain(request, signal) : openNew(request, signal);
 }
 
-async function openNew({ recipe, out }: OpenRunRequest): Promise<OpenRun> {
-  if (!recipe) throw new Error('a new run needs a recipe');
+async function openNew({ recipe: given, out }: OpenRunRequest, signal?: AbortSignal): Promise<OpenRun> {
+  if (!given) throw new Error('a new run needs a recipe');
+  const { recipe, requested } = await pinRecipe(given, signal);
   const results = out === undefined ? usablePlace(recipe.output.results_dir, 'output.results_dir') : '';
   const output = await OutputFolder.open(
     out ?? `${results}/${runFolderName(recipe.mlflow.run_name, new Date())}`,
@@ -45,10 +50,11 @@ async function openNew({ recipe, out }: OpenRunRequest): Promise<OpenRun> {
   await output.begin();
   await output.send();
   const log = await EventLog.open(folder, 0);
-  return { recipe, folder, output, log, stream: new RunStream(log), from: undefined, warnings: [] };
+  const stream = new RunStream(log);
+  return { recipe, requestedModel: requested, folder, output, log, stream, from: undefined, warnings: [] };
 }
 
-async function openAgain({ recipe: given, out }: OpenRunRequest): Promise<OpenRun> {
+async function openAgain({ recipe: given, out }: OpenRunRequest, signal?: AbortSignal): Promise<OpenRun> {
   if (out === undefined) {
     throw new ConfigError({
       code: 'resume_needs_folder',
@@ -67,19 +73,23 @@ async function openAgain({ recipe: given, out }: OpenRunRequest): Promise<OpenRu
       fix: 'name the folder that `ocelli train` printed',
     });
   }
-  const recipe = given ?? (await storedRecipe(folder));
+  const stored = await storedRecipe(folder);
+  const pinned = given ? await pinRecipeAgain(given, stored, signal) : await pinRecipe(stored, signal);
+  const { recipe, requested } = pinned;
   const store = new CheckpointStore(files, folder.checkpoints);
   const path = await store.latest();
   const state = path === undefined ? undefined : await store.stateOf(path);
   const from = path !== undefined && state ? { path, state } : undefined;
   const log = await EventLog.open(folder, from?.state.events ?? 0);
-  if (given) await files.write(folder.file('recipe.yaml'), resolvedYaml(given));
+  if (given) await files.write(folder.file('recipe.yaml'), resolvedYaml(recipe));
   const begins: RunEventBody = {
     type: 'warning',
     code: 'no_checkpoint',
     message: `${out} has no checkpoint yet: the run begins again from its first step`,
   };
-  return { recipe, folder, output, log, stream: new RunStream(log), from, warnings: from ? [] : [begins] };
+  const warnings = [...pinned.warnings, ...(from ? [] : [begins])];
+  const stream = new RunStream(log);
+  return { recipe, requestedModel: requested, folder, output, log, stream, from, warnings };
 }
 
 async function storedRecipe(folder: RunFolder): Promise<Recipe> {

@@ -6,6 +6,7 @@ import { adaptProcessor, type Recipe, usableData } from '../config/index.ts';
 import { type ClassMap, ConfigError, type RunEventBody } from '../core/index.ts';
 import { classWeights, type Dataset, openSplits, type Splits } from '../data/index.ts';
 import {
+  type DownloadListener,
   fromConfig,
   fromPretrained,
   type HfConfig,
@@ -16,6 +17,7 @@ import {
 } from '../models/index.ts';
 import { createTask, type Task } from '../tasks/index.ts';
 import { freeze, type Monitor } from '../training/index.ts';
+import { modelServer } from './model-version.ts';
 
 export interface PreparedData {
   readonly splits: Splits;
@@ -75,12 +77,14 @@ function problemType({ model, data }: Recipe): { readonly problem_type?: string 
  * The recipe's model with a head for `classes`, and its processor as the recipe wants it.
  *
  * @param beforeWeights called when the model has its shapes and knows what is frozen, and no value yet
+ * @param onDownload told while its files are fetched
  */
 export async function prepareModel(
   recipe: Recipe,
   classes: ClassMap,
   signal?: AbortSignal,
   beforeWeights?: (model: VisionModel) => void,
+  onDownload?: DownloadListener,
 ): Promise<{ readonly loaded: LoadedModel; readonly warnings: readonly string[] }> {
   const { model, training } = recipe;
   const imageSize = model.image_size;
@@ -105,6 +109,8 @@ export async function prepareModel(
         pretrained: model.pretrained,
         overrides,
         signal,
+        server: modelServer(recipe),
+        onProgress: onDownload,
       });
   const processor = adaptProcessor(loaded.processorConfig, recipe);
   return {

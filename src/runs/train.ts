@@ -17,7 +17,7 @@ import {
 } from '../core/index.ts';
 import type { Loader } from '../data/index.ts';
 import { asDeviceError, type Device, type DeviceChoice, openDevice, withOptions } from '../engine/index.ts';
-import type { LoadedModel } from '../models/index.ts';
+import type { DownloadListener, LoadedModel } from '../models/index.ts';
 import { requireTask, type Task } from '../tasks/index.ts';
 import { readEvents, SystemLog, Tracker } from '../tracking/index.ts';
 import {
@@ -65,6 +65,8 @@ export interface TrainRequest {
   readonly warnings?: readonly { readonly code: string; readonly message: string }[] | undefined;
   /** Someone who takes part in the run between its steps. */
   readonly control?: RunControl | undefined;
+  /** Told while a model of the hub or of a registry is fetched. */
+  readonly onDownload?: DownloadListener | undefined;
   /** Milliseconds between two checkpoints that are held in memory (60,000), for a device that is lost. */
   readonly heldInterval?: number | undefined;
 }
@@ -72,7 +74,7 @@ export interface TrainRequest {
 /** Trains, evaluates, exports, reports and tracks; the events come out as they happen. */
 export async function* train(request: TrainRequest, signal?: AbortSignal): AsyncGenerator<RunEvent, void> {
   if (request.recipe) requireTask(request.recipe.model.task_type);
-  const run = await openRun(request);
+  const run = await openRun(request, signal);
   const { stream } = run;
   const { control } = request;
   if (control?.listen) stream.listen((event) => control.listen?.(event));
@@ -98,7 +100,7 @@ export async function* train(request: TrainRequest, signal?: AbortSignal): Async
     if (tracker) stream.listen(tracker.listener);
     else system = await SystemLog.start(run.folder.path);
     recovery = new Recovery(run, device, request.heldInterval);
-    yield* recovery.attempts((attempt) => trainOn(attempt, control, signal), signal);
+    yield* recovery.attempts((attempt) => trainOn(attempt, request, signal), signal);
   } catch (error) {
     failure = interruptOf(error, signal) ?? asDeviceError(error);
     yield* endings(run, failure);
@@ -116,7 +118,7 @@ export async function* train(request: TrainRequest, signal?: AbortSignal): Async
 
 async function* trainOn(
   { device, run, splits: batchSplits, held, resume }: Attempt,
-  control: RunControl | undefined,
+  { control, onDownload }: TrainRequest,
   signal?: AbortSignal,
 ): AsyncGenerator<RunEvent> {
   const started = performance.now();
@@ -127,7 +129,7 @@ async function* trainOn(
   const { loaded, warnings } = await prepareFittingModel(
     recipe,
     data.classes,
-    { device, folder: folder.path },
+    { device, folder: folder.path, onDownload },
     signal,
   );
   const loaders: Loader[] = [];
@@ -306,13 +308,14 @@ function evaluationEvents({ split, metrics, ms, warnings }: SplitEvaluation): Ru
   return [...told, { type: 'evaluation', split, metrics, ms }];
 }
 
-function runStarted({ recipe, folder }: OpenRun, device: Device): RunEventBody {
+function runStarted({ recipe, requestedModel, folder }: OpenRun, device: Device): RunEventBody {
   return {
     type: 'run_started',
     run: folder.path,
     runName: recipe.mlflow.run_name,
     task: recipe.model.task_type,
     model: recipe.model.model_name,
+    ...optional('modelRequested', requestedModel),
     device: device.description,
     seed: recipe.training.seed,
     version,

@@ -3,8 +3,9 @@ import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type Command, Option } from 'commander';
 import { ConfigError, counted, DataError, type SplitName } from '../../core/index.ts';
-import { isHubName, OutputFolder } from '../../storage/index.ts';
+import { isHubName, isModelReference, OutputFolder } from '../../storage/index.ts';
 import { type CommonOptions, type Context, finish } from '../command.ts';
+import { showDownloads } from '../downloads.ts';
 import { columns, compact } from '../format.ts';
 import { loadRecipe } from '../recipe-file.ts';
 
@@ -20,7 +21,7 @@ export function addEval(program: Command): void {
   const command = program
     .command('eval')
     .description('metrics and a report of a model on a split')
-    .argument('<model>', 'a run folder, a Hugging Face folder or a hub id')
+    .argument('<model>', 'a run folder, a Hugging Face folder, a hub id or models:/<name>@<alias>')
     .argument('[overrides...]', 'key=value pairs that win over the recipe (data.batch_size=1)')
     .option('--data <recipe>', "the recipe whose data are used (default: the run's own)")
     .addOption(new Option('--split <split>', 'which part').choices(['train', 'val', 'test']).default('val'))
@@ -41,6 +42,10 @@ export function addEval(program: Command): void {
         line: 'ocelli eval facebook/detr-resnet-50 --data coco.yaml',
         does: 'a checkpoint of the hub on your data',
       },
+      {
+        line: 'ocelli eval models:/shapes@champion --data recipe.yaml',
+        does: "a model of the recipe's MLflow registry",
+      },
       { line: 'ocelli eval runs/first --no-report --json', does: 'numbers for a program' },
       { line: 'ocelli eval runs/first --precision fp16', does: 'as WebGPU computes it in half precision' },
     ],
@@ -58,7 +63,9 @@ async function runEval(context: Context, options: EvalOptions, ...args: never[])
   const results = options.report ? await OutputFolder.open(options.out) : undefined;
   const out = results?.path;
   const { device } = context;
-  const events = evaluateModel({ model, recipe, split, device, precision, out }, context.signal);
+  const onDownload = showDownloads(output);
+  const request = { model, recipe, split, device, precision, out, onDownload };
+  const events = evaluateModel(request, context.signal);
   for (;;) {
     const { done, value } = await events.next();
     if (done) {
@@ -66,6 +73,7 @@ async function runEval(context: Context, options: EvalOptions, ...args: never[])
       const { metrics, images, imagesPerSecond, unknownClasses, report } = value;
       output.json({
         type: 'evaluated',
+        model: value.model,
         split,
         metrics,
         images,
@@ -75,7 +83,7 @@ async function runEval(context: Context, options: EvalOptions, ...args: never[])
         report,
       });
       output.result(
-        `${model} on ${split}: ${counted(images, 'image')}, ${compact(imagesPerSecond)} images/s`,
+        `${value.model} on ${split}: ${counted(images, 'image')}, ${compact(imagesPerSecond)} images/s`,
       );
       const rows = Object.entries(metrics).map(([name, number]) => [`  ${name}`, compact(number)]);
       for (const line of columns(rows)) output.result(line);
@@ -98,6 +106,14 @@ function ownRecipe(model: string): string {
       code: 'data_missing',
       expected,
       received: `${model}, which has no recipe.yaml`,
+      fix: 'add --data <recipe>',
+    });
+  }
+  if (isModelReference(model)) {
+    throw new ConfigError({
+      code: 'data_missing',
+      expected,
+      received: `${model}, a model of a registry, and no --data`,
       fix: 'add --data <recipe>',
     });
   }

@@ -1,6 +1,7 @@
 /** `ocelli export`: the deployable folder of a run, an HF folder or a hub id. */
 import { type Command, Option } from 'commander';
 import { type CommonOptions, type Context, finish } from '../command.ts';
+import { showDownloads } from '../downloads.ts';
 import { compact } from '../format.ts';
 import { packageInfo } from '../package-info.ts';
 
@@ -14,7 +15,7 @@ export function addExport(program: Command): void {
   const command = program
     .command('export')
     .description('write the deployable folder: Hugging Face files, ONNX, MLmodel')
-    .argument('<run>', 'a run folder, a Hugging Face folder or a hub id')
+    .argument('<run>', 'a run folder, a Hugging Face folder, a hub id or models:/<name>@<alias>')
     .addOption(
       new Option(
         '--format <format>',
@@ -36,6 +37,7 @@ export function addExport(program: Command): void {
       },
       { line: 'ocelli export runs/first --format onnx --dtype fp16', does: 'half the size' },
       { line: 'ocelli export facebook/detr-resnet-50 --out detr', does: 'a checkpoint of the hub' },
+      { line: 'ocelli export models:/shapes@champion --out shapes', does: 'a model of an MLflow registry' },
     ],
     runExport,
   );
@@ -56,6 +58,7 @@ async function runExport(context: Context, options: ExportOptions, ...args: neve
       dtype,
       version: packageInfo().version,
       signal: context.signal,
+      onDownload: showDownloads(context.output),
       ...(out === undefined ? {} : { out }),
     });
     context.output.json({ type: 'exported', time: new Date().toISOString(), format, dtype, ...made });

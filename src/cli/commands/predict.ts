@@ -8,6 +8,7 @@ import { TableWriter } from '../../formats/coco/index.ts';
 import type { Predictor, ResultRow } from '../../inference/index.ts';
 import { OutputFolder } from '../../storage/index.ts';
 import { type CommonOptions, type Context, finish, share, wholeNumber } from '../command.ts';
+import { showDownloads } from '../downloads.ts';
 import { overlayNames } from '../overlay-names.ts';
 import { loadRecipe } from '../recipe-file.ts';
 
@@ -25,7 +26,7 @@ export function addPredict(program: Command): void {
   const command = program
     .command('predict')
     .description('what a model sees in pictures: COCO-style JSON and overlays')
-    .argument('<model>', 'a run folder, a Hugging Face folder or a hub id')
+    .argument('<model>', 'a run folder, a Hugging Face folder, a hub id or models:/<name>@<alias>')
     .argument('<pictures...>', 'files, folders and globs')
     .option(
       '--out <dir>',
@@ -57,6 +58,10 @@ export function addPredict(program: Command): void {
       {
         line: 'ocelli predict runs/first photos/ --threshold 0.7 --out found',
         does: 'a folder, surer ones only',
+      },
+      {
+        line: 'ocelli predict models:/shapes@champion photo.jpg',
+        does: 'a model of the MLflow registry that MLFLOW_TRACKING_URI names',
       },
       { line: 'ocelli predict facebook/detr-resnet-50 "photos/*.jpg" --json', does: 'one line per picture' },
     ],
@@ -98,6 +103,7 @@ async function runPredict(context: Context, options: PredictOptions, ...args: ne
     batchSize: options.batchSize,
     threshold,
     signal,
+    onDownload: showDownloads(output),
     onWarning: ({ code, message }) => {
       output.json({ type: 'warning', code, message, time: new Date().toISOString() });
       output.warn(message);

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import { ConfigError, counted, type RunEvent } from '../../core/index.ts';
 import { type CommonOptions, type Context, finish } from '../command.ts';
+import { showDownloads } from '../downloads.ts';
 import { duration } from '../format.ts';
 import { loadRecipe, shippedRecipes } from '../recipe-file.ts';
 import { metricsText, RunDisplay } from '../run-events.ts';
@@ -58,7 +59,8 @@ async function runTrain(context: Context, options: TrainOptions, ...args: never[
     logEvery: recipe.training.log_every_n_steps,
     monitor: recipe.training.monitor_metric,
   });
-  const request = { recipe, out, device: context.askedDevice, resume: plan.resume, warnings };
+  const onDownload = showDownloads(context.output);
+  const request = { recipe, out, device: context.askedDevice, resume: plan.resume, warnings, onDownload };
   let run = '';
   let setAside = 0;
   for await (const event of train(request, context.signal)) {

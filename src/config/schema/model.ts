@@ -35,7 +35,7 @@ export const modelSchema = z.strictObject({
     .string()
     .min(1)
     .describe(
-      'Hub id, Hugging Face folder, run folder, or any place (`/Volumes/…`, `s3://…`). With `pretrained: false` and a `config.model_type`, any label',
+      'Hub id, Hugging Face folder, run folder, any place (`/Volumes/…`, `s3://…`), or a model of an MLflow registry (`models:/name@alias`, `models:/name/3`). With `pretrained: false` and a `config.model_type`, any label',
     ),
   task_type: z
     .enum([...taskNames, ...Object.keys(taskAliases)] as [string, ...string[]])

@@ -18,7 +18,9 @@ export const mlflowSchema = z.strictObject({
   registry_uri: text
     .nullable()
     .default(null)
-    .describe('Registry, if it is not the tracking server (`databricks-uc`)'),
+    .describe(
+      'Where `model.model_name: models:/…` is registered, if it is not the tracking server (`databricks-uc`)',
+    ),
   registered_model_name: text.nullable().default(null).describe('Register the model under this name'),
   log_model: z
     .union(

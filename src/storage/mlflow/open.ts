@@ -89,7 +89,10 @@ async function serversOf(place: string, options: RegistryOptions): Promise<Serve
   // Somebody waits for the answer to a question: a server that is away is told after seconds.
   const questions = new Http({ ...http.options, attempts: Math.min(4, http.options.attempts ?? 4) });
   const fromEnvironment = (name: string): string | undefined => environment(name) || undefined;
+  // Pages reach no other server than their gateway.
+  const passedOn = environment('OCELLI_GATEWAY') ? fromEnvironment('MLFLOW_TRACKING_URI') : undefined;
   const registryUri =
+    passedOn ??
     server.registryUri ??
     server.trackingUri ??
     fromEnvironment('MLFLOW_REGISTRY_URI') ??
@@ -103,7 +106,7 @@ async function serversOf(place: string, options: RegistryOptions): Promise<Serve
       fix: 'set one of them, for example MLFLOW_TRACKING_URI=https://…',
     });
   }
-  const trackingUri = server.trackingUri ?? fromEnvironment('MLFLOW_TRACKING_URI') ?? registryUri;
+  const trackingUri = passedOn ?? server.trackingUri ?? fromEnvironment('MLFLOW_TRACKING_URI') ?? registryUri;
   const reference = parseModelReference(place);
   if (/^databricks-uc/.test(registryUri) && 'name' in reference && !isUnityName(reference.name)) {
     throw new ConfigError({
