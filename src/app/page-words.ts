@@ -19,6 +19,8 @@ const keysMissing = {
   received: 'a page without keys for it',
   fix: gatewayHelps,
 };
+const registryHelps =
+  'ask whoever runs the gateway of this page whether its MLflow server has the model and lets it be read, or download the model and choose its folder';
 const exportAgain = 'export the model again in the view Export, or choose another model';
 
 const words: Readonly<Record<string, PageWords>> = {
@@ -95,6 +97,16 @@ const words: Readonly<Record<string, PageWords>> = {
   },
   volume_not_offered: { fix: 'choose one of them, or ask whoever runs the gateway to offer this one' },
   cache_size_invalid: { expected: 'a size of the cache like 50GB or 800MB', fix: 'report this message' },
+  // Models of an MLflow registry.
+  registry_uri_missing: {
+    expected: 'an MLflow server for a model that is named models:/…',
+    received: 'a page that knows none',
+    fix: 'open this page from a gateway that knows an MLflow server (docs/gateway.md), or choose the model’s folder in the view Model',
+  },
+  mlflow_unreachable: { fix: registryHelps },
+  mlflow_answer_invalid: { fix: registryHelps },
+  mlflow_sign_in_refused: { fix: registryHelps },
+  model_files_refused: { fix: registryHelps },
   // MLflow.
   artifact_store_unreachable: { fix: 'ask whoever runs the MLflow server to let it pass on artifacts' },
   tracking_uri_invalid: {

@@ -348,7 +348,7 @@ describe('what the server does not have', () => {
   it('is files that were removed', async () => {
     await rm(join(server.folder, 'artifacts'), { recursive: true });
     expect(await failure('models:/shapes/1', server.uri, join(folder, 'empty'))).toMatchObject({
-      code: 'model_files_missing',
+      code: 'registered_files_missing',
       exitCode: 5,
     });
     // What was fetched before stays.

@@ -210,7 +210,7 @@ function missing(label: string): DataError {
 
 function gone(reference: string, received: string, cause?: unknown): RemoteError {
   return new RemoteError({
-    code: 'model_files_missing',
+    code: 'registered_files_missing',
     expected: `the files of ${reference}`,
     received,
     fix: 'the registry knows the version, but its files were removed: name another version, or register the model again',
