@@ -3,12 +3,14 @@ import '@fontsource/inter/latin-400.css';
 import '@fontsource/inter/latin-600.css';
 import './design/tokens.css';
 import './design/base.css';
+import { effect } from '@preact/signals';
 import { render } from 'preact';
 import { openApp } from './app.ts';
 import { Shell } from './shell.tsx';
 import { AppContext } from './state.ts';
 import { openTheme } from './theme.ts';
 import { Unsupported } from './unsupported.tsx';
+import { fetchViews } from './views/index.ts';
 
 const root = document.querySelector('#app')!;
 const theme = openTheme();
@@ -21,6 +23,10 @@ try {
     </AppContext.Provider>,
     root,
   );
+  // A run may take longer than the connection lasts.
+  effect(() => {
+    if (app.live.isActive) void fetchViews();
+  });
 } catch (error) {
   console.error(error);
   render(<Unsupported error={error} />, root);

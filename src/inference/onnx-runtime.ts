@@ -1,6 +1,6 @@
 /** The forward pass by onnxruntime. The file says what it takes: a mask goes in only where it asks for one. */
 import { type OnnxArray, type OnnxDevice, type OnnxPort, openOnnxSession } from '#platform';
-import { CheckpointError, DeviceError, ShapeError } from '../core/index.ts';
+import { CheckpointError, DeviceError, OcelliError, ShapeError } from '../core/index.ts';
 import type { HostOutputs } from '../tasks/index.ts';
 import { stretchMask } from '../vision/index.ts';
 import type { ModelBatch, Runtime } from './types.ts';
@@ -67,6 +67,7 @@ function asFloats(name: string, data: OnnxArray['data']): Float32Array {
 }
 
 function explain(cause: unknown, device: OnnxDevice): Error {
+  if (cause instanceof OcelliError) return cause;
   const message = cause instanceof Error ? cause.message : String(cause);
   if (device === 'webgpu' && /adapter|device|webgpu|dawn/i.test(message)) {
     return new DeviceError({

@@ -36,3 +36,15 @@ export const views: readonly ViewRow[] = [
   },
   { id: 'device', title: 'Device', icon: 'chip', group: 'Machine', load: () => import('./device/index.tsx') },
 ];
+
+/** Loads the code of all views, one after the other and when the page has time, so that they are there without a connection. */
+export async function fetchViews(): Promise<void> {
+  for (const view of views) {
+    await new Promise<void>((resolve) => {
+      if ('requestIdleCallback' in window) requestIdleCallback(() => resolve(), { timeout: 5000 });
+      else setTimeout(resolve, 500);
+    });
+    // Whoever opens the view is told.
+    await view.load().catch(() => undefined);
+  }
+}

@@ -15,6 +15,7 @@ import {
   type MountSource,
   makeRoom,
   mount,
+  prepareOnnx,
   readStorage,
   tryLock,
   useEnvironment,
@@ -69,6 +70,8 @@ export class TrainingWorker implements TrainingService {
   private opened: Splits | undefined;
   private inspection: OpenInspection | undefined;
   private readonly predictor = new KeptPredictor();
+  /** What an export takes, being fetched. */
+  private exporting: Promise<void> | undefined;
 
   async configure(environment: Readonly<Record<string, string>>): Promise<void> {
     useEnvironment(environment);
@@ -251,6 +254,8 @@ export class TrainingWorker implements TrainingService {
       recorder.observe(event);
       tell(listener, event);
       if (event.type === 'finished') metrics = event.metrics;
+      // The run will be exported: what that takes is fetched while there is a connection.
+      if (event.type === 'checkpoint') this.exporting ??= prepareOnnx().catch(() => undefined);
     });
     let metrics: Metrics = {};
     this.conductor = conductor;

@@ -17,7 +17,7 @@ export * from './host.ts';
 export * from './images.ts';
 export { heldLocks, tryLock, withLock } from './locks.ts';
 export { machineNotes, packageFolder, readMachine } from './machine.ts';
-export { canSuspend, loadOnnxWeb, type OnnxWeb, openOnnxSession } from './onnx.ts';
+export { canSuspend, loadOnnxWeb, type OnnxWeb, openOnnxSession, prepareOnnx } from './onnx.ts';
 export { withoutNewProcessListeners } from './process.ts';
 export { makeRoom, readStorage, requestPersistence, type StorageReport } from './storage.ts';
 export * from './threads.ts';

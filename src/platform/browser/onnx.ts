@@ -3,6 +3,7 @@
  * fetched only where it is needed: with WebGPU 17 MB where WebAssembly can suspend itself (JSPI), 27 MB where that is
  * emulated (Asyncify), and 14 MB without WebGPU.
  */
+import { RemoteError } from '../../core/index.ts';
 import { type OnnxRuntime, type OpenOnnxSession, openWith } from '../onnx-session.ts';
 
 /** The whole of onnxruntime-web, for who needs more than `openOnnxSession`: buffers on the GPU, captured graphs. */
@@ -19,6 +20,31 @@ export async function loadOnnxWeb(device: 'webgpu' | 'wasm'): Promise<OnnxWeb> {
 }
 
 export const openOnnxSession: OpenOnnxSession = async (model, { device, threads }) => {
-  const runtime = await loadOnnxWeb(device === 'webgpu' ? 'webgpu' : 'wasm');
-  return openWith(runtime as unknown as OnnxRuntime, model, device === 'cpu' ? 'wasm' : device, threads);
+  const runtime = await loadOnnxWeb(device === 'webgpu' ? 'webgpu' : 'wasm').catch(unreachable);
+  const provider = device === 'cpu' ? 'wasm' : device;
+  return openWith(runtime as unknown as OnnxRuntime, model, provider, threads).catch((error: unknown) => {
+    // Of WebAssembly there is always a backend: what is missing is its file.
+    if (provider === 'wasm' && /no available backend|initWasm/.test(String(error))) return unreachable(error);
+    throw error;
+  });
 };
+
+/**
+ * Loads the runtime that checks exported models, so that a run that began with a connection ends without one, too. Its files can't be
+ * kept by name: browsers ask the server again before they take them from their cache.
+ */
+export async function prepareOnnx(): Promise<void> {
+  const { InferenceSession } = await loadOnnxWeb('wasm');
+  // It looks at a model when it is there itself: no model at all is refused after that.
+  await InferenceSession.create(new Uint8Array(), { executionProviders: ['wasm'] }).catch(() => undefined);
+}
+
+function unreachable(cause: unknown): never {
+  throw new RemoteError({
+    code: 'onnxruntime_unreachable',
+    expected: 'onnxruntime-web, which runs and checks exported models, from the server of this page',
+    received: cause instanceof Error ? cause.message : String(cause),
+    fix: 'check the connection, reload the page, and go on with the run in the view Runs: nothing that it learned is lost',
+    cause,
+  });
+}
