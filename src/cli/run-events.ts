@@ -118,7 +118,19 @@ function modelSentence(event: RunEventOf<'model_ready'>): string {
   ];
   if (event.missing.length > 0) lines.push(`  not in the checkpoint, initialised: ${some(event.missing)}`);
   if (event.unexpected.length > 0) lines.push(`  in the checkpoint, not used: ${some(event.unexpected)}`);
+  if (event.memory) lines.push(memorySentence(event.memory));
   return lines.join('\n');
+}
+
+function memorySentence({
+  bytes,
+  images,
+  height,
+  width,
+  exact,
+}: NonNullable<RunEventOf<'model_ready'>['memory']>): string {
+  const at = `${counted(images, 'image')} of ${height} × ${width} at once`;
+  return `  memory to train: ${exact ? 'about' : 'at least'} ${megabytes(bytes)} for ${at}`;
 }
 
 /**

@@ -43,6 +43,17 @@ export type RunEventBody =
       readonly unexpected: readonly string[];
       readonly classesKept: number;
       readonly classesNew: number;
+      /**
+       * What a step takes of the device's memory: bytes, for so many images of this height and width at once. `exact`:
+       * planned to the byte; else kernels need some more.
+       */
+      readonly memory?: {
+        readonly bytes: number;
+        readonly images: number;
+        readonly height: number;
+        readonly width: number;
+        readonly exact: boolean;
+      };
     }
   | ({
       readonly type: 'step_compiled';

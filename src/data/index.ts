@@ -6,6 +6,7 @@
  *     const loader = new Loader({ dataset: train, task: 'detection', processorConfig, batchSize: 8, sampler: 'shuffle', seed });
  *     for await (const batch of loader.epoch(0)) …          // [8, 3, height, width], padded, with pixel mask
  */
+export { batchShapes, shapeNumbers } from './batch-plan.ts';
 export {
   type CheckedSplit,
   type CheckOptions,

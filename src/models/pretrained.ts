@@ -28,8 +28,8 @@ export interface PretrainedOptions extends PlaceOptions {
   readonly dropout?: number | undefined;
   /** Fields of config.json to replace, for what has no option of its own (`num_queries`, …). */
   readonly overrides?: Readonly<Record<string, unknown>> | undefined;
-  /** Called with the model before its weights are made or fetched; what it throws ends the loading. */
-  readonly beforeWeights?: ((model: VisionModel) => void) | undefined;
+  /** Called and awaited before weights are made or fetched; what it throws ends the loading. */
+  readonly beforeWeights?: ((built: BuiltModel) => void | Promise<void>) | undefined;
 }
 
 export interface LoadedModel {
@@ -46,6 +46,9 @@ export interface LoadedModel {
     readonly warnings: readonly string[];
   };
 }
+
+/** All of a model but its weights. */
+export type BuiltModel = Omit<LoadedModel, 'report'>;
 
 export async function fromPretrained(
   place: string | Place,
@@ -64,15 +67,10 @@ export async function fromPretrained(
   const processorConfig = await processorFor(files, family, config, options);
   const model = family.build(config, task);
   try {
-    if (!pretrained) {
-      return fresh(
-        { model, family, config, processorConfig, classes },
-        seed,
-        warnings,
-        options.beforeWeights,
-      );
-    }
-    options.beforeWeights?.(model);
+    const built = { model, family, config, processorConfig, classes };
+    if (!pretrained) warnings.push(...trainAll(built));
+    await options.beforeWeights?.(built);
+    if (!pretrained) return withFreshWeights(built, seed, warnings);
     const weights = await files.weights();
     const loaded = await loadWeights({
       model,
@@ -92,14 +90,31 @@ export async function fromPretrained(
   }
 }
 
+type ConfigOptions = Pick<
+  PretrainedOptions,
+  'task' | 'classes' | 'seed' | 'imageSize' | 'dropout' | 'overrides'
+>;
+
 /** A model from a config alone, with fresh weights. */
-export function fromConfig(
+export function fromConfig(config: HfConfig, options: ConfigOptions = {}): LoadedModel {
+  const { built, warnings } = buildFromConfig(config, options);
+  return withFreshWeights(built, options.seed ?? 0, warnings);
+}
+
+/** The same, where somebody has a say between shapes and weights. */
+export async function fromConfigWhen(
   config: HfConfig,
-  options: Pick<
-    PretrainedOptions,
-    'task' | 'classes' | 'seed' | 'imageSize' | 'dropout' | 'overrides' | 'beforeWeights'
-  > = {},
-): LoadedModel {
+  { beforeWeights, ...options }: ConfigOptions & Pick<PretrainedOptions, 'beforeWeights'>,
+): Promise<LoadedModel> {
+  const { built, warnings } = buildFromConfig(config, options);
+  await beforeWeights?.(built);
+  return withFreshWeights(built, options.seed ?? 0, warnings);
+}
+
+function buildFromConfig(
+  config: HfConfig,
+  options: ConfigOptions,
+): { readonly built: BuiltModel; readonly warnings: readonly string[] } {
   const family = familyOf(config);
   const task = taskOf(family, config, options.task);
   const classes = options.classes ?? classesOf(config);
@@ -107,36 +122,28 @@ export function fromConfig(
   const full = configFor(config, family, task, classes, options, warnings);
   const processor = family.defaultProcessor(full);
   const processorConfig = options.imageSize ? withImageSize(processor, options.imageSize) : processor;
-  const model = family.build(full, task);
-  const { seed = 0, beforeWeights } = options;
-  return fresh({ model, family, config: full, processorConfig, classes }, seed, warnings, beforeWeights);
+  const built = { model: family.build(full, task), family, config: full, processorConfig, classes };
+  return { built, warnings: [...warnings, ...trainAll(built)] };
 }
 
 /**
- * Fresh weights as the original initialises them. Parts that a pretrained model keeps frozen (DETR's backbone)
- * are trained then: there is nothing in them yet that freezing would protect.
+ * Parts that a pretrained model keeps frozen (DETR's backbone) are trained where weights start fresh: there is nothing
+ * in them yet that freezing would protect. Returns what there is to say about it.
  */
-function fresh(
-  loaded: Omit<LoadedModel, 'report'>,
-  seed: number,
-  warnings: readonly string[],
-  beforeWeights?: (model: VisionModel) => void,
-): LoadedModel {
-  const told = [...warnings];
-  const frozen = [...loaded.model.parameters()].filter(([, parameter]) => !parameter.requiresGrad);
+function trainAll({ model, config }: BuiltModel): string[] {
+  const frozen = [...model.parameters()].filter(([, parameter]) => !parameter.requiresGrad);
   for (const [, parameter] of frozen) parameter.requiresGrad = true;
-  if (frozen.length > 0) {
-    told.push(
-      `model.pretrained=false: ${counted(frozen.length, 'parameter')} of a ${loaded.config.model_type} that would stay frozen with pretrained weights are trained`,
-    );
-  }
-  beforeWeights?.(loaded.model);
-  initialize(loaded.model, seed);
-  const counts = { classesKept: 0, classesNew: loaded.classes.size };
-  return {
-    ...loaded,
-    report: { missing: [], unexpected: [], ...counts, pretrained: false, warnings: told },
-  };
+  if (frozen.length === 0) return [];
+  return [
+    `model.pretrained=false: ${counted(frozen.length, 'parameter')} of a ${config.model_type} that would stay frozen with pretrained weights are trained`,
+  ];
+}
+
+/** Weights as the original initialises them. */
+function withFreshWeights(built: BuiltModel, seed: number, warnings: readonly string[]): LoadedModel {
+  initialize(built.model, seed);
+  const counts = { classesKept: 0, classesNew: built.classes.size };
+  return { ...built, report: { missing: [], unexpected: [], ...counts, pretrained: false, warnings } };
 }
 
 function configFor(

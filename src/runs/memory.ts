@@ -2,17 +2,19 @@
  * Whether a model can train here at all, asked of its shapes before a single weight is made or fetched: a model that
  * does not fit would otherwise keep a machine busy for minutes, and then end in the middle of something.
  *
- * Counted is what every step needs, however small the batch: weights, their gradients, the optimiser's moments and the
- * average of the weights, in float32. Activations come on top; a step that is too large for those is computed in
- * smaller parts (recovery.ts).
+ * Counted first is what every step needs, however small the batch: weights, their gradients, the optimiser's moments
+ * and the average of the weights, in float32. Activations come on top (step-memory.ts); a step that is too large for
+ * those is computed in smaller parts (recovery.ts), as long as one picture fits.
  */
 import { files, mainMemory } from '#platform';
 import type { Recipe } from '../config/index.ts';
 import { type ClassMap, DeviceError, RunError } from '../core/index.ts';
+import type { Dataset } from '../data/index.ts';
 import { asDeviceError, type Device } from '../engine/index.ts';
-import type { DownloadListener, VisionModel } from '../models/index.ts';
+import type { BuiltModel, DownloadListener, VisionModel } from '../models/index.ts';
 import { createAlgorithm, settingsOf } from '../training/index.ts';
 import { prepareModel } from './prepare.ts';
+import { type Ceiling, mebibytes, requireStepMemory, type StepMemory } from './step-memory.ts';
 
 /** Bytes. */
 export interface TrainingBytes {
@@ -86,25 +88,27 @@ export function requireCheckpointRoom({ checkpoint }: TrainingBytes, folder: str
 export async function prepareFittingModel(
   recipe: Recipe,
   classes: ClassMap,
-  {
-    device,
-    folder,
-    onDownload,
-  }: {
+  target: {
     readonly device: Device;
     readonly folder: string;
+    readonly train: Dataset;
+    /** In how many parts each batch is computed. */
+    readonly splits: number;
     readonly onDownload?: DownloadListener | undefined;
   },
   signal?: AbortSignal,
-): ReturnType<typeof prepareModel> {
+): Promise<Awaited<ReturnType<typeof prepareModel>> & { readonly memory: StepMemory | undefined }> {
+  const { device, folder, train, splits, onDownload } = target;
   const free = await files.freeBytes(folder).catch(() => 0);
+  let memory: StepMemory | undefined;
   try {
-    const requireRoom = (model: VisionModel): void => {
-      const bytes = trainingBytes(model, recipe);
+    const requireRoom = async (built: BuiltModel): Promise<void> => {
+      const bytes = trainingBytes(built.model, recipe);
       requireMemory(bytes, device);
       requireCheckpointRoom(bytes, folder, free);
+      memory = await requireStepMemory(recipe, built, { device, train, splits, ceiling: ceilingOf(device) });
     };
-    return await prepareModel(recipe, classes, signal, requireRoom, onDownload);
+    return { ...(await prepareModel(recipe, classes, signal, requireRoom, onDownload)), memory };
   } catch (error) {
     const known = asDeviceError(error);
     if (!(known instanceof DeviceError) || known.code !== 'out_of_memory') throw error;
@@ -118,10 +122,7 @@ export async function prepareFittingModel(
 }
 
 /** Of adapters nobody tells the memory; what computes on the processor has that of the machine. */
-function ceilingOf({ limits, software, description }: Device): {
-  readonly limit: number;
-  readonly of: string;
-} {
+function ceilingOf({ limits, software, description }: Device): Ceiling {
   const heap = limits.maxHeapBytes ?? Number.POSITIVE_INFINITY;
   const machine = (software ? mainMemory() : undefined) ?? Number.POSITIVE_INFINITY;
   return heap <= machine ? { limit: heap, of: description } : { limit: machine, of: 'this machine' };
@@ -140,5 +141,3 @@ function tooLarge(expected: string, received: string, cause?: unknown): DeviceEr
     cause,
   });
 }
-
-const mebibytes = (bytes: number): string => `${Math.ceil(bytes / 2 ** 20).toLocaleString('en')} MiB`;

@@ -3,17 +3,17 @@
  * resume prepare in the same way, so that all of them see the same pictures and the same classes.
  */
 import { adaptProcessor, type Recipe, usableData } from '../config/index.ts';
-import { type ClassMap, ConfigError, type RunEventBody } from '../core/index.ts';
+import { type ClassMap, ConfigError, type RunEventBody, type RunEventOf } from '../core/index.ts';
 import { classWeights, type Dataset, openSplits, type Splits } from '../data/index.ts';
 import {
+  type BuiltModel,
   type DownloadListener,
-  fromConfig,
+  fromConfigWhen,
   fromPretrained,
   type HfConfig,
   type LoadedModel,
   type ProcessorConfig,
   saveModel,
-  type VisionModel,
 } from '../models/index.ts';
 import { createTask, type Task } from '../tasks/index.ts';
 import { freeze, type Monitor } from '../training/index.ts';
@@ -83,7 +83,7 @@ export async function prepareModel(
   recipe: Recipe,
   classes: ClassMap,
   signal?: AbortSignal,
-  beforeWeights?: (model: VisionModel) => void,
+  beforeWeights?: (built: BuiltModel) => Promise<void>,
   onDownload?: DownloadListener,
 ): Promise<{ readonly loaded: LoadedModel; readonly warnings: readonly string[] }> {
   const { model, training } = recipe;
@@ -95,15 +95,15 @@ export async function prepareModel(
     seed: training.seed,
     ...(height && width ? { imageSize: { height, width } } : {}),
     ...(model.dropout > 0 ? { dropout: model.dropout } : {}),
-    beforeWeights(built: VisionModel) {
-      freeze(built, model.freeze);
-      beforeWeights?.(built);
+    async beforeWeights(built: BuiltModel) {
+      freeze(built.model, model.freeze);
+      await beforeWeights?.(built);
     },
   };
   const overrides = { ...model.config, ...problemType(recipe) };
   const fresh = !model.pretrained && typeof model.config.model_type === 'string';
   const loaded = fresh
-    ? fromConfig(overrides as HfConfig, options)
+    ? await fromConfigWhen(overrides as HfConfig, options)
     : await fromPretrained(model.model_name, {
         ...options,
         pretrained: model.pretrained,
@@ -119,7 +119,11 @@ export async function prepareModel(
   };
 }
 
-export function modelReady({ model, report }: LoadedModel): RunEventBody {
+/** @param memory what a step of it takes */
+export function modelReady(
+  { model, report }: LoadedModel,
+  memory?: RunEventOf<'model_ready'>['memory'],
+): RunEventBody {
   let parameters = 0;
   let trainable = 0;
   for (const [, parameter] of model.parameters()) {
@@ -136,6 +140,7 @@ export function modelReady({ model, report }: LoadedModel): RunEventBody {
     unexpected,
     classesKept,
     classesNew,
+    ...(memory ? { memory } : {}),
   };
 }
 
@@ -149,7 +154,11 @@ export async function modelCompanions(loaded: LoadedModel): Promise<ReadonlyMap<
 }
 
 /** `train` decides balanced class weights; without it all classes weigh the same. */
-export function prepareTask(recipe: Recipe, loaded: LoadedModel, train?: Dataset): Task<unknown> {
+export function prepareTask(
+  recipe: Recipe,
+  loaded: Pick<LoadedModel, 'classes' | 'config'>,
+  train?: Dataset,
+): Task<unknown> {
   const { model, data } = recipe;
   return createTask(model.task_type, {
     classes: loaded.classes,

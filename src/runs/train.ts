@@ -126,16 +126,16 @@ async function* trainOn(
   const settings = { ...settingsOf(recipe), splits: batchSplits };
   const data = await prepareData(recipe, signal, (message) => stream.aside(warning('data', message)));
   yield* stream.tell(dataReady(data));
-  const { loaded, warnings } = await prepareFittingModel(
+  const { loaded, warnings, memory } = await prepareFittingModel(
     recipe,
     data.classes,
-    { device, folder: folder.path, onDownload },
+    { device, folder: folder.path, train: data.splits.train, splits: batchSplits, onDownload },
     signal,
   );
   const loaders: Loader[] = [];
   let evaluationStep: EvaluationStep | undefined;
   try {
-    yield* stream.tell(modelReady(loaded), ...warnings.map((message) => warning('model', message)));
+    yield* stream.tell(modelReady(loaded, memory), ...warnings.map((message) => warning('model', message)));
     const task = prepareTask(recipe, loaded, data.splits.train);
     if (settings.monitor) checkMonitor(settings.monitor, task);
     const setup: LoaderSetup = {

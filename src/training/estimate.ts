@@ -93,7 +93,7 @@ function stepParts({ model, task, settings, device }: EstimateRequest): StepPart
 }
 
 /** Pictures with one object each: a step writes down the same whatever is in them. */
-function batchOf({ size, rows }: EstimateRequest): Batch {
+function batchOf({ size, rows, model }: EstimateRequest): Batch {
   const each = Array.from({ length: rows }, (_, row) => row);
   const { height, width } = size;
   return {
@@ -102,7 +102,7 @@ function batchOf({ size, rows }: EstimateRequest): Batch {
     imageIds: each,
     // Nobody looks at them.
     pixelValues: new Float32Array(),
-    pixelMask: new Uint8Array(rows * height * width).fill(1),
+    pixelMask: model.takesPixelMask ? new Uint8Array(rows * height * width).fill(1) : new Uint8Array(),
     shape: [rows, 3, height, width],
     count: rows,
     samples: each.map((index) => ({

@@ -1,0 +1,87 @@
+/** Steps whose activations can't fit are refused before a weight is made, and what a step takes is told. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parseRecipe } from '../config/index.ts';
+import type { OcelliError, RunEvent, RunEventOf } from '../core/index.ts';
+import { type DeviceChoice, lookForGpu, openDevice } from '../engine/index.ts';
+import { train } from './train.ts';
+
+const adapter = (await lookForGpu()).adapter !== undefined;
+if (!adapter) console.warn('NOT RUN: no WebGPU adapter');
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'ocelli-step-memory-'));
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+const resnet =
+  '{ model_type: resnet, layer_type: basic, depths: [1, 1], embedding_size: 64, hidden_sizes: [64, 64] }';
+
+/** Runs until the first step, or until it is refused. */
+async function begin(name: string, device: DeviceChoice, size: number, config = resnet) {
+  const started = performance.now();
+  const { recipe } = parseRecipe(
+    `
+model: { model_name: ${name}, task_type: classification, pretrained: false, image_size: ${size}, config: ${config} }
+data:
+  train_data_path: sample:shapes?images=4&seed=1&size=32&classes=3&objects=1
+  val_data_path: sample:shapes?images=4&seed=2&size=32&classes=3&objects=1
+  batch_size: 4
+training: { max_steps: 1, max_epochs: 1 }
+`,
+    { source: 'recipe.yaml' },
+  );
+  const events: RunEvent[] = [];
+  let error: OcelliError | undefined;
+  try {
+    for await (const event of train({ recipe, out: join(folder, name), device })) events.push(event);
+  } catch (caught) {
+    error = caught as OcelliError;
+  }
+  const seconds = (performance.now() - started) / 1000;
+  const ready = events.find((event): event is RunEventOf<'model_ready'> => event.type === 'model_ready');
+  return { error, events, seconds, memory: ready?.memory };
+}
+
+describe('a step that is too large for its device', () => {
+  it('is refused where the tensors of one picture outgrow the heap of WebAssembly', async () => {
+    const { error, events, seconds, memory } = await begin('heap', 'wasm', 8192);
+    expect(error).toMatchObject({ name: 'DeviceError', code: 'model_too_large', exitCode: 4 });
+    expect(error!.message).toMatch(
+      /at most 4,096 MiB.*a step of one image of 8192 × 8192 that takes [\d,]+ MiB.*Fix: use smaller images \(model\.image_size\)/,
+    );
+    expect(events.at(-1)).toMatchObject({ type: 'failed', code: 'model_too_large', exit_code: 4 });
+    expect(memory).toBeUndefined();
+    expect(seconds).toBeLessThan(30);
+  }, 60_000);
+
+  it.skipIf(!adapter)(
+    'is refused where no kernel could bind one picture',
+    async () => {
+      const device = await openDevice('webgpu');
+      const { largestBinding } = device.gpu!.memory;
+      await device.dispose();
+      // Three channels of four bytes.
+      const side = 64 * Math.ceil(Math.sqrt(largestBinding / 12) / 64 + 1);
+      const { error, seconds } = await begin('binding', 'webgpu', side);
+      expect(error).toMatchObject({ name: 'DeviceError', code: 'model_too_large', exitCode: 4 });
+      expect(error!.message).toMatch(
+        /binds at once.*one image of \d+ × \d+ with a value of kernel.*image_size/,
+      );
+      expect(seconds).toBeLessThan(30);
+    },
+    60_000,
+  );
+
+  it('is no matter where it fits: then what it takes is told', async () => {
+    const { error, memory } = await begin('fits', 'wasm', 32);
+    expect(error).toBeUndefined();
+    expect(memory).toMatchObject({ images: 4, height: 32, width: 32, exact: false });
+    // Weights, gradients and two moments alone are 1.6 MB.
+    expect(memory!.bytes).toBeGreaterThan(1.5e6);
+    expect(memory!.bytes).toBeLessThan(2e7);
+  }, 60_000);
+});
