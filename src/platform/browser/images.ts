@@ -6,6 +6,8 @@
  *
  * - `createImageBitmap` with `colorSpaceConversion: 'none'`: embedded profiles are ignored. `ImageDecoder` would
  *   give a JPEG's chroma without libjpeg's smooth upsampling, up to 86 of 255 away.
+ * - Pictures without alpha are read from the bitmap's own memory where the browser hands it out (`opaque-pixels.ts`), else
+ *   through a canvas.
  * - A canvas stores colour multiplied by alpha, which can't be undone. Where a picture has alpha it is read
  *   through WebGL instead, which does not multiply.
  * - Orientation is ours (`exif.ts`): browsers disagree about formats and can't be told to ignore it.
@@ -19,6 +21,7 @@ import { contextOf } from './canvas.ts';
 import { mayHaveProfile } from './color-profile.ts';
 import { readOrientation, withoutOrientation } from './exif.ts';
 import { foreignFormat } from './foreign-format.ts';
+import { readOpaque } from './opaque-pixels.ts';
 import { isOpaque, toRgb, toRgba, upright } from './pixels.ts';
 import { readStraightAlpha } from './straight-alpha.ts';
 
@@ -35,7 +38,7 @@ export const decodeImage: DecodeImage = async (bytes, options = {}) => {
     throw unreadable(error, bytes);
   }
   try {
-    const stored = read(bitmap);
+    const stored = (await readOpaque(bitmap)) ?? read(bitmap);
     return turned && options.orientation !== 'ignore' ? upright(stored, orientation.value) : stored;
   } finally {
     bitmap.close();
@@ -67,7 +70,7 @@ export async function decodeFile(
     bitmap.close();
     return { raster: await decodeImage(bytes), bitmap: undefined };
   }
-  const raster = read(bitmap);
+  const raster = (await readOpaque(bitmap)) ?? read(bitmap);
   if (!mayHaveProfile(bytes)) return { raster, bitmap };
   bitmap.close();
   return { raster, bitmap: undefined };

@@ -35,6 +35,41 @@ function toRgbByWords(rgba: Uint8Array | Uint8ClampedArray): Uint8Array {
   return new Uint8Array(data.buffer);
 }
 
+/** The same for pixels in the order blue, green, red, and a fourth byte that says nothing. */
+export function bgrToRgb(bgrx: Uint8Array): Uint8Array {
+  return bgrx.byteOffset % 4 === 0 && bgrx.length % 16 === 0 && isLittleEndian
+    ? bgrToRgbByWords(bgrx)
+    : bgrToRgbByBytes(bgrx);
+}
+
+function bgrToRgbByWords(bgrx: Uint8Array): Uint8Array {
+  const from = new Uint32Array(bgrx.buffer, bgrx.byteOffset, bgrx.length / 4);
+  const data = new Uint32Array((from.length / 4) * 3);
+  for (let i = 0, p = 0; i < from.length; i += 4, p += 3) {
+    const first = from[i]!;
+    const second = from[i + 1]!;
+    const third = from[i + 2]!;
+    const fourth = from[i + 3]!;
+    data[p] =
+      ((first >>> 16) & 0xff) | (first & 0xff00) | ((first & 0xff) << 16) | ((second & 0xff0000) << 8);
+    data[p + 1] =
+      ((second >>> 8) & 0xff) | ((second & 0xff) << 8) | (third & 0xff0000) | ((third & 0xff00) << 16);
+    data[p + 2] =
+      (third & 0xff) | ((fourth & 0xff0000) >>> 8) | ((fourth & 0xff00) << 8) | ((fourth & 0xff) << 24);
+  }
+  return new Uint8Array(data.buffer);
+}
+
+function bgrToRgbByBytes(bgrx: Uint8Array): Uint8Array {
+  const data = new Uint8Array((bgrx.length / 4) * 3);
+  for (let i = 0, p = 0; i < bgrx.length; i += 4, p += 3) {
+    data[p] = bgrx[i + 2]!;
+    data[p + 1] = bgrx[i + 1]!;
+    data[p + 2] = bgrx[i]!;
+  }
+  return data;
+}
+
 function toRgbByBytes(rgba: ArrayLike<number>): Uint8Array {
   const data = new Uint8Array((rgba.length / 4) * 3);
   for (let i = 0, p = 0; i < rgba.length; i += 4, p += 3) {
