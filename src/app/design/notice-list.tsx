@@ -41,12 +41,12 @@ export function NoticeBox({
             <button
               type="button"
               class={`notice-toggle ${why || lines.length > 0 ? 'for-more' : ''}`}
+              aria-label={`${open ? 'Less' : 'Details'}: ${title}`}
               aria-expanded={open}
               aria-controls={id}
               onClick={() => setOpen(!open)}
             >
               {open ? 'Less' : 'Details'}
-              <span class="visually-hidden">: {title}</span>
             </button>
           )}
         </div>
