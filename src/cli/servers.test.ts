@@ -36,6 +36,21 @@ test('no user, password or signature of an address is shown', async () => {
   expect(JSON.stringify(answers)).not.toContain('s3cret');
 });
 
+test('a model of a registry that does not answer', async () => {
+  const { recipe } = parseRecipe(
+    tinyRecipe().replace('model_name: tiny-resnet', 'model_name: models:/shapes@x'),
+    {
+      source: 'recipe.yaml',
+      overrides: ['mlflow.tracking_uri=http://me:s3cret@127.0.0.1:9'],
+    },
+  );
+  const answers = await checkServers(recipe, new AbortController().signal);
+  const answer = answers.find(({ name }) => name === 'model');
+  expect(answer).toMatchObject({ place: 'models:/shapes@x', ok: false });
+  expect(answer?.answer).toMatch(/^is not there: no whole answer .*127\.0\.0\.1:9/);
+  expect(JSON.stringify(answers)).not.toContain('s3cret');
+});
+
 test('places here and far away: files, folders, what is missing, what is silent', async () => {
   web.files.set('set/train/a.jpg', new Uint8Array(3));
   web.files.set('set/train.json', new Uint8Array(0));

@@ -5,7 +5,14 @@
 import { environmentVariable } from '#platform';
 import { isPlaceholder, type Recipe, shownPlace } from '../config/index.ts';
 import { DataError, OcelliError } from '../core/index.ts';
-import { hasFiles, LocalVolume, openPlace, resolveEndpoint } from '../storage/index.ts';
+import {
+  hasFiles,
+  isModelReference,
+  LocalVolume,
+  openPlace,
+  openRegisteredModel,
+  resolveEndpoint,
+} from '../storage/index.ts';
 
 export interface Reachability {
   readonly name: string;
@@ -22,6 +29,7 @@ export async function checkServers(recipe: Recipe | undefined, signal: AbortSign
   return Promise.all([
     checkHub(signal),
     ...(mlflow ? [checkMlflow(mlflow, signal)] : []),
+    ...(recipe && isModelReference(recipe.model.model_name) ? [checkModel(recipe, signal)] : []),
     ...places.map(([name, place]) => checkPlace(name, place, signal)),
   ]);
 }
@@ -72,6 +80,22 @@ async function checkMlflow(uri: string, signal: AbortSignal): Promise<Reachabili
       ];
     },
   );
+}
+
+/** A model of a registry: its version, and that its files can be had. */
+async function checkModel({ model, mlflow }: Recipe, signal: AbortSignal): Promise<Reachability> {
+  const { model_name: place } = model;
+  const shown = { name: 'model', place };
+  const server = { registryUri: mlflow.registry_uri, trackingUri: mlflow.tracking_uri };
+  try {
+    const { version } = await within(signal, (limit) =>
+      openRegisteredModel(place, { server, signal: limit }),
+    );
+    return { ...shown, ok: true, answer: version === place ? 'is there' : `is ${version}` };
+  } catch (error) {
+    signal.throwIfAborted();
+    return { ...shown, ok: false, answer: `is not there: ${reason(error)}` };
+  }
 }
 
 /** Places that a run writes to; nothing needs to be there yet. */

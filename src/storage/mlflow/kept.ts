@@ -65,6 +65,7 @@ export async function beginIndex(
 export class KeptModel implements Volume {
   readonly location: string;
   private readonly sizes: ReadonlyMap<string, number>;
+  private readonly names: ReadonlyMap<string, string>;
   private readonly fetching = new Map<string, Promise<void>>();
 
   /** @param remote where the files come from, asked when the first one is missing here */
@@ -76,17 +77,21 @@ export class KeptModel implements Volume {
   ) {
     this.location = reference;
     this.sizes = new Map(Object.entries(sizes));
+    this.names = secondNames(this.sizes);
   }
 
   async *list(prefix: string): AsyncIterable<Entry> {
     const clean = cleanPrefix(prefix, this.location);
-    for (const [path, size] of [...this.sizes].sort(([a], [b]) => comparePaths(a, b))) {
+    const paths = [...this.sizes.keys(), ...this.names.keys()].sort(comparePaths);
+    for (const path of paths) {
+      const size = this.sizes.get(this.names.get(path) ?? path)!;
       if (path.startsWith(clean)) yield { path, size, version: this.location };
     }
   }
 
   open(path: string): ByteSource {
-    const clean = cleanPath(path, this.location);
+    const asked = cleanPath(path, this.location);
+    const clean = this.names.get(asked) ?? asked;
     const local = `${this.folder}/files/${clean}`;
     const there = async (signal?: AbortSignal): Promise<void> => {
       const running = this.fetching.get(clean) ?? this.fetch(clean, local, signal);
@@ -94,7 +99,7 @@ export class KeptModel implements Volume {
       await running.finally(() => this.fetching.delete(clean));
     };
     return {
-      path: clean,
+      path: asked,
       size: async (signal) => {
         await there(signal);
         return this.sizes.get(clean)!;
@@ -178,6 +183,19 @@ export class KeptModel implements Volume {
       fix: 'write to a folder or a volume; a run registers its model by mlflow.registered_model_name',
     });
   }
+}
+
+/**
+ * `mlflow.transformers` saves the parts of a pipeline apart (its model_io.py): the model in `model/`, how pictures are
+ * prepared in `components/`. Without it the model would see them in another way than it learnt to.
+ */
+function secondNames(sizes: ReadonlyMap<string, number>): ReadonlyMap<string, string> {
+  const [name, wanted] = ['preprocessor_config.json', 'model/preprocessor_config.json'];
+  const saved = ['image_processor', 'feature_extractor', 'processor']
+    .map((part) => `components/${part}/${name}`)
+    .find((path) => sizes.has(path));
+  const isPipeline = sizes.has('model/config.json') && !sizes.has('config.json') && !sizes.has(wanted);
+  return new Map(isPipeline && saved !== undefined ? [[wanted, saved]] : []);
 }
 
 /** Undefined where the server tells no size without sending everything. */

@@ -193,6 +193,25 @@ it('reads a workspace’s own registry by the addresses that it signs', async ()
   );
 });
 
+it('reads a logged model of a workspace by the addresses that it signs', async () => {
+  const root = 'dbfs:/databricks/mlflow-tracking/1/logged_models/m-1/artifacts';
+  routes[`GET ${api}/logged-models/m-1`] = json({
+    model: { info: { model_id: 'm-1', artifact_uri: root, status: 'LOGGED_MODEL_READY' } },
+  });
+  routes[`GET ${api}/logged-models/m-1/artifacts/directories`] = json({ root_uri: root, files: [config] });
+  routes[`POST ${api}/logged-models/m-1/artifacts/credentials-for-download`] = json({
+    credentials: [
+      {
+        model_id: 'm-1',
+        credential_info: { path: 'config.json', signed_uri: `${host}/store/a`, type: 'AWS_PRESIGNED_URL' },
+      },
+    ],
+  });
+  routes['GET /store/a'] = file('{"a": 1}');
+  const environment = { MLFLOW_TRACKING_URI: 'databricks' };
+  expect(await read('models:/m-1', 'config.json', environment)).toBe('{"a": 1}');
+});
+
 describe('what is kept', () => {
   it('is not asked for again, unless the name was given to another model', async () => {
     proxied([config]);
@@ -232,6 +251,20 @@ describe('what is kept', () => {
       response.end('{"a": 1}');
     };
     expect(await read('models:/shapes/3')).toBe('{"a": 1}');
+  });
+
+  it('has the processor that mlflow.transformers saves beside the model', async () => {
+    const processor = 'components/image_processor/preprocessor_config.json';
+    proxied([
+      { path: 'model/config.json', is_dir: false, file_size: 2 },
+      { path: processor, is_dir: false, file_size: 8 },
+    ]);
+    routes[`GET /api/2.0/mlflow-artifacts/artifacts/1/models/m-1/artifacts/${processor}`] = file('{"a": 1}');
+    expect(await read('models:/shapes/3', 'model/preprocessor_config.json')).toBe('{"a": 1}');
+    const { volume } = await openRegisteredModel('models:/shapes/3', options());
+    const paths: string[] = [];
+    for await (const { path, size } of volume.list('model/')) paths.push(`${path} ${size}`);
+    expect(paths).toEqual(['model/config.json 2', 'model/preprocessor_config.json 8']);
   });
 
   it('stops when it is interrupted', async () => {
