@@ -31,6 +31,20 @@ describe('several threads', () => {
     pages.site.headers = {};
   });
 
+  test('are one where the worker requires Trusted Types, and allows no other policy', async () => {
+    const headers = {
+      'Cross-Origin-Opener-Policy': 'same-origin',
+      'Cross-Origin-Embedder-Policy': 'require-corp',
+      'Content-Security-Policy': "require-trusted-types-for 'script'; trusted-types ocelli-widget",
+    };
+    pages.site.headers = headers;
+    const { page, context } = await pages.open(body, { headers });
+    expect(await runtimeOf(page)).toBe('onnxruntime on wasm');
+    expectSame(await found(page), await headlessFindings(join(pages.root, 'vit'), pages.picture), 1e-5);
+    await context.close();
+    pages.site.headers = {};
+  });
+
   test('on a static host, by the service worker that a page asks for', async () => {
     const address = '/widget/isolated.html';
     pages.site.put(address, { body: `<script src="./ocelli-isolation.js"></script>${body}` });
@@ -102,6 +116,40 @@ describe('under a strict policy', () => {
       error: { code: 'worker_crashed', fix: expect.stringContaining('Content-Security-Policy') as string },
     });
     await context.close();
+  });
+
+  test.each([
+    {
+      what: 'without its Trusted Types policy',
+      everywhere: {},
+      policy: "require-trusted-types-for 'script'; trusted-types another",
+      error: {
+        code: 'trusted_types_refused',
+        fix: expect.stringContaining('trusted-types ocelli') as string,
+      },
+    },
+    {
+      what: 'without WebAssembly, sent with the worker',
+      everywhere: { 'Content-Security-Policy': "script-src 'self'" },
+      policy: "script-src 'self'",
+      error: { code: 'runtime_refused', fix: expect.stringContaining("'wasm-unsafe-eval'") as string },
+    },
+  ])('a policy $what is told', async ({ everywhere, policy: strict, error }) => {
+    pages.site.headers = everywhere;
+    const { page, context } = await pages.open(
+      `${script}<ocelli-predict model="/models/vit" device="wasm"></ocelli-predict>`,
+      { headers: { 'Content-Security-Policy': strict } },
+    );
+    expect(await predict(page)).toMatchObject({ error });
+    // Who asks by script gets the same error.
+    const rejected = await page.evaluate(() =>
+      (document.querySelector('ocelli-predict') as OcelliPredict)
+        .predict('/picture.png')
+        .catch((reason: { code: string }) => reason.code),
+    );
+    expect(rejected).toBe(error.code);
+    await context.close();
+    pages.site.headers = {};
   });
 
   test('in a frame without an origin (sandbox="allow-scripts")', async () => {

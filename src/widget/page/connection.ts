@@ -8,7 +8,7 @@
  */
 import { proxy, type Remote, releaseProxy, transfer, wrap } from 'comlink';
 import { prepareCrossing } from '../../client/wire/index.ts';
-import { RunError } from '../../core/index.ts';
+import { ConfigError, RunError } from '../../core/index.ts';
 import type { Answer, OpenedModel, OpenRequest, Progress, WidgetService, WorkerState } from '../protocol.ts';
 
 /** Copies of the script with another number don't share: they could not talk. */
@@ -175,15 +175,28 @@ let policy: ReturnType<TrustedTypes['createPolicy']> | undefined;
 function trusted(address: string): string {
   const { trustedTypes } = globalThis as unknown as { trustedTypes?: TrustedTypes };
   if (!trustedTypes) return address;
-  policy ??= trustedTypes.createPolicy('ocelli-widget', { createScriptURL: (url) => url });
+  try {
+    policy ??= trustedTypes.createPolicy('ocelli-widget', { createScriptURL: (url) => url });
+  } catch (cause) {
+    throw new ConfigError({
+      code: 'trusted_types_refused',
+      expected: 'a page that allows the Trusted Types policy ocelli-widget: a worker is started by it',
+      received: cause instanceof Error ? cause.message : String(cause),
+      fix: "write trusted-types ocelli-widget into the page's Content-Security-Policy",
+      cause,
+    });
+  }
   return policy.createScriptURL(address);
 }
 
 function crash(received: string): RunError {
+  const isolated = crossOriginIsolated
+    ? ", and on a page with Cross-Origin-Embedder-Policy the worker's file must come with that header as well"
+    : '';
   return new RunError({
     code: 'worker_crashed',
     expected: "the widget's worker to start and to answer",
     received,
-    fix: "try again; if it never starts, the page's Content-Security-Policy must allow it: docs/widget.md says how",
+    fix: `try again; if it never starts, the page's Content-Security-Policy must allow it${isolated}: docs/widget.md says how`,
   });
 }

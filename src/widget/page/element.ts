@@ -9,7 +9,7 @@ import { Camera } from './camera.ts';
 import { type HeldModel, WidgetConnection } from './connection.ts';
 import { Display } from './display.ts';
 import type { PredictionDetail, ReadyDetail } from './events.ts';
-import { asOurs, errorDetail, isOfAttribute, isOfPicture } from './failure.ts';
+import { asOurs, errorDetail, isGivenUp, isOfAttribute, isOfPicture } from './failure.ts';
 import { Filming } from './filming.ts';
 import { unknownLabels } from './findings.ts';
 import { Handover } from './handover.ts';
@@ -167,8 +167,7 @@ export class OcelliPredict extends TypedElement {
     try {
       return this.readyDetail(await this.holder.open());
     } catch (error) {
-      this.fail(error);
-      throw error;
+      throw this.fail(error);
     }
   }
 
@@ -199,7 +198,7 @@ export class OcelliPredict extends TypedElement {
       if (turn === this.asked && !fetching.signal.aborted) {
         this.pending = undefined;
         if (!isOfPicture(error)) this.unanswered = picture;
-        this.fail(error);
+        throw this.fail(error);
       }
       throw error;
     }
@@ -227,8 +226,7 @@ export class OcelliPredict extends TypedElement {
     try {
       camera = await Camera.open(() => this.stopWebcam());
     } catch (error) {
-      this.fail(error);
-      throw error;
+      throw this.fail(error);
     }
     if (turn !== this.asked || !this.isConnected) {
       camera.close();
@@ -382,12 +380,15 @@ export class OcelliPredict extends TypedElement {
     this.view.fail(error);
   }
 
-  private fail(reason: unknown): void {
+  /** Shows and tells it; what was given up, because nobody waits for it, is no failure. */
+  private fail(reason: unknown): Error {
+    if (isGivenUp(reason)) return reason;
     const error = asOurs(reason);
     this.showFailure(error);
     this.view.say('');
     this.view.loading(undefined);
     this.tell('error', errorDetail(error), false);
+    return error;
   }
 
   private read(): Settings {

@@ -18,6 +18,10 @@ export function errorDetail(error: OcelliError): ErrorDetail {
   return { code, message, expected, received, fix, error };
 }
 
+/** An element that left the page, or another picture. */
+export const isGivenUp = (reason: unknown): reason is DOMException =>
+  reason instanceof DOMException && reason.name === 'AbortError';
+
 /** Whether another model would not help: the picture itself is wrong, or is not there. */
 export function isOfPicture(reason: unknown): boolean {
   return reason instanceof OcelliError && /^(?:image|picture)_/.test(reason.code);

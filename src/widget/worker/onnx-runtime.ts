@@ -3,7 +3,7 @@
  * all pictures become equally large, it is recorded afterwards (captured-session.ts), and the recording takes over if it
  * gives the same numbers.
  */
-import { CheckpointError, DeviceError, type Size } from '../../core/index.ts';
+import { CheckpointError, ConfigError, DeviceError, type Size } from '../../core/index.ts';
 import { loadOnnxWeb, type OnnxWeb, sharedThreads } from '../../platform/browser/index.ts';
 import type { HostOutputs } from '../../tasks/decoding/index.ts';
 import type { ProcessedBatch } from '../../vision/index.ts';
@@ -21,7 +21,7 @@ import {
   portsOf,
   type Session,
 } from './outputs.ts';
-import { runtimeFile } from './runtime-files.ts';
+import { mayStartThreads, runtimeFile } from './runtime-files.ts';
 import type { Weights } from './weights.ts';
 
 export type WidgetDevice = 'webgpu' | 'wasm';
@@ -37,7 +37,7 @@ export async function prepareOnnx(device: WidgetDevice): Promise<OnnxWeb> {
   ort.env.logLevel = 'error';
   const isOwn = new URL(import.meta.url).origin === self.origin;
   // A thread's file is that of onnxruntime: a worker from another origin may not start it.
-  ort.env.wasm.numThreads = isOwn ? sharedThreads() : 1;
+  ort.env.wasm.numThreads = isOwn && mayStartThreads() ? sharedThreads() : 1;
   if (!isOwn) ort.env.wasm.wasmPaths = { wasm: runtimeFile(device) };
   return ort;
 }
@@ -252,6 +252,15 @@ export function largestDifference(a: HostOutputs, b: HostOutputs): number {
 function explain(cause: unknown, device: WidgetDevice): Error {
   if (cause instanceof CheckpointError || cause instanceof DeviceError) return cause;
   const message = cause instanceof Error ? cause.message : String(cause);
+  if (/Content Security|unsafe-eval/i.test(message)) {
+    return new ConfigError({
+      code: 'runtime_refused',
+      expected: "a Content-Security-Policy that lets the widget's worker start WebAssembly",
+      received: message.slice(0, 300),
+      fix: "write 'wasm-unsafe-eval' into script-src, of the page and of what the worker's file comes with",
+      cause,
+    });
+  }
   if (/memory|OrtRun.*allocat|bad_alloc|Array buffer allocation|RangeError/i.test(message)) {
     return new DeviceError({
       code: 'model_memory',

@@ -12,3 +12,27 @@ export function runtimeFile(device: OpenedModel['device']): string {
   const address = device === 'wasm' ? plain : canSuspend() ? jspi : asyncify;
   return new URL(address, import.meta.url).href;
 }
+
+interface TrustedTypes {
+  createPolicy(name: 'default', rules: { createScriptURL(url: string): string }): unknown;
+}
+
+let allowed: boolean | undefined;
+
+/**
+ * onnxruntime starts its threads by plain addresses. Where the worker's own answer requires Trusted Types, only a policy
+ * named `default` lets it; without one there is a single thread.
+ */
+export function mayStartThreads(): boolean {
+  const { trustedTypes } = globalThis as unknown as { trustedTypes?: TrustedTypes };
+  if (!crossOriginIsolated || !trustedTypes) return true;
+  if (allowed === undefined) {
+    try {
+      trustedTypes.createPolicy('default', { createScriptURL: (url) => url });
+      allowed = true;
+    } catch {
+      allowed = false;
+    }
+  }
+  return allowed;
+}
