@@ -23,6 +23,8 @@ try {
     </AppContext.Provider>,
     root,
   );
+  // Another tab may train, or remove a run that is looked at here.
+  app.client.watchRuns(() => void app.refreshRuns().catch(app.notices.report));
   // A run may take longer than the connection lasts.
   effect(() => {
     if (app.live.isActive) void fetchViews();

@@ -21,7 +21,7 @@ import type {
   StartRequest,
   TrainingService,
 } from './protocol.ts';
-import { RunIndex, type RunRecord } from './run-index.ts';
+import { onRunsChanged, RunIndex, type RunRecord } from './run-index.ts';
 import { WakeLock } from './wake-lock.ts';
 
 type Calls = Omit<TrainingService, 'start' | 'resume' | 'evaluate'>;
@@ -102,6 +102,11 @@ export class TrainingClient {
     } finally {
       index.close();
     }
+  }
+
+  /** Calls back whenever `runs()` gives something else, because of this tab or another one; for as long as the page is there. */
+  watchRuns(callback: () => void): void {
+    onRunsChanged(callback);
   }
 
   /** Asks the browser to keep what this page stores; true when it does. */

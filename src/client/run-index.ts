@@ -36,6 +36,20 @@ interface Schema extends DBSchema {
   places: { key: string; value: { readonly run: string; readonly places: Places } };
 }
 
+/** Where other tabs hear that a run came, went, or is in another state. */
+const announcements = 'ocelli-runs';
+
+function announce(): void {
+  const channel = new BroadcastChannel(announcements);
+  channel.postMessage(null);
+  channel.close();
+}
+
+/** Calls back whenever the list of runs has changed, here or in another tab; not for every step. */
+export function onRunsChanged(callback: () => void): void {
+  new BroadcastChannel(announcements).addEventListener('message', callback);
+}
+
 /** The Web Lock that a live run holds. */
 export const runLock = (run: string): string => `ocelli-run:${run}`;
 
@@ -72,7 +86,9 @@ export class RunIndex {
   }
 
   async put(record: RunRecord): Promise<void> {
+    const before = await this.get(record.run);
     await this.database.put('runs', record);
+    if (before?.status !== record.status) announce();
   }
 
   async places(run: string): Promise<Places | undefined> {
@@ -87,6 +103,7 @@ export class RunIndex {
   async remove(run: string): Promise<void> {
     await this.database.delete('places', run);
     await this.database.delete('runs', run);
+    announce();
   }
 
   close(): void {
