@@ -42,3 +42,12 @@ test('a step that is done again after a resume stands once', () => {
   expect(curves.parts.get('loss_ce')?.points.at(-1)).toEqual([3, 15]);
   expect(curves.recentMs()).toBe(10);
 });
+
+test('steps behind a checkpoint leave nothing in a thinned curve', () => {
+  const curve = new Curve();
+  for (let step = 1; step <= 2001; step++) curve.add(step, 1);
+  curve.add(2002, 1000);
+  curve.cut(2000);
+  for (let step = 2001; step <= 2100; step++) curve.add(step, 1);
+  expect(curve.points.map(([, value]) => value).every((value) => value === 1)).toBe(true);
+});

@@ -34,6 +34,9 @@ export class Curve {
   cut(step: number): void {
     const keep = this.points.findIndex(([at]) => at > step);
     if (keep >= 0) this.points.length = keep;
+    // Steps that wait for others to become a point may be among those that are done again.
+    this.sum = 0;
+    this.count = 0;
   }
 }
 

@@ -55,3 +55,22 @@ test('a run whose log is torn is resumed, with the curves that it had', async ()
   expect(live.status.value).toBe('stopped');
   expect(live.curves.loss.points.at(-1)![0]).toBe(1200);
 });
+
+test('an evaluation behind the checkpoint is forgotten when the run goes on from before it', async () => {
+  const at = { time: '2026-01-01T00:00:00.000Z', epoch: 0 };
+  const log = [
+    { type: 'evaluation', ...at, step: 12, split: 'val', metrics: { val_accuracy: 1 } },
+    { type: 'resumed', ...at, step: 6, from: 'checkpoints/last', exact: true },
+  ];
+  const live = new Live(
+    {
+      ...clientWith(log.map((event) => JSON.stringify(event)).join('\n')),
+      resume: async ({ run }: { run: string }) => ({ run, outcome: 'stopped', metrics: {} }),
+    } as unknown as ConstructorParameters<typeof Live>[0],
+    undefined as never,
+    { peek: () => 'auto' } as never,
+    () => undefined,
+  );
+  await live.resume('/runs/a');
+  expect(live.facts.value.evaluation).toBeUndefined();
+});

@@ -249,6 +249,9 @@ function withEvent(facts: Facts, event: RunEvent): Facts {
       return { ...facts, evaluation: event };
     case 'checkpoint':
       return { ...facts, checkpoint: event };
+    case 'resumed':
+      // What was measured behind the checkpoint is done again.
+      return (facts.evaluation?.step ?? 0) > event.step ? { ...facts, evaluation: undefined } : facts;
     case 'finished':
       return { ...facts, finished: event };
     case 'exported':

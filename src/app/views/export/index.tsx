@@ -54,6 +54,8 @@ function RunExport({ runs, record }: { readonly runs: readonly RunRecord[]; read
   }, []);
   const work = async (what: string, make: () => Promise<void>): Promise<void> => {
     setBusy(what);
+    // What went wrong before may work now.
+    notices.dismiss('error');
     try {
       await make();
     } catch (error) {
