@@ -10,12 +10,25 @@
  */
 import { files } from '#platform';
 import { ConfigError, DataError, RemoteError } from '../../core/index.ts';
+import type { ObjectAddress } from '../http/index.ts';
+import { download } from '../hub/download.ts';
 import type { Place } from '../kind.ts';
 import { cleanPath, cleanPrefix, comparePaths, joinPath } from '../paths.ts';
 import type { ByteSource, Entry, Volume } from '../volume.ts';
+import { isStreamed } from './served.ts';
 
 /** Bytes of one request, and between two writes to disk. */
 const pieceSize = 8 << 20;
+/** Milliseconds without a byte: a server before an object store fetches the whole file first. */
+const stallTime = 120_000;
+
+interface Wanted {
+  /** Where it ends up. */
+  readonly local: string;
+  readonly size: number;
+  /** For messages. */
+  readonly label: string;
+}
 
 export interface VersionIndex {
   readonly reference: string;
@@ -126,7 +139,9 @@ export class KeptModel implements Volume {
     const label = joinPath(this.location, path);
     try {
       const { volume, path: root } = await this.remote();
-      await this.receive(volume.open(joinPath(root, path)), { local, size, label }, signal);
+      const remote = joinPath(root, path);
+      if (!isStreamed(volume)) await this.receive(volume.open(remote), { local, size, label }, signal);
+      else await this.stream(await volume.address(remote), { local, size, label }, signal);
     } catch (error) {
       if (error instanceof DataError && error.code === 'file_missing') {
         throw gone(this.location, `no ${path} any more`, error);
@@ -135,9 +150,33 @@ export class KeptModel implements Volume {
     }
   }
 
+  /** By one request for the whole file. */
+  private async stream(
+    { url, headers = {} }: ObjectAddress,
+    { local, size, label }: Wanted,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    await download(
+      { url, headers, size, etag: '', path: local, label },
+      {
+        fetcher: fetch,
+        signal,
+        onProgress: this.options.onProgress,
+        stallTime,
+        redirect: 'error',
+        errors: {
+          refused: (status) => refused(this.location, label, status),
+          interrupted: (received, cause) => interrupted(label, size, received, cause),
+          otherSize: (announced) => otherSize(label, size, announced),
+        },
+      },
+    );
+  }
+
+  /** By ranges, from stores that serve them. */
   private async receive(
     source: ByteSource,
-    { local, size, label }: { readonly local: string; readonly size: number; readonly label: string },
+    { local, size, label }: Wanted,
     signal: AbortSignal | undefined,
   ): Promise<void> {
     let partial = `${local}.incomplete`;
@@ -214,6 +253,26 @@ function otherSize(label: string, size: number, received: number): RemoteError {
     expected: `${label} of ${size} bytes, as the server lists it`,
     received: `${received} bytes`,
     fix: 'run the command again; if it stays so, register the model again: its files were changed',
+  });
+}
+
+function interrupted(label: string, size: number, received: number, cause: unknown): RemoteError {
+  return new RemoteError({
+    code: 'model_fetch_interrupted',
+    expected: `${label}, ${size} bytes`,
+    received: `${received} bytes, then ${cause instanceof Error ? cause.message : String(cause)}`,
+    fix: 'run the command again: it goes on where it stopped',
+    cause,
+  });
+}
+
+function refused(reference: string, label: string, status: number): RemoteError {
+  if (status === 404) return gone(reference, `no ${label} any more`);
+  return new RemoteError({
+    code: 'model_files_refused',
+    expected: `the file ${label} from the MLflow server`,
+    received: `status ${status}`,
+    fix: 'give this account the right to read the model’s files, or name a folder with them as model.model_name',
   });
 }
 

@@ -67,7 +67,7 @@ export class MlflowReader {
           redirects: 'none',
         });
       } catch (error) {
-        throw this.explained(error);
+        throw this.explained(error, label);
       }
       if (answer.status >= 200 && answer.status < 300) return answer;
       if (answer.status === 401 && !renewed && (await this.endpoint.renew(headers))) continue;
@@ -101,13 +101,13 @@ export class MlflowReader {
   }
 
   /** A server that doesn't answer is told with the settings that name it. */
-  private explained(error: unknown): unknown {
+  private explained(error: unknown, label: string): unknown {
     if (!(error instanceof RemoteError)) return error;
-    const { code, expected, received, cause } = error;
+    const { code, received, cause } = error;
     if (code !== 'remote_unreachable' && code !== 'remote_unavailable') return error;
     return new RemoteError({
       code: 'mlflow_unreachable',
-      expected,
+      expected: `${label} from the MLflow server at ${this.endpoint.host}`,
       received: this.endpoint.redact(received),
       fix: `start the server at ${this.endpoint.host}, or correct mlflow.registry_uri or mlflow.tracking_uri (MLFLOW_REGISTRY_URI, MLFLOW_TRACKING_URI)`,
       cause,

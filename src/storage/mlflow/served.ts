@@ -7,7 +7,14 @@
  * DatabricksMlflowArtifactsService.
  */
 import { ConfigError, DataError, RemoteError } from '../../core/index.ts';
-import { type ObjectRead, objectSize, readObject, SignedUrls, signedSource } from '../http/index.ts';
+import {
+  type ObjectAddress,
+  type ObjectRead,
+  objectSize,
+  readObject,
+  SignedUrls,
+  signedSource,
+} from '../http/index.ts';
 import { cleanPath, cleanPrefix, comparePaths, escapePath, joinPath } from '../paths.ts';
 import type { ByteSource, Entry, SignedUrl, Volume } from '../volume.ts';
 import { type MlflowReader, MlflowRefusal } from './reader.ts';
@@ -32,13 +39,26 @@ interface Served {
   children(folder: string, signal?: AbortSignal): Promise<readonly Child[]>;
   /** @param path clean */
   open(path: string): ByteSource;
+  /** Where a file is best read by one stream. */
+  address?(path: string): Promise<ObjectAddress>;
+}
+
+/** A volume whose server fetches a whole file for each request, however small the range. */
+export interface StreamedVolume extends Volume {
+  address(path: string): Promise<ObjectAddress>;
+}
+
+export function isStreamed(volume: Volume): volume is StreamedVolume {
+  return volume instanceof ServedVolume && volume.address !== undefined;
 }
 
 class ServedVolume implements Volume {
   readonly location: string;
+  readonly address: Served['address'];
 
   constructor(private readonly served: Served) {
     this.location = served.location;
+    this.address = served.address;
   }
 
   async *list(prefix: string, signal?: AbortSignal): AsyncIterable<Entry> {
@@ -104,6 +124,10 @@ interface FileAnswer {
 /** Through the server's own proxy. @param root below it, clean */
 export function proxiedFiles(server: MlflowReader, location: string, root: string): Volume {
   const { endpoint, http } = server;
+  const address = async (path: string): Promise<ObjectAddress> => ({
+    url: `${endpoint.host}/api/2.0/mlflow-artifacts/artifacts/${escapePath(joinPath(root, path))}`,
+    headers: await endpoint.headers(),
+  });
   return new ServedVolume({
     location,
     async children(folder, signal) {
@@ -120,16 +144,15 @@ export function proxiedFiles(server: MlflowReader, location: string, root: strin
         childOf({ ...file, path: joinPath(folder, file.path ?? '') }, folder, location),
       );
     },
+    // Before an object store the proxy fetches the whole file for each request.
+    address,
     open(path) {
       const reading = (signal?: AbortSignal): ObjectRead => ({
         label: `${location}/${path}`,
         signal,
         // A redirect could carry the token away.
         redirects: 'none',
-        address: async () => ({
-          url: `${endpoint.host}/api/2.0/mlflow-artifacts/artifacts/${escapePath(joinPath(root, path))}`,
-          headers: await endpoint.headers(),
-        }),
+        address: () => address(path),
         renew: ({ headers = {} }) => endpoint.renew(headers),
       });
       return {
