@@ -37,13 +37,24 @@ test('a run that ends in one tab is in the list of the other, and one that is re
   await opened.close();
 }, 300_000);
 
-test('an address of a run that is not here shows another one, and says so', async () => {
-  const opened = await openAppPage(browser, { recipe: shortRecipe });
+test('an address of a run that is not here shows another one, and says so; a long name breaks', async () => {
+  const name =
+    'a name of many words, such as people give to what they try in the night 0123456789012345678901234567';
+  const opened = await openAppPage(browser, {
+    recipe: shortRecipe.replace('run_name: short', `run_name: ${name}`),
+  });
   const { page } = opened;
   await startTraining(page);
   await status(page, 'finished');
   await show(page, 'errors?run=/runs/of-another-browser');
   await page.getByText('The run that was asked for is not in this browser any more').waitFor(patience);
+  await show(page, 'runs');
+  await page.getByText('time of the steps').waitFor(patience);
+  const hidden = await page
+    .locator('.table-frame')
+    .evaluateAll((frames) => frames.map(({ scrollWidth, clientWidth }) => scrollWidth - clientWidth));
+  expect(hidden.length).toBeGreaterThan(1);
+  expect(Math.max(...hidden), 'what stands beside the name is out of sight').toBeLessThanOrEqual(0);
   await opened.close();
 }, 300_000);
 

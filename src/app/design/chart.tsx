@@ -71,7 +71,8 @@ export function LineChart({
             icon: 'roundRect',
             itemWidth: 12,
             itemHeight: 4,
-            textStyle: { color: ink },
+            // Runs may be named by a sentence.
+            textStyle: { color: ink, width: 150, overflow: 'truncate', lineHeight: 16 },
             pageTextStyle: { color: ink },
             data: named.map(({ name }) => name),
           },
