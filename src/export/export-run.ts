@@ -23,6 +23,8 @@ export interface ExportRunOptions {
 }
 
 export interface ExportResult {
+  /** What was exported: of a registry the version that the name means now. */
+  readonly model: string;
   readonly folder: string;
   /** What was written, relative to the folder. */
   readonly paths: readonly string[];
@@ -53,7 +55,7 @@ export async function exportRun(place: string, options: ExportRunOptions = {}): 
       await files.write(`${folder}/${path}`, path === 'README.md' && card ? card : bytes);
     }
     const paths = [...exported.files.keys()];
-    return { folder, paths, ...(exported.onnx ? { onnx: exported.onnx } : {}) };
+    return { model, folder, paths, ...(exported.onnx ? { onnx: exported.onnx } : {}) };
   } finally {
     loaded.model.dispose();
   }

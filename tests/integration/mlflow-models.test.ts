@@ -242,6 +242,7 @@ describe('the command line', () => {
     const predict = ['predict', 'models:/shapes@champion', join(folder, 'pictures/val'), '--no-overlays'];
     const predicted = await ocelli([...predict, '--device', 'cpu', '--json'], { cwd: folder, env });
     expect(predicted.code, predicted.stderr).toBe(0);
+    expect(lines(predicted.stdout).at(-1)).toMatchObject({ model: 'models:/shapes/1', set_aside: 0 });
     const rows = lines(predicted.stdout).flatMap(({ predictions }) => predictions ?? []);
     const predictor = await createPredictor(join(folder, 'first-1'), { device: 'cpu' });
     const same: unknown[] = [];

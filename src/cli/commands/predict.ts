@@ -93,11 +93,14 @@ async function runPredict(context: Context, options: PredictOptions, ...args: ne
     '../../inference/index.ts'
   );
   const paths = await findPictures(pictures);
+  const { pinModel } = await import('../../models/index.ts');
+  // Of an alias the version: results say what they are of.
+  const place = await pinModel(model, { signal });
   // Before any work: a place that can't be opened is known at once.
   const results = await OutputFolder.open(options.out);
   const total = paths.length;
   const overlays = options.overlays ? overlayNames(paths) : new Map<string, string>();
-  const predictor: Predictor = await createPredictor(model, {
+  const predictor: Predictor = await createPredictor(place, {
     device: context.device,
     engine: options.engine,
     batchSize: options.batchSize,
@@ -111,7 +114,7 @@ async function runPredict(context: Context, options: PredictOptions, ...args: ne
     ...(options.dtype === undefined ? {} : { dtype: options.dtype }),
   });
   try {
-    output.say(`${predictor.task} of ${counted(total, 'picture')}, ${predictor.runtime}`);
+    output.say(`${place}: ${predictor.task} of ${counted(total, 'picture')}, ${predictor.runtime}`);
     const rows: PredictionRow[] = [];
     const table = new TableWriter(predictor.classes.categories, true);
     const images: PredictedImage[] = [];
@@ -154,6 +157,7 @@ async function runPredict(context: Context, options: PredictOptions, ...args: ne
     const copied = results.place === undefined ? '' : `, copied to ${results.place}`;
     output.json({
       type: 'predicted',
+      model: place,
       path,
       images: done - bad.length,
       set_aside: bad.length,

@@ -6,4 +6,4 @@ export {
   type RegisteredModel,
   type RegistryOptions,
 } from './open.ts';
-export { isModelReference, isMoving, parseModelReference, writeModelReference } from './reference.ts';
+export { isModelReference, isMoving, parseModelReference } from './reference.ts';
