@@ -34,7 +34,7 @@ const words: Readonly<Record<string, PageWords>> = {
     fix: 'let the page choose in the view Device, or use a current Chrome, Edge, Firefox or Safari with hardware acceleration switched on; chrome://gpu says why WebGPU is off',
   },
   model_too_large: {
-    fix: 'choose a smaller model, freeze a part of this one (model.freeze), use an optimiser with fewer moments (training.optimizer: sgd), or run the same recipe on a server with a larger device',
+    fix: 'choose a smaller model or smaller images (model.image_size), freeze a part of the model (model.freeze), use an optimiser with fewer moments (training.optimizer: sgd), or run the same recipe on a server with a larger device',
   },
   out_of_memory: {
     fix: 'lower data.batch_size and raise training.accumulate_grad_batches by as much (same training, less memory), use smaller images (model.image_size) or a smaller model, or close other tabs',

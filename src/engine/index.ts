@@ -30,6 +30,7 @@ export {
   type TraceOptions,
   type TraceScope,
   traceStep,
+  withinTensors,
 } from './meta/index.ts';
 export type { InterpolateMode } from './ops/index.ts';
 export * as ops from './ops/index.ts';

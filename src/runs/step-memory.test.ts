@@ -22,7 +22,7 @@ const resnet =
 
 /** Runs until the first step, or until it is refused. */
 async function begin(name: string, device: DeviceChoice, size: number, config = resnet) {
-  const started = performance.now();
+  const before = process.cpuUsage();
   const { recipe } = parseRecipe(
     `
 model: { model_name: ${name}, task_type: classification, pretrained: false, image_size: ${size}, config: ${config} }
@@ -41,7 +41,9 @@ training: { max_steps: 1, max_epochs: 1 }
   } catch (caught) {
     error = caught as OcelliError;
   }
-  const seconds = (performance.now() - started) / 1000;
+  // Of the processor: the clock would count what else the machine does.
+  const { user, system } = process.cpuUsage(before);
+  const seconds = (user + system) / 1e6;
   const ready = events.find((event): event is RunEventOf<'model_ready'> => event.type === 'model_ready');
   return { error, events, seconds, memory: ready?.memory };
 }
@@ -51,12 +53,12 @@ describe('a step that is too large for its device', () => {
     const { error, events, seconds, memory } = await begin('heap', 'wasm', 8192);
     expect(error).toMatchObject({ name: 'DeviceError', code: 'model_too_large', exitCode: 4 });
     expect(error!.message).toMatch(
-      /at most 4,096 MiB.*a step of one image of 8192 × 8192 that takes [\d,]+ MiB.*Fix: use smaller images \(model\.image_size\)/,
+      /at most 4,096 MiB.*a step of one image of 8192 × 8192 that takes at least [\d,]+ MiB.*Fix: use smaller images \(model\.image_size\)/,
     );
     expect(events.at(-1)).toMatchObject({ type: 'failed', code: 'model_too_large', exit_code: 4 });
     expect(memory).toBeUndefined();
-    expect(seconds).toBeLessThan(30);
-  }, 60_000);
+    expect(seconds).toBeLessThan(10);
+  }, 120_000);
 
   it.skipIf(!adapter)(
     'is refused where no kernel could bind one picture',
@@ -69,9 +71,9 @@ describe('a step that is too large for its device', () => {
       const { error, seconds } = await begin('binding', 'webgpu', side);
       expect(error).toMatchObject({ name: 'DeviceError', code: 'model_too_large', exitCode: 4 });
       expect(error!.message).toMatch(
-        /binds at once.*one image of \d+ × \d+ with a value of kernel.*image_size/,
+        /binds at once.*one image of \d+ × \d+ with pixel_values of.*image_size/,
       );
-      expect(seconds).toBeLessThan(30);
+      expect(seconds).toBeLessThan(10);
     },
     60_000,
   );
@@ -83,5 +85,5 @@ describe('a step that is too large for its device', () => {
     // Weights, gradients and two moments alone are 1.6 MB.
     expect(memory!.bytes).toBeGreaterThan(1.5e6);
     expect(memory!.bytes).toBeLessThan(2e7);
-  }, 60_000);
+  }, 120_000);
 });

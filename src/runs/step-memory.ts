@@ -56,6 +56,7 @@ export async function requireStepMemory(
     task: prepareTask(recipe, built, train),
     settings: settingsOf(recipe),
     device,
+    limit: ceiling.limit,
   };
   const whole = await attempt({ ...request, size: usual, rows: images, parts });
   if (!whole) return undefined;
@@ -65,7 +66,8 @@ export async function requireStepMemory(
     if (least && !fits(least, device, ceiling))
       throw tooLarge(least, size, device, ceiling, await leaner(request, size, images * parts, ceiling));
   }
-  return { bytes: whole.total, images, ...usual, exact: device.prepare !== undefined };
+  const exact = device.prepare !== undefined && fits(whole, device, ceiling);
+  return { bytes: whole.total, images, ...usual, exact };
 }
 
 async function attempt(request: EstimateRequest): Promise<StepBytes | undefined> {
@@ -109,7 +111,7 @@ function tooLarge(
   const one = `a step of one image of ${height} × ${width}`;
   const [expected, received] =
     least > limit
-      ? [`at most ${mebibytes(limit)}, the memory of ${of}`, `${one} that takes ${mebibytes(least)}`]
+      ? [`at most ${mebibytes(limit)}, the memory of ${of}`, `${one} that takes at least ${mebibytes(least)}`]
       : [
           `no value above ${mebibytes(device.gpu!.memory.largestBinding)}, which is what ${device.description} binds at once`,
           `${one} with ${largest.what} of ${mebibytes(largest.bytes)}`,

@@ -16,6 +16,7 @@ import {
   shapeVariables,
   type Trace,
   type tf,
+  withinTensors,
 } from '../engine/index.ts';
 import type { Parameter } from '../nn/index.ts';
 import type { Task } from '../tasks/index.ts';
@@ -54,15 +55,23 @@ export interface EstimateRequest {
   /** In how many such parts a step is computed. */
   readonly parts: number;
   readonly device: Pick<Device, 'gpu' | 'prepare'>;
+  /** Bytes above which nobody wants to know how much more it is. */
+  readonly limit?: number | undefined;
 }
 
+/** A few seconds of tracing; DETR with a ResNet-50 takes a tenth of it. */
+const mostTensors = 300_000;
+
+/** Throws where the step can't be traced, or not in reasonable time. */
 export async function estimateStep(request: EstimateRequest): Promise<StepBytes> {
   const lent = lendShapes(request.model);
   try {
     const { gpu, prepare } = request.device;
     const parts = stepParts(request);
     const batch = batchOf(request);
-    return gpu && prepare ? await planned(request, parts, batch, gpu) : counted(request, parts, batch);
+    return await withinTensors(mostTensors, () =>
+      gpu && prepare ? planned(request, parts, batch, gpu) : counted(request, parts, batch),
+    );
   } finally {
     for (const parameter of lent) parameter.lend(undefined);
   }
@@ -123,6 +132,10 @@ async function planned(
   batch: Batch,
   gpu: NonNullable<Device['gpu']>,
 ): Promise<StepBytes> {
+  const images = 4 * batch.shape.reduce((product, length) => product * length, 1);
+  // What no kernel can bind needs no plan.
+  if (images > gpu.memory.largestBinding)
+    return { total: images, least: images, largest: { what: 'pixel_values', bytes: images } };
   const targets = parts.task.matchesOnHost ? undefined : parts.task.targets(batch);
   const { present, losses } = await namesOf(parts, batch, targets, variablesOf(parts));
   shapesOnly(() => parts.optimizer.makeSlots(present));
@@ -150,10 +163,14 @@ async function planned(
 
 function counted(request: EstimateRequest, parts: StepParts, batch: Batch): StepBytes {
   const variables = [...variablesOf(parts).values()];
-  const { peak, largest } = peakBytes(() => {
-    // Only the second meets the optimiser's state beside its activations.
-    for (const step of [1, 2]) countedStep(request, parts, batch, step);
-  }, variables);
+  const { peak, largest } = peakBytes(
+    () => {
+      // Only the second meets the optimiser's state beside its activations.
+      for (const step of [1, 2]) countedStep(request, parts, batch, step);
+    },
+    variables,
+    request.limit,
+  );
   const what = `a tensor of shape [${largest.shape.join(', ')}]`;
   return { total: peak, least: peak, largest: { what, bytes: largest.bytes } };
 }

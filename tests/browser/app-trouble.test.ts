@@ -71,6 +71,15 @@ const largeRecipe = (width: number, layers: number): string =>
     .replace('num_hidden_layers: 1', `num_hidden_layers: ${layers}`)
     .replace('intermediate_size: 64', `intermediate_size: ${4 * width}`);
 
+/** A ResNet, which is small however large its pictures are. */
+const largePictures = (side: number): string =>
+  tinyRecipe().replace(
+    /image_size: 32\n {2}config:[\s\S]*?patch_size: 8/,
+    `image_size: ${side}\n  config: ${smallResnet}`,
+  );
+const smallResnet =
+  '{ model_type: resnet, layer_type: basic, depths: [1], embedding_size: 64, hidden_sizes: [64] }';
+
 test.each([
   ['outgrows the heap of WebAssembly', 'wasm', largeRecipe(2048, 12), /at most 4,096 MiB.*of gradients/s],
   [
@@ -78,6 +87,18 @@ test.each([
     'webgpu',
     largeRecipe(32_768, 1),
     /no tensor above .*shape \[/s,
+  ],
+  [
+    'outgrows the heap of WebAssembly with one picture',
+    'wasm',
+    largePictures(8192),
+    /at most 4,096 MiB.*one image of 8192 × 8192 that takes at least/s,
+  ],
+  [
+    'has a picture that the adapter can not bind',
+    'webgpu',
+    largePictures(20_480),
+    /no value above .*one image of 20480 × 20480/s,
   ],
 ] as const)('a model that %s is refused at once', async (_, device, recipe, words) => {
   const page = await open(recipe, device);

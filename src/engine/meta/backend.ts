@@ -85,6 +85,25 @@ export interface MetaScope {
 }
 
 let inside = false;
+/** How many tensors traces may still make, all together. */
+let allowance = Number.POSITIVE_INFINITY;
+
+export class TraceTooLong extends Error {}
+
+/**
+ * Does `work`, whose traces may make so many tensors together: attention over a million tokens is written down block by
+ * block, and who only wants to know something beforehand should not spend minutes on it.
+ *
+ * @throws TraceTooLong
+ */
+export async function withinTensors<T>(most: number, work: () => T | Promise<T>): Promise<T> {
+  allowance = most;
+  try {
+    return await work();
+  } finally {
+    allowance = Number.POSITIVE_INFINITY;
+  }
+}
 
 /** Runs `work` on the meta backend and puts everything back as it was, also when it throws. */
 export function onMeta<T>(work: (scope: MetaScope) => T, bytes?: ByteCount): T {
@@ -129,6 +148,7 @@ function replaceBackend(
   engine.backendInstance = backend;
   Object.assign(state, { gradientDepth: 0, kernelDepth: 0, activeTape: null });
   engine.trackTensor = (tensor, owner) => {
+    if (--allowance < 0) throw new TraceTooLong('the trace makes too many tensors');
     made.add(tensor);
     backend.bytes?.begin(tensor);
     before.trackTensor.call(engine, tensor, owner);

@@ -13,12 +13,18 @@ export interface PeakBytes {
   readonly largest: { readonly shape: readonly number[]; readonly bytes: number };
 }
 
+/** More is alive than was asked about. */
+export class AboveLimit extends Error {}
+
 export class ByteCount implements PeakBytes {
   peak = 0;
   largest: PeakBytes['largest'] = { shape: [], bytes: 0 };
   private alive = 0;
   private quiet = false;
   private readonly data = new Map<object, { readonly bytes: number; holders: number }>();
+
+  /** @param limit bytes; above them it throws */
+  constructor(private readonly limit = Number.POSITIVE_INFINITY) {}
 
   begin({ dataId, shape, dtype }: tf.Tensor): void {
     const known = this.data.get(dataId);
@@ -46,7 +52,9 @@ export class ByteCount implements PeakBytes {
   }
 
   private look(): void {
-    if (!this.quiet) this.peak = Math.max(this.peak, this.alive);
+    if (this.quiet) return;
+    this.peak = Math.max(this.peak, this.alive);
+    if (this.peak > this.limit) throw new AboveLimit('above the limit');
   }
 
   end(dataId: object): void {

@@ -5,18 +5,18 @@
  */
 import { isComposedOn } from '../op.ts';
 import * as tf from '../tf.ts';
-import { onMeta } from './backend.ts';
-import { ByteCount, type PeakBytes } from './byte-count.ts';
+import { onMeta, TraceTooLong } from './backend.ts';
+import { AboveLimit, ByteCount, type PeakBytes } from './byte-count.ts';
 
 type RunKernel = (name: string, inputs: tf.NamedTensorMap, attrs?: tf.NamedAttrMap) => unknown;
 
 /**
  * Runs `work`, synchronously, on tensors without numbers. `outside`: variables that it uses, and that exist before it.
- * Operations of ours count as the open backend computes them: as compositions, or by one kernel.
+ * Operations of ours count as the open backend computes them: as compositions, or by one kernel. Above `limit` bytes
+ * it stops: more need not be known.
  */
-export function peakBytes(work: () => void, outside: Iterable<tf.Variable> = []): PeakBytes {
-  const count = new ByteCount();
-  for (const variable of outside) count.begin(variable);
+export function peakBytes(work: () => void, outside: Iterable<tf.Variable> = [], limit?: number): PeakBytes {
+  const count = new ByteCount(limit);
   const backend = tf.getBackend();
   const engine = tf.engine() as unknown as { runKernel: RunKernel };
   const { runKernel } = engine;
@@ -25,7 +25,11 @@ export function peakBytes(work: () => void, outside: Iterable<tf.Variable> = [])
     return name.startsWith('Ocelli') && !isComposedOn(name, backend) ? count.quietly(run) : run();
   };
   try {
+    for (const variable of outside) count.begin(variable);
     onMeta(() => tf.tidy(work), count);
+  } catch (error) {
+    // What was alive up to here is a bound, too.
+    if (!(error instanceof TraceTooLong || error instanceof AboveLimit)) throw error;
   } finally {
     engine.runKernel = runKernel;
   }

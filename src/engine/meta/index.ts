@@ -1,4 +1,5 @@
 /** Tracing: a step as a graph, without computing anything. */
+export { withinTensors } from './backend.ts';
 export type { PeakBytes } from './byte-count.ts';
 export { peakBytes, shapesOnly, shapeTensor, shapeVariables } from './bytes.ts';
 export type { TensorSpec } from './shapes.ts';

@@ -5,7 +5,14 @@ import * as ops from '../ops/index.ts';
 import { Tape } from '../tape.ts';
 import * as tf from '../tf.ts';
 import { onMeta } from './backend.ts';
-import { type NamedTensors, type TensorSpec, traceStep } from './index.ts';
+import {
+  type NamedTensors,
+  peakBytes,
+  shapeTensor,
+  type TensorSpec,
+  traceStep,
+  withinTensors,
+} from './index.ts';
 
 beforeAll(async () => {
   await tf.setBackend('cpu');
@@ -169,3 +176,51 @@ describe('traceStep', () => {
     offset.dispose();
   });
 });
+
+describe('peakBytes', () => {
+  it('counts data once, from the first tensor that has them to the end of the last', () => {
+    const before = { ...tf.memory() };
+    const { peak, largest } = peakBytes(() => {
+      const x = shapeTensor([256]);
+      const seen = tf.reshape(x, [16, 16]);
+      x.dispose();
+      const sum = tf.add(seen, seen);
+      seen.dispose();
+      tf.concat([sum, sum]).dispose();
+    });
+    // x and the sum; then the sum and twice as much.
+    expect(peak).toBe(3 * 1024);
+    expect(largest).toEqual({ shape: [32, 16], bytes: 2048 });
+    expect({ ...tf.memory() }).toEqual(before);
+  });
+
+  it('leaves out what an operation of one kernel is composed of, and counts it where it is a composition', () => {
+    const gelu = peakBytes(() => void ops.gelu(shapeTensor([256])));
+    expect(gelu.peak).toBeGreaterThanOrEqual(2048);
+    const attention = peakBytes(() => void ops.attention(...qkv(512)));
+    // On cpu and wasm a block of scores lies beside the tensors.
+    expect(attention.peak).toBeGreaterThan(4 * 512 * 512);
+  });
+
+  it('ends in time: what was alive until then is a bound, too', async () => {
+    const endless = () => {
+      for (let i = 0; i < 1000; i++) tf.zeros([256]);
+    };
+    expect(peakBytes(endless).peak).toBe(1000 * 1024);
+    const { peak } = await withinTensors(100, () => peakBytes(endless));
+    expect(peak).toBe(100 * 1024);
+    const trace = withinTensors(100, () =>
+      traceStep(() => {
+        endless();
+        return {};
+      }, {}),
+    );
+    await expect(trace).rejects.toThrow('too many tensors');
+    expect(peakBytes(endless).peak).toBe(1000 * 1024);
+  });
+});
+
+const qkv = (tokens: number): [tf.Tensor, tf.Tensor, tf.Tensor] => {
+  const one = () => shapeTensor([1, 1, tokens, 8]);
+  return [one(), one(), one()];
+};

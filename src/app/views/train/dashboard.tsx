@@ -1,5 +1,6 @@
 /** A run, live: how far it is, its curves, what the model says about validation images now, and what came out. */
 import { useComputed } from '@preact/signals';
+import { counted, type RunEventOf } from '../../../core/index.ts';
 import { Button } from '../../design/button.tsx';
 import { Card, Facts, Tiles, ViewHead } from '../../design/card.tsx';
 import { Icon } from '../../design/icon.tsx';
@@ -191,6 +192,13 @@ function Warnings() {
   );
 }
 
+/** What a step takes, told before the first. */
+function memoryOf({ memory }: RunEventOf<'model_ready'>): string {
+  if (!memory) return 'not known before the first step';
+  const { bytes, images, height, width, exact } = memory;
+  return `${exact ? 'about' : 'at least'} ${bytesOf(bytes)} for ${counted(images, 'picture')} of ${height} × ${width} at once`;
+}
+
 function RunFacts() {
   const { live, client } = useApp();
   const { started, data, model, compiled, checkpoint } = live.facts.value;
@@ -207,6 +215,7 @@ function RunFacts() {
               ? `${model.modelType}, ${countOf(model.parameters)} parameters, ${countOf(model.trainable)} of them trained`
               : '…',
           ],
+          ['Memory', model ? memoryOf(model) : '…'],
           [
             'Classes',
             data
