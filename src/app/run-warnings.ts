@@ -23,7 +23,7 @@ export function tellWarnings(live: Live, notices: Notices): void {
     const fresh = live.facts.value.warnings.filter(({ time }) => time >= begunAt);
     if (fresh.length <= told) return;
     told = fresh.length;
-    const [newest = '', ...earlier] = fresh.map(({ message }) => sentence(warningOnPage(message))).reverse();
+    const [newest = '', ...earlier] = fresh.map(({ message }) => warningOnPage(message)).reverse();
     notices.show({
       key,
       tone: 'warning',
@@ -33,5 +33,3 @@ export function tellWarnings(live: Live, notices: Notices): void {
     });
   });
 }
-
-const sentence = (text: string): string => `${text[0]?.toUpperCase() ?? ''}${text.slice(1)}`;

@@ -13,7 +13,7 @@ import type { OpenedPage } from './support/page.ts';
 import { tinyRecipe } from './support/recipe.ts';
 import { shiftsOf } from './support/shifts.ts';
 import { limitStorage } from './support/storage.ts';
-import { openAppPage, patience, show, startTraining, status } from './support/views.ts';
+import { openAppPage, patience, screenshots, show, startTraining, status } from './support/views.ts';
 
 let browser: Browser;
 let opened: OpenedPage | undefined;
@@ -87,6 +87,7 @@ test.each([
   });
   const { page } = opened;
   const journey = new Journey(page);
+  const see = (what: string) => page.screenshot({ path: join(screenshots, `journey-${what}-${width}.png`) });
   await page.waitForFunction(() => document.querySelectorAll('.hero-samples img').length === 8);
   await page.waitForTimeout(700);
   await journey.note('first visit');
@@ -107,11 +108,13 @@ test.each([
   await page.getByText('Last checkpoint').waitFor(patience);
   await page.waitForTimeout(1200);
   await journey.note('start and warning');
+  await see('warning');
 
   const full = await limitStorage(opened, page);
   await status(page, 'failed');
   await page.waitForTimeout(1200);
   await journey.note('failure');
+  await see('failure');
   await full.lift();
   await page.getByRole('button', { name: 'Resume from the checkpoint' }).click();
   await status(page, 'running');
@@ -120,6 +123,7 @@ test.each([
   await status(page, 'finished');
   await page.waitForTimeout(1200);
   await journey.note('end');
+  await see('end');
   for (const view of views) {
     await show(page, view);
     await page.waitForTimeout(700);
