@@ -11,6 +11,7 @@ import { watchDevice } from './lost-device.ts';
 import { type OnnxRuntime, openRuntime, prepareOnnx, type WidgetDevice } from './onnx-runtime.ts';
 import type { Port } from './outputs.ts';
 import { OwnModel, oneSize, outputNames } from './own-model.ts';
+import { withProcessorType } from './processor-type.ts';
 import { chooseTask } from './tasks.ts';
 import { warmUp } from './warm-up.ts';
 import { findWeights, requireWeights, type Weights } from './weights.ts';
@@ -35,7 +36,8 @@ export async function openModel(request: OpenRequest, options: OpenOptions): Pro
   const config = await files.requiredJson('config.json');
   const { task, own } = chooseTask(config, request.task, files.name);
   if (own) {
-    const processorConfig = await files.requiredJson('preprocessor_config.json');
+    const written = await files.requiredJson('preprocessor_config.json');
+    const processorConfig = withProcessorType(written, config.model_type);
     const model = await openOwn(files, config, processorConfig, task as OwnModel['task'], device, {
       ...options,
       request,
