@@ -86,6 +86,22 @@ describe('what goes wrong is told', () => {
     await context.close();
   });
 
+  test('several wrong values are told all at once, to people as well', async () => {
+    const processor = { image_processor_type: 'ViTImageProcessor', size: 'big', image_mean: [1] };
+    pages.site.put('/bad/values/config.json', { body: config() });
+    pages.site.put('/bad/values/preprocessor_config.json', { body: JSON.stringify(processor) });
+    const { page, context } = await pages.open(
+      `${script}<ocelli-predict model="/bad/values" device="wasm"></ocelli-predict>`,
+    );
+    expect(await predict(page)).toMatchObject({ error: { code: 'processor_config' } });
+    const items = page.getByRole('alert').getByRole('listitem');
+    expect(await items.allTextContents()).toEqual([
+      expect.stringContaining('size') as string,
+      expect.stringContaining('image_mean') as string,
+    ]);
+    await context.close();
+  });
+
   test('a browser without WebGPU: `auto` takes WebAssembly, `webgpu` says so', async () => {
     const without = await openChromium({ webgpu: false });
     try {

@@ -94,6 +94,65 @@ test('labels lie on their boxes in texts from right to left, too', async () => {
   await context.close();
 });
 
+test('sentences and numbers read from left to right on pages from right to left', async () => {
+  const { page, context } = await pages.open(
+    `<div dir="rtl">${script}<ocelli-predict model="/models/yolos" device="wasm" threshold="0"></ocelli-predict></div>`,
+  );
+  await found(page);
+  await page.locator('.score').first().waitFor();
+  const leftOf = (selector: string, letters: readonly number[]): Promise<number[]> =>
+    page
+      .locator(selector)
+      .first()
+      .evaluate(
+        (element, places) =>
+          places.map((at) => {
+            const range = document.createRange();
+            range.setStart(element.firstChild!, at);
+            range.setEnd(element.firstChild!, at + 1);
+            return range.getBoundingClientRect().left;
+          }),
+        letters,
+      );
+  expect(await page.locator('.status').textContent()).toMatch(/^7 found: .* more\.$/);
+  for (const [selector, second] of [
+    ['.score', 1],
+    ['.threshold .value', 1],
+    ['.status', 2],
+  ] as const) {
+    const [left, right] = await leftOf(selector, [0, second]);
+    expect(left, selector).toBeLessThan(right!);
+  }
+  await context.close();
+});
+
+test('what a page says of all its elements and texts ends at the widget', async () => {
+  const { page, context } = await pages.open(
+    `${script}<ocelli-predict id="plain"></ocelli-predict><style>
+.loud * { color: rgb(255, 0, 0) !important; font-size: 40px !important; font-family: monospace; line-height: 4 }
+.loud { text-transform: uppercase; letter-spacing: 9px; text-indent: 3em; white-space: pre; cursor: wait; text-shadow: 0 0 9px red }
+</style><div class="loud"><ocelli-predict id="loud"></ocelli-predict></div>`,
+  );
+  const looks = (id: string): Promise<string[][]> =>
+    page.locator(`#${id}`).evaluate((element) =>
+      ['.empty strong', '.empty span', 'button.main', '.foot'].map((selector) => {
+        const style = getComputedStyle(element.shadowRoot!.querySelector(selector)!);
+        const names = [
+          'color',
+          'fontSize',
+          'fontFamily',
+          'lineHeight',
+          'textTransform',
+          'letterSpacing',
+        ] as const;
+        const more = ['textIndent', 'whiteSpace', 'cursor', 'textShadow'] as const;
+        return [...names, ...more].map((name) => style[name]);
+      }),
+    );
+  expect(await looks('loud')).toEqual(await looks('plain'));
+  await context.close();
+});
+
 test('by keyboard alone', async () => {
   const { page, context } = await pages.open(
     `${script}<ocelli-predict model="/models/yolos" device="wasm" threshold="0"></ocelli-predict>`,

@@ -203,6 +203,9 @@ export class View {
       make('strong', {}, capital(`Expected ${error.expected}.`)),
       `Received: ${error.received}. `,
       make('span', {}, `${capital(error.hint)}.`),
+      ...(error.problems.length > 0
+        ? [make('ul', {}, ...error.problems.map((line) => make('li', {}, line)))]
+        : []),
     );
   }
 
@@ -265,7 +268,7 @@ export class View {
     if (width <= 0) return;
     this.canvas.style.width = `${width}px`;
     this.canvas.style.height = `${(width * scene.height) / scene.width}px`;
-    drawScene(this.canvas, scene, width, window.devicePixelRatio || 1);
+    drawScene(this.canvas, scene, width, devicePixelRatio * (this.stage.currentCSSZoom ?? 1));
   }
 
   private row(finding: Finding, places: boolean, answer: Answer | undefined): HTMLLIElement {
