@@ -85,14 +85,55 @@ export async function fetchPicture(address: string, signal: AbortSignal): Promis
   const length = Number(response.headers.get('Content-Length') ?? 0);
   if (!response.ok || length > largestPicture) {
     await response.body?.cancel();
+    throw response.ok ? tooLarge(shown, length) : missing(shown, response.status);
+  }
+  return withinLimit(response, shown, signal);
+}
+
+/** A length is a claim, and many servers make none. */
+async function withinLimit(response: Response, shown: string, signal: AbortSignal): Promise<Blob> {
+  const pieces: Uint8Array<ArrayBuffer>[] = [];
+  let received = 0;
+  const reader = response.body?.getReader();
+  try {
+    for (;;) {
+      const { done, value } = (await reader?.read()) ?? { done: true, value: undefined };
+      if (done || !value) break;
+      received += value.length;
+      if (received > largestPicture) throw tooLarge(shown, received);
+      pieces.push(value);
+    }
+  } catch (cause) {
+    await reader?.cancel().catch(() => undefined);
+    signal.throwIfAborted();
+    if (cause instanceof RemoteError) throw cause;
     throw new RemoteError({
-      code: response.ok ? 'picture_too_large' : 'picture_missing',
-      expected: `a picture at ${shown}`,
-      received: response.ok ? `${Math.round(length / 1e6)} MB` : `status ${response.status}`,
-      fix: response.ok ? 'make it smaller first' : 'check the address',
+      code: 'picture_unreachable',
+      expected: `the whole of ${shown}`,
+      received: `${received} bytes, then ${cause instanceof Error ? cause.message : String(cause)}`,
+      fix: 'check the connection, and try again',
+      cause,
     });
   }
-  return response.blob();
+  return new Blob(pieces, { type: response.headers.get('Content-Type') ?? '' });
+}
+
+function missing(shown: string, status: number): RemoteError {
+  return new RemoteError({
+    code: 'picture_missing',
+    expected: `a picture at ${shown}`,
+    received: `status ${status}`,
+    fix: 'check the address',
+  });
+}
+
+function tooLarge(shown: string, bytes: number): RemoteError {
+  return new RemoteError({
+    code: 'picture_too_large',
+    expected: `a picture of at most ${largestPicture / 1e6} MB at ${shown}`,
+    received: `${Math.round(bytes / 1e6)} MB or more`,
+    fix: 'make it smaller first',
+  });
 }
 
 function pictureAddress(text: string): URL {

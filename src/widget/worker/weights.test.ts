@@ -50,6 +50,16 @@ describe('weights lie where exporters put them', () => {
     expect(await readWeights(files, 'onnx/decoder.onnx')).toBeUndefined();
   });
 
+  test('in another place, of which git-lfs has left a note', async () => {
+    const note = 'version https://git-lfs.github.com/spec/v1\noid sha256:4d7a2146\nsize 12345\n';
+    await expect(requireWeights(folderOf({ 'onnx/model.onnx': note }), 'fp32')).rejects.toMatchObject({
+      code: 'model_file_invalid',
+      hint: expect.stringContaining('git lfs pull') as string,
+    });
+    const parts = { 'model.onnx': parted('model.onnx_data'), 'model.onnx_data': note };
+    await expect(requireWeights(folderOf(parts), 'fp32')).rejects.toThrow(/git-lfs/);
+  });
+
   test('nowhere', async () => {
     expect(await findWeights(folderOf({}), 'fp32')).toBeUndefined();
     await expect(requireWeights(folderOf({}), 'fp32')).rejects.toMatchObject({

@@ -63,9 +63,25 @@ export async function readWeights(
 ): Promise<{ readonly path: string; readonly bytes: Uint8Array<ArrayBuffer> } | undefined> {
   for (const place of placesOf(path)) {
     const bytes = await files.read(place, { keep: true, orHtml: false });
+    if (bytes && isPointer(bytes)) throw pointer(files, place);
     if (bytes) return { path: place, bytes };
   }
   return undefined;
+}
+
+/** What a repository holds in the place of a large file (https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md). */
+const pointerStart = 'version https://git-lfs.github.com/spec/';
+
+const isPointer = (bytes: Uint8Array): boolean =>
+  new TextDecoder().decode(bytes.subarray(0, pointerStart.length)) === pointerStart;
+
+function pointer(files: WidgetFiles, path: string): CheckpointError {
+  return new CheckpointError({
+    code: 'model_file_invalid',
+    expected: `weights in ${path} of ${files.name}`,
+    received: 'the note that git-lfs keeps in the place of a large file',
+    fix: 'fetch the file itself, by git lfs pull, before the folder is copied to its host',
+  });
 }
 
 /** @param path as the ONNX file writes it: relative to its own folder */
@@ -81,6 +97,7 @@ async function readExternal(files: WidgetFiles, onnx: string, path: string): Pro
   }
   const place = `${onnx.slice(0, onnx.lastIndexOf('/') + 1)}${parts.join('/')}`;
   const data = await files.read(place, { keep: true, orHtml: false });
+  if (data && isPointer(data)) throw pointer(files, place);
   if (data) return { path, data };
   throw new CheckpointError({
     code: 'model_file_missing',
