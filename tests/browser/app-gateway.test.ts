@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { generateSampleDataset } from '../../src/data/index.ts';
-import { type Gateway, startGateway } from '../../src/gateway/index.ts';
+import { type Gateway, type LogEntry, startGateway } from '../../src/gateway/index.ts';
 import { resolveEndpoint } from '../../src/storage/index.ts';
 import { MlflowServer } from '../support/mlflow.ts';
 import { openChromium } from './support/chromium.ts';
@@ -19,6 +19,7 @@ import { accessibilityProblems, openAppPage, patience, photograph, status } from
 let folder: string;
 let mlflow: MlflowServer;
 let gateway: Gateway;
+const log: LogEntry[] = [];
 let browser: Browser;
 
 beforeAll(async () => {
@@ -32,6 +33,7 @@ beforeAll(async () => {
       { place: join(folder, 'results'), write: true },
     ],
     mlflow: await resolveEndpoint(mlflow.uri, () => undefined),
+    log: (entry) => log.push(entry),
     page: builtFolder('app'),
     port: 0,
   });
@@ -48,6 +50,7 @@ afterAll(async () => {
 interface MlflowRun {
   readonly info: { readonly status: string; readonly run_name: string };
   readonly data: { readonly metrics: readonly { readonly key: string; readonly value: number }[] };
+  readonly outputs: { readonly model_outputs: readonly { readonly model_id: string }[] };
 }
 
 test('data of a volume; then the run goes to MLflow, once, and its model to a volume', async () => {
@@ -80,6 +83,24 @@ test('data of a volume; then the run goes to MLflow, once, and its model to a vo
   await page.getByRole('button', { name: 'Send to MLflow' }).click();
   await page.getByRole('button', { name: 'Send to MLflow', disabled: false }).waitFor(patience);
   expect(await link.getAttribute('href')).toBe(address);
+
+  const model = run.outputs.model_outputs[0]!.model_id;
+  await show('Model');
+  const another = page.getByLabel('Another model');
+  await another.fill('models:/shapes@champion');
+  await page.locator('form').getByRole('button', { name: 'Choose', exact: true }).click();
+  await page.locator('.notice.error', { hasText: 'models:/shapes@champion' }).waitFor(patience);
+  await another.fill(`models:/${model}`);
+  await page.locator('form').getByRole('button', { name: 'Choose', exact: true }).click();
+  await page.getByText(`models:/${model} is the model now`).waitFor(patience);
+  await show('Train');
+  await page.getByRole('button', { name: 'New run' }).click();
+  await page.locator('main').getByRole('button', { name: 'Train', exact: true }).click();
+  await status(page, 'finished');
+  const weights = `models/${model}/artifacts/model.safetensors`;
+  const fetched = log.filter(({ method, path }) => method === 'GET' && String(path).endsWith(weights));
+  expect(fetched).toMatchObject([{ status: 200 }]);
+  await show('Export');
 
   const place = (await page.getByLabel('Folder in a volume').inputValue()).replace(/^gateway:/, '');
   expect(place.startsWith(join(folder, 'results'))).toBe(true);

@@ -25,8 +25,26 @@ export const suggestions = [
   },
 ] as const;
 
+/** A hub id, or a model of the MLflow registry that the gateway or the recipe knows. */
+export async function chooseNamedModel(app: App, name: string): Promise<void> {
+  await (/^models:/i.test(name) ? chooseRegisteredModel(app, name) : chooseHubModel(app, name));
+}
+
+/** Asks first whether the server has it, as far as that can be asked without fetching it. */
+async function chooseRegisteredModel(app: App, name: string): Promise<void> {
+  const { gateway, setup } = app;
+  const { pinModelReference } = await import('../../../storage/index.ts');
+  const environment = gateway.value?.environment ?? {};
+  const mlflow = setup.reading.peek()?.recipe?.mlflow;
+  await pinModelReference(name, {
+    environment: (variable) => environment[variable],
+    server: { registryUri: mlflow?.registry_uri, trackingUri: mlflow?.tracking_uri },
+  });
+  await chooseModel(app, name);
+}
+
 /** Looks first whether it is there and can be trained. */
-export async function chooseHubModel(app: App, id: string): Promise<void> {
+async function chooseHubModel(app: App, id: string): Promise<void> {
   const { hub, setup } = app;
   const task = await lookAtHubModel(hub.value, id);
   await chooseModel(app, id, task);

@@ -14,8 +14,8 @@ import { linkTo } from '../../route.ts';
 import { shippedModels } from '../../shipped.ts';
 import { useApp } from '../../state.ts';
 import {
-  chooseHubModel,
   chooseModel,
+  chooseNamedModel,
   chooseShipped,
   randomDetector,
   suggestions,
@@ -192,7 +192,7 @@ function Hub() {
     setAsking(wanted);
     setProblem(undefined);
     try {
-      await chooseHubModel(app, wanted);
+      await chooseNamedModel(app, wanted);
     } catch (error) {
       setProblem(error);
     } finally {
@@ -222,7 +222,10 @@ function Hub() {
             if (id.trim() !== '') void choose(id.trim());
           }}
         >
-          <Field label="Another model" help="owner/name of a ViT, ResNet, DETR or YOLOS checkpoint">
+          <Field
+            label="Another model"
+            help={`owner/name of a ViT, ResNet, DETR or YOLOS checkpoint${app.gateway.value?.info.mlflow ? ', or models:/name@alias of the MLflow registry' : ''}`}
+          >
             {(bound) => (
               <input
                 {...bound}
