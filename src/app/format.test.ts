@@ -1,6 +1,6 @@
 /** Numbers as the page says them. */
 import { expect, test } from 'vitest';
-import { bytesOf, durationOf, lengthOf, numberOf } from './format.ts';
+import { bytesOf, durationOf, lengthOf, metricName, numberOf } from './format.ts';
 
 test('one is no plural', () => {
   expect(lengthOf({ training: { max_epochs: 1 } })).toBe('1 epoch');
@@ -18,4 +18,19 @@ test('a unit is never full: 1000 kB are 1.0 MB, 60 s are a minute', () => {
   expect(durationOf(3_599_700)).toBe('1 h 0 min');
   expect(numberOf(999.9)).toBe('1,000');
   expect(numberOf(0.00021)).toBe('0.00021');
+});
+
+test('metrics are named as people write them', () => {
+  const names = [
+    'val_map',
+    'test_map_50',
+    'val_mar_100',
+    'val_f1',
+    'val_auc',
+    'val_accuracy_top5',
+    'train_loss',
+  ];
+  expect(names.map(metricName)).toEqual([
+    ...['mAP', 'mAP 50', 'mAR 100', 'F1', 'AUC', 'accuracy top5', 'loss'],
+  ]);
 });

@@ -53,6 +53,10 @@ export function metricOf(name: string, value: number): string {
   return /loss|error/.test(name) ? numberOf(value) : shareOf(value);
 }
 
-/** `val_map_50` → `map 50`: metrics as headings. */
-export const metricName = (name: string): string =>
-  name.replace(/^(val|test|train)_/, '').replaceAll('_', ' ');
+/** `val_map_50` → `mAP 50`: metrics as headings, short forms as people write them. */
+export function metricName(name: string): string {
+  const [first, ...rest] = name.replace(/^(val|test|train)_/, '').split('_');
+  return [shortForms[first!] ?? first, ...rest].join(' ');
+}
+
+const shortForms: Readonly<Record<string, string>> = { map: 'mAP', mar: 'mAR', f1: 'F1', auc: 'AUC' };

@@ -1,7 +1,7 @@
 /** What the charts of a run say is what its folder says; and a run on WebGPU, on the software adapter. */
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { bytesOf, numberOf } from '../../src/app/format.ts';
+import { bytesOf, metricName, numberOf } from '../../src/app/format.ts';
 import { openChromium } from './support/chromium.ts';
 import type { OpenedPage } from './support/page.ts';
 import { tinyRecipe } from './support/recipe.ts';
@@ -89,7 +89,7 @@ test('the charts of a detector say what the run folder says: loss and its parts,
   }
   const drawn = await chartNumbers('Validation metrics');
   for (const name of ['val_map', 'val_map_50', 'val_map_75', 'val_mar_100']) {
-    expect(drawn[name.replace('val_', '').replaceAll('_', ' ')], name).toBe(numberOf(metrics[name]!));
+    expect(drawn[metricName(name)], name).toBe(numberOf(metrics[name]!));
   }
   expect(Object.values(await chartNumbers('Learning rate'))).toEqual([
     numberOf(step.learning_rate as number),

@@ -136,4 +136,6 @@ function Part({
   );
 }
 
-const capital = (text: string): string => text[0]!.toUpperCase() + text.slice(1);
+/** `Accuracy`; `mAP` has its capitals. */
+const capital = (text: string): string =>
+  /[A-Z]/.test(text) ? text : text[0]!.toUpperCase() + text.slice(1);
