@@ -62,12 +62,13 @@ describe('a step that is too large for its device', () => {
 
   it.skipIf(!adapter)(
     'is refused where no kernel could bind one picture',
-    async () => {
+    async ({ skip }) => {
       const device = await openDevice('webgpu');
       const { largestBinding } = device.gpu!.memory;
       await device.dispose();
       // Three channels of four bytes.
       const side = 64 * Math.ceil(Math.sqrt(largestBinding / 12) / 64 + 1);
+      skip(side > 16_384, 'this adapter binds the largest picture that a recipe can ask for');
       const { error, seconds } = await begin('binding', 'webgpu', side);
       expect(error).toMatchObject({ name: 'DeviceError', code: 'model_too_large', exitCode: 4 });
       expect(error!.message).toMatch(

@@ -97,8 +97,8 @@ test.each([
   [
     'has a picture that the adapter can not bind',
     'webgpu',
-    largePictures(20_480),
-    /no value above .*one image of 20480 × 20480/s,
+    largePictures(16_384),
+    /no value above .*one image of 16384 × 16384/s,
   ],
 ] as const)('a model that %s is refused at once', async (_, device, recipe, words) => {
   const page = await open(recipe, device);
