@@ -1,6 +1,7 @@
 /** What goes wrong is told: by an event with its cause and what to do, and to people in the element. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { crc32, deflateSync } from 'node:zlib';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { ErrorDetail } from '../../src/widget/index.ts';
 import { openChromium } from './support/chromium.ts';
@@ -42,6 +43,10 @@ describe('what goes wrong is told', () => {
     });
     pages.site.put('/bad/unknown/preprocessor_config.json', { body: '{}' });
     pages.site.put('/bad/broken.png', { body: pages.picture.subarray(0, 40) });
+    // Black, so that its file is small; a file may be larger than its picture.
+    const huge = greyPng(12_000, 9_000);
+    pages.site.put('/bad/huge.png', { body: huge });
+    pages.site.put('/bad/huge-and-heavy.png', { body: Buffer.concat([huge, Buffer.alloc(2e6)]) });
     pages.site.put('/bad/page.png', { body: '<!doctype html>', headers: { 'Content-Type': 'text/html' } });
   });
 
@@ -72,6 +77,8 @@ describe('what goes wrong is told', () => {
     ['model="/models/vit"', '/bad/page.png', 'image_unreadable', /a page where the picture should be/],
     ['model="/models/vit"', '/nowhere.png', 'picture_missing', /status 404/],
     ['model="/models/vit"', 'http://127.0.0.1:9/x.png', 'picture_unreachable', /CORS/],
+    ['model="/models/vit"', '/bad/huge.png', 'image_too_large', /12000 × 9000/],
+    ['model="/models/vit"', '/bad/huge-and-heavy.png', 'image_too_large', /12000 × 9000/],
   ])('%s looking at %s', async (attributes, address, code, message) => {
     const { page, context } = await pages.open(
       `${script}<ocelli-predict ${attributes} device="wasm"></ocelli-predict>`,
@@ -120,3 +127,26 @@ describe('what goes wrong is told', () => {
     }
   });
 });
+
+function greyPng(width: number, height: number): Buffer {
+  const chunk = (type: string, data: Buffer): Buffer => {
+    const [length, check] = [Buffer.alloc(4), Buffer.alloc(4)];
+    const named = Buffer.concat([Buffer.from(type), data]);
+    length.writeUInt32BE(data.length);
+    check.writeUInt32BE(crc32(named));
+    return Buffer.concat([length, named, check]);
+  };
+  const header = Buffer.alloc(13);
+  header.writeUInt32BE(width);
+  header.writeUInt32BE(height, 4);
+  header[8] = 8;
+  // A row begins with its filter.
+  const rows = deflateSync(Buffer.alloc((width + 1) * height));
+  const signature = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
+  return Buffer.concat([
+    signature,
+    chunk('IHDR', header),
+    chunk('IDAT', rows),
+    chunk('IEND', Buffer.alloc(0)),
+  ]);
+}

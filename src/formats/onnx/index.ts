@@ -13,3 +13,4 @@ export {
   type OnnxTensor,
   type OnnxValueInfo,
 } from './schema.ts';
+export { WireMessage } from './wire.ts';

@@ -57,15 +57,24 @@ export function rasterOf(bitmap: ImageBitmap): Raster {
 /**
  * A file's pixels, upright, and the bitmap that they were read from: one decoding for a model and for a screen. No
  * bitmap where it does not look like the picture, because the picture is turned or has a colour profile.
+ *
+ * @param check is asked before the pixels are read, and may throw
  */
 export async function decodeFile(
   file: Blob,
+  check: (size: { readonly height: number; readonly width: number }) => void = () => {},
 ): Promise<{ readonly raster: Raster; readonly bitmap: ImageBitmap | undefined }> {
   // At the same time: to read a file costs a browser as much as a part of its decoding.
   const decoding = createImageBitmap(file, asStored).catch((error: unknown) => error);
   const bytes = new Uint8Array(await file.arrayBuffer());
   const bitmap = await decoding;
   if (!(bitmap instanceof ImageBitmap)) throw unreadable(bitmap, bytes);
+  try {
+    check(bitmap);
+  } catch (error) {
+    bitmap.close();
+    throw error;
+  }
   if (readOrientation(bytes).value > 1) {
     bitmap.close();
     return { raster: await decodeImage(bytes), bitmap: undefined };
