@@ -2,8 +2,12 @@
 import { expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { parseRecipe, resolvedYaml } from '../../config/index.ts';
+import { taskNames } from '../../core/index.ts';
+import { knownTasks } from '../../tasks/registry.ts';
 import { changeRecipe } from './change.ts';
 import { formSections } from './fields.ts';
+import { readRecipe } from './read.ts';
+import { trainableTasks } from './tasks.ts';
 
 const text = `model: { model_name: a/b, task_type: classification }
 data: { train_data_path: x, val_data_path: y }
@@ -36,6 +40,27 @@ test('every option of a choice stands for itself, once', () => {
       if (resolved !== undefined) expect({ path, resolved }).toEqual({ path, resolved: option });
     }
   }
-  expect(offered).toContain('keypoint_detection');
-  expect(offered).toContain('fp16');
+  for (const name of [...trainableTasks, 'fp16']) expect(offered).toContain(name);
+  for (const name of taskNames.filter((name) => !trainableTasks.includes(name)))
+    expect(offered).not.toContain(name);
+});
+
+test('tasks that can be trained are those that there are; another one is a problem at its place', () => {
+  expect([...trainableTasks].toSorted()).toEqual([...knownTasks()].toSorted());
+  expect(readRecipe(text)).toMatchObject({
+    problems: [],
+    recipe: { model: { task_type: 'classification' } },
+  });
+  const later = readRecipe(
+    `model:\n  model_name: a/b\n  task_type: semantic_segmentation\n${text.split('\n')[1]}\n`,
+  );
+  expect(later.recipe).toBeUndefined();
+  expect(later.problems).toEqual([
+    {
+      path: ['model', 'task_type'],
+      line: 3,
+      column: 14,
+      text: 'model.task_type: expected one of classification, detection. Received: semantic_segmentation, which can not be trained yet',
+    },
+  ]);
 });

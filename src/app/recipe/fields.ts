@@ -3,6 +3,7 @@
  * What most people change stands first; everything else is folded, and nothing is left out.
  */
 import { recipeJsonSchema } from '../../config/index.ts';
+import { trainableTasks } from './tasks.ts';
 
 export interface FieldSpec {
   readonly path: readonly string[];
@@ -77,11 +78,11 @@ const groupTitles: Readonly<Record<string, string>> = {
   visualization: 'Pictures of the report',
 };
 
-/** Spellings of other programs, which a recipe may have as well: the form offers one of each. */
-const otherSpellings: Readonly<Record<string, RegExp>> = {
-  task_type: /-|^(?:image|object|universal)_/,
-  precision: /^\d/,
-  scheduler: /^none$/,
+/** A recipe may have spellings of other programs as well, and tasks that come later: the form offers one of each that works. */
+const offers: Readonly<Record<string, (name: string) => boolean>> = {
+  task_type: (name) => trainableTasks.some((task) => task === name),
+  precision: (name) => !/^\d/.test(name),
+  scheduler: (name) => name !== 'none',
 };
 
 export function formSections(): SectionSpec[] {
@@ -124,13 +125,13 @@ function fieldOf(path: readonly string[], schema: Schema, required: readonly str
     path,
     label: words[0]!.toUpperCase() + words.slice(1),
     help: schema.description ?? '',
-    control: controlOf(schema, otherSpellings[key]),
+    control: controlOf(schema, offers[key]),
     fallback: schema.default,
     required: required.includes(key) && schema.default === undefined,
   };
 }
 
-function controlOf(schema: Schema, others?: RegExp): FieldSpec['control'] {
+function controlOf(schema: Schema, offered?: (name: string) => boolean): FieldSpec['control'] {
   const branches = (schema.anyOf ?? [schema]).filter(({ type }) => type !== 'null');
   const [only] = branches;
   if (branches.some(({ type }) => type === 'boolean'))
@@ -139,7 +140,7 @@ function controlOf(schema: Schema, others?: RegExp): FieldSpec['control'] {
     branch.const === undefined ? (branch.enum ?? []) : [branch.const],
   );
   if (names.length > 0 && branches.every((branch) => branch.enum ?? branch.const !== undefined)) {
-    return { kind: 'select', options: spelledOnce(names).filter((name) => !others?.test(name)) };
+    return { kind: 'select', options: spelledOnce(names).filter((name) => offered?.(name) ?? true) };
   }
   if (branches.length > 1 || !only) return { kind: 'yaml' };
   if (only.type === 'number' || only.type === 'integer') {

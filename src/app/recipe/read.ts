@@ -1,6 +1,7 @@
 /** A recipe's text as views show it: values by path, the whole recipe where it is valid, and what is wrong with it. */
-import { parseDocument } from 'yaml';
+import { isScalar, LineCounter, parseDocument } from 'yaml';
 import { diagnoseRecipe, type Recipe, type RecipeProblem } from '../../config/index.ts';
+import { trainableTasks } from './tasks.ts';
 
 export type Path = readonly (string | number)[];
 
@@ -17,10 +18,11 @@ export interface Reading {
 export function readRecipe(text: string): Reading {
   const { recipe, problems, warnings } = diagnoseRecipe(text);
   const tree = treeOf(text);
+  const later = recipe && !trainableTasks.includes(recipe.model.task_type) ? [taskOfLater(text, recipe)] : [];
   return {
     text,
-    recipe,
-    problems,
+    recipe: later.length > 0 ? undefined : recipe,
+    problems: [...problems, ...later],
     warnings: warnings.map(({ message }) => message.replace(/^recipe\.yaml:(\d+):\d+:?/, 'Line $1:')),
     get: (path) =>
       path.reduce<unknown>(
@@ -30,6 +32,20 @@ export function readRecipe(text: string): Reading {
             : undefined,
         tree,
       ),
+  };
+}
+
+/** A valid recipe whose task can't be trained yet: better said while it is written than when a run begins. */
+function taskOfLater(text: string, { model: { task_type } }: Recipe): RecipeProblem {
+  const path = ['model', 'task_type'];
+  const lines = new LineCounter();
+  const node = parseDocument(text, { lineCounter: lines, logLevel: 'silent' }).getIn(path, true);
+  const { line, col } = lines.linePos((isScalar(node) && node.range?.[0]) || 0);
+  return {
+    path,
+    line,
+    column: col,
+    text: `${path.join('.')}: expected one of ${trainableTasks.join(', ')}. Received: ${task_type}, which can not be trained yet`,
   };
 }
 
