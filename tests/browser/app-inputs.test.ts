@@ -134,6 +134,17 @@ test('data: a dropped folder with COCO boxes makes the recipe a detection', asyn
   await page.getByText('These pictures have boxes').waitFor();
   expect(await recipeOf(page)).toContain('task_type: detection');
   await page.locator('.data-body rect.truth').first().waitFor();
+  // It is said until a model is chosen.
+  await page.getByRole('button', { name: 'Choose a model' }).click();
+  await page.getByRole('heading', { name: 'Model', level: 1 }).waitFor();
+  await page.getByRole('button', { name: 'Notices: 1' }).waitFor();
+  await page
+    .getByRole('listitem')
+    .filter({ hasText: 'Small YOLOS' })
+    .getByRole('button', { name: 'Choose' })
+    .click();
+  await expect.poll(() => page.getByText('These pictures have boxes').count()).toBe(0);
+  await expect.poll(() => page.getByRole('button', { name: 'Notices: none' }).count()).toBe(1);
 });
 
 test('data: a zip that is dropped', async () => {

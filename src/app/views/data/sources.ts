@@ -40,20 +40,13 @@ async function takeArrangement(
     const monitored = setup.reading.peek()?.get(['training', 'monitor_metric']);
     if (monitored !== undefined)
       await setup.edit([{ path: ['training', 'monitor_metric'], value: undefined }]);
+    untilModelChosen(setup, () => notices.dismiss('task'));
     notices.show({
       key: 'task',
       tone: 'info',
       title: task === 'detection' ? 'These pictures have boxes' : 'These pictures have one class each',
       text: `The recipe learns ${task} now. Choose a model that can do it.`,
-      actions: [
-        {
-          label: 'Choose a model',
-          run: () => {
-            notices.dismiss('task');
-            goTo('model');
-          },
-        },
-      ],
+      actions: [{ label: 'Choose a model', run: () => toModels(notices, 'task') }],
     });
   }
   notices.dismiss('set-aside');
@@ -112,27 +105,39 @@ export async function useSamples(app: App, task: 'classification' | 'detection')
 }
 
 /** Boxes need a pretrained detector: better said now than when the run begins. */
-async function lookForDetector({ hub, notices }: App): Promise<void> {
+async function lookForDetector({ hub, setup, notices }: App): Promise<void> {
   try {
     await lookAtHubModel(hub.peek(), smallDetector.name);
   } catch (error) {
+    untilModelChosen(setup, () => notices.dismiss('detector'));
     notices.show({
       key: 'detector',
       tone: 'warning',
       title: 'The pretrained detector can’t be fetched',
       text: `${wordsOf(error).text} Naming the shapes works without a connection; from random weights a detector needs hours until its boxes fit.`,
       why: wordsOf(error).why,
-      actions: [
-        {
-          label: 'Choose another model',
-          run: () => {
-            notices.dismiss('detector');
-            goTo('model');
-          },
-        },
-      ],
+      actions: [{ label: 'Choose another model', run: () => toModels(notices, 'detector') }],
     });
   }
+}
+
+/** Out of the way of the models, and in the list until one is chosen. */
+function toModels(notices: App['notices'], notice: string): void {
+  notices.putAway(notice);
+  goTo('model');
+}
+
+/** What asks for another model is true as long as the recipe names the one that it names now. */
+function untilModelChosen({ reading }: App['setup'], forget: () => void): void {
+  const nameOf = (): unknown => reading.value?.get(['model', 'model_name']);
+  const before = nameOf();
+  const stop = reading.subscribe(() => {
+    const name = nameOf();
+    // A text that is no YAML for a moment names none.
+    if (name === before || name === undefined) return;
+    forget();
+    stop();
+  });
 }
 
 /** Larger archives don't fit into a page's memory. */
