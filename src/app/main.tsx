@@ -6,6 +6,7 @@ import './design/base.css';
 import { effect } from '@preact/signals';
 import { render } from 'preact';
 import { openApp } from './app.ts';
+import { keepFocus } from './kept-focus.ts';
 import { Shell } from './shell.tsx';
 import { AppContext } from './state.ts';
 import { openTheme } from './theme.ts';
@@ -23,6 +24,7 @@ try {
     </AppContext.Provider>,
     root,
   );
+  keepFocus(root);
   // Another tab may train, or remove a run that is looked at here.
   app.client.watchRuns(() => void app.refreshRuns().catch(app.notices.report));
   // A run may take longer than the connection lasts.

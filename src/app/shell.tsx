@@ -1,5 +1,5 @@
 /** The frame around the views: head with the run's state and the bell, navigation, notices above and over the view. */
-import { type Signal, useSignalEffect } from '@preact/signals';
+import type { Signal } from '@preact/signals';
 import type { ComponentType } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { Icon } from './design/icon.tsx';
@@ -89,7 +89,7 @@ const loaded = new Map<string, ComponentType>();
 
 /** Loads the view's code, and puts the focus on its heading after a change of views, as a new page would. */
 function CurrentView({ view }: { readonly view: ViewRow }) {
-  const { notices, route } = useApp();
+  const { notices } = useApp();
   const [View, setView] = useState<ComponentType | undefined>(() => loaded.get(view.id));
   const frame = useRef<HTMLDivElement>(null);
   useEffect(() => {
@@ -112,20 +112,20 @@ function CurrentView({ view }: { readonly view: ViewRow }) {
   }, [view]);
   useEffect(() => {
     document.title = `${view.title} – Ocelli`;
-    if (!View || !navigated) return;
+    if (!View || view.id === seen) return;
+    const first = seen === undefined;
+    seen = view.id;
+    if (first) return;
     const heading = frame.current?.querySelector('h1');
     heading?.setAttribute('tabindex', '-1');
     heading?.focus({ preventScroll: true });
     scrollTo(0, 0);
   }, [view, View]);
-  useSignalEffect(() => {
-    navigated = navigated || route.value.view !== view.id;
-  });
   return <div ref={frame}>{View ? <View /> : <div class="view-waiting" aria-busy="true" />}</div>;
 }
 
-/** The first view takes no focus: the page has just been opened. */
-let navigated = false;
+/** The view that is seen. The first takes no focus: the page has just been opened. */
+let seen: string | undefined;
 
 /** On a narrow page the navigation is one row that scrolls sideways. */
 function showCurrent(navigation: HTMLElement): void {

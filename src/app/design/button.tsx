@@ -1,5 +1,6 @@
 /** Buttons: `primary` is the one thing to do next, `plain` everything else, `quiet` what is rarely wanted. */
 import type { ButtonHTMLAttributes, ComponentChildren } from 'preact';
+import { useRef, useState } from 'preact/hooks';
 import { Icon, type IconName } from './icon.tsx';
 import './button.css';
 
@@ -19,15 +20,33 @@ export function Button({
   icon,
   children,
   type = 'button',
+  disabled = false,
+  onClick,
   ...rest
 }: ButtonProps) {
+  const element = useRef<HTMLButtonElement>(null);
+  const [, redraw] = useState(0);
+  // Who has just pressed it holds it, and a disabled element would drop the focus: until it moves on, the button says that it is
+  // disabled and does nothing.
+  const held = disabled && element.current !== null && element.current === document.activeElement;
   return (
-    <button {...rest} type={type} class={`button ${kind} ${size}`}>
+    <button
+      {...rest}
+      ref={element}
+      type={type}
+      class={`button ${kind} ${size}`}
+      disabled={disabled && !held}
+      aria-disabled={held ? true : undefined}
+      onClick={held ? refuse : onClick}
+      onBlur={held ? () => redraw((count) => count + 1) : undefined}
+    >
       {icon ? <Icon name={icon} size={size === 'small' ? 15 : 18} /> : undefined}
       {children}
     </button>
   );
 }
+
+const refuse = (event: Event): void => event.preventDefault();
 
 /** A link that looks like a button. */
 export function ButtonLink({

@@ -79,6 +79,7 @@ function CurveCard({
   readonly wide?: boolean;
   readonly empty?: string;
 }) {
+  const { live } = useApp();
   const series = curves.flatMap(([name, curve, look]) =>
     curve && curve.points.length > 0 ? [{ name, points: curve.points, ...look }] : [],
   );
@@ -90,7 +91,7 @@ function CurveCard({
         summary={said === '' ? 'No numbers yet' : `Now ${said}`}
         series={series}
         height={wide ? 210 : 130}
-        empty={empty}
+        empty={live.isActive ? empty : 'None in this run'}
         format={format}
         {...(min === undefined ? {} : { min })}
         {...(max === undefined ? {} : { max })}

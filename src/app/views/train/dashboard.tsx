@@ -47,7 +47,7 @@ const deviceName = (device: string): string => device.replace(/^\w+ on /, '');
 /** In a few words what happens now; read out when it changes. */
 function RunStage() {
   const { live } = useApp();
-  const { started, data, model, compiled } = live.facts.value;
+  const { started, data, model, compiled, checkpoint } = live.facts.value;
   const epoch = useComputed(() => (live.lastStep.value?.epoch ?? 0) + 1);
   const status = live.status.value;
   const stage = {
@@ -66,7 +66,9 @@ function RunStage() {
     paused: 'Paused. A checkpoint is saved: you may close the tab and resume later',
     stopping: 'Stopping, with a checkpoint…',
     finished: 'Finished',
-    stopped: 'Stopped. The checkpoint is kept: you can resume',
+    stopped: checkpoint
+      ? 'Stopped. The checkpoint is kept: you can resume'
+      : 'Stopped before its first checkpoint',
     failed: 'The run ended with an error',
   }[status];
   return (
@@ -85,11 +87,16 @@ function RunButtons() {
     return (
       <>
         {status !== 'finished' && run !== undefined && live.facts.value.checkpoint ? (
-          <Button icon="play" onClick={() => void live.resume(run)}>
+          <Button key="resume" icon="play" onClick={() => void live.resume(run)}>
             Resume
           </Button>
         ) : undefined}
-        <Button kind={status === 'finished' ? 'plain' : 'primary'} icon="reset" onClick={() => live.leave()}>
+        <Button
+          key="new"
+          kind={status === 'finished' ? 'plain' : 'primary'}
+          icon="reset"
+          onClick={() => live.leave()}
+        >
           New run
         </Button>
       </>
@@ -97,16 +104,17 @@ function RunButtons() {
   }
   return (
     <>
+      {/* One button that changes its words: who pauses by key can go on by the same. */}
       {status === 'paused' ? (
-        <Button kind="primary" icon="play" onClick={() => tell(live.proceed())}>
+        <Button key="pause" kind="primary" icon="play" onClick={() => tell(live.proceed())}>
           Go on
         </Button>
       ) : (
-        <Button icon="pause" disabled={status !== 'running'} onClick={() => tell(live.pause())}>
+        <Button key="pause" icon="pause" disabled={status !== 'running'} onClick={() => tell(live.pause())}>
           Pause
         </Button>
       )}
-      <Button icon="stop" disabled={status === 'stopping'} onClick={() => tell(live.stop())}>
+      <Button key="stop" icon="stop" disabled={status === 'stopping'} onClick={() => tell(live.stop())}>
         Stop
       </Button>
     </>

@@ -21,7 +21,9 @@ export function LivePredictions() {
       lead={
         preview
           ? `What the model says after step ${countOf(preview.step)}`
-          : 'They appear after the first step'
+          : live.isActive
+            ? 'They appear after the first step'
+            : 'None: the run was over before the first of them'
       }
       actions={
         detects ? (
@@ -36,7 +38,7 @@ export function LivePredictions() {
         ) : undefined
       }
     >
-      <div class="pictures" aria-busy={!preview}>
+      <div class="pictures" aria-busy={!preview && live.isActive}>
         {places.map((place) => {
           const image = preview?.images[place];
           if (preview && !image) return undefined;
