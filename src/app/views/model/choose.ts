@@ -4,6 +4,7 @@ import { CheckpointError } from '../../../core/index.ts';
 import type { ShippedModel } from '../../shipped.ts';
 import type { App } from '../../state.ts';
 import { lookAtHubModel } from './hub.ts';
+import { modelFolder } from './model-folder.ts';
 
 /** Small enough for a browser tab; more are in docs/models.md. */
 export const suggestions = [
@@ -113,20 +114,19 @@ export async function useRandomDetector({ setup, notices }: App): Promise<void> 
   notices.toast('A small YOLOS with random weights is the model now');
 }
 
-/** A model folder that was picked; archives often hold one folder that holds everything. */
+/** A model folder that was picked, or an archive that holds one. */
 export async function usePickedModel(app: App, picked: Picked): Promise<void> {
   const path = mountPath(picked.name);
   const files = await app.client.worker.listFiles(path, { [path]: picked.source });
-  const config = files.find((file) => file.path.endsWith('/config.json'))?.path;
-  const hasWeights = files.some((file) => /\.safetensors$/.test(file.path));
-  if (config === undefined || !hasWeights) {
+  const found = modelFolder(files.map((file) => file.path));
+  if ('missing' in found) {
     throw new CheckpointError({
       code: 'model_files_missing',
       expected: `config.json and model.safetensors in ${picked.name}`,
-      received: config === undefined ? 'no config.json' : 'no file that ends with .safetensors',
+      received: found.missing,
       fix: 'choose the folder that transformers saved (save_pretrained), or the model folder of a run',
     });
   }
   app.setup.addPlace(picked);
-  await chooseModel(app, config.replace(/\/config\.json$/, ''));
+  await chooseModel(app, found.folder);
 }

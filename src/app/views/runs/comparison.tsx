@@ -7,6 +7,7 @@ import { type ChartSeries, LineChart } from '../../design/chart.tsx';
 import { Field } from '../../design/field.tsx';
 import { Table } from '../../design/table.tsx';
 import { countOf, durationOf, metricName, metricOf, numberOf } from '../../format.ts';
+import { bestOf } from '../../results/best.ts';
 import { differences, type RunHistory, readHistory } from '../../results/history.ts';
 import { startOf } from '../../results/runs.ts';
 import { useApp } from '../../state.ts';
@@ -107,7 +108,11 @@ function NumbersTable({
   );
   const rows = metrics.map((name) => {
     const values = histories.map(({ metrics: own }) => own[name]);
-    const best = bestOf(name, values);
+    const best = bestOf(
+      name,
+      values,
+      histories.map(({ record }) => record.task),
+    );
     return {
       key: name,
       cells: [
@@ -177,7 +182,9 @@ function DifferenceTable({
       rows={rows.map(({ key, values }) => ({
         key,
         cells: [
-          <code key="key">{key}</code>,
+          <code key="key" class="run-setting">
+            {key}
+          </code>,
           ...values.map((value) => (value === undefined ? <span class="soft">not set</span> : value)),
         ],
       }))}
@@ -222,14 +229,6 @@ const sameMinute = (record: RunRecord, records: readonly RunRecord[]): boolean =
 
 const firstMetric = (names: readonly string[]): string | undefined =>
   ['val_accuracy', 'val_map'].find((name) => names.includes(name)) ?? names[0];
-
-/** Which of them is best; undefined where that makes no sense. */
-function bestOf(name: string, values: readonly (number | undefined)[]): number | undefined {
-  const known = values.filter((value) => value !== undefined);
-  if (known.length < 2 || new Set(known).size < 2) return undefined;
-  const best = /loss|error/.test(name) ? Math.min(...known) : Math.max(...known);
-  return values.indexOf(best);
-}
 
 function lastOf(series: readonly ChartSeries[], format: (value: number) => string = numberOf): string {
   if (series.length === 0) return 'No numbers yet';
