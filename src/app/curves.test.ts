@@ -1,7 +1,7 @@
 /** Curves stay small, keep the course of their values, and forget what a resumed run does again. */
 import { expect, test } from 'vitest';
 import type { RunEvent } from '../core/index.ts';
-import { Curve, emptyCurves, takeEvent } from './curves.ts';
+import { Curve, emptyCurves, takeEvent, topOfShares } from './curves.ts';
 
 test('a long curve is thinned to means, in order', () => {
   const curve = new Curve();
@@ -50,4 +50,8 @@ test('steps behind a checkpoint leave nothing in a thinned curve', () => {
   curve.cut(2000);
   for (let step = 2001; step <= 2100; step++) curve.add(step, 1);
   expect(curve.points.map(([, value]) => value).every((value) => value === 1)).toBe(true);
+});
+
+test('the axis of a share ends at 1 for high values and for none, and is free for others', () => {
+  expect([0, 0.02, 0.5, 0.51, 1, 3].map(topOfShares)).toEqual([1, undefined, undefined, 1, 1, undefined]);
 });

@@ -55,6 +55,13 @@ export interface Curves {
   readonly lastMs: number[];
 }
 
+/**
+ * Where the axis of a share (an accuracy, an mAP) ends, by its largest value: nothing is above 1, and high values are read against that, as
+ * are those that are all 0; low ones among themselves, and what is above 1 is no share.
+ */
+export const topOfShares = (largest: number): number | undefined =>
+  largest === 0 || (largest > 0.5 && largest <= 1) ? 1 : undefined;
+
 const rememberedMs = 60;
 
 export function emptyCurves(): Curves {

@@ -1,7 +1,7 @@
 /** Runs side by side: curves over each other, last metrics and settings that differ. */
 import { useEffect, useState } from 'preact/hooks';
 import type { RunRecord } from '../../../client/index.ts';
-import type { Curve, Curves } from '../../curves.ts';
+import { type Curve, type Curves, topOfShares } from '../../curves.ts';
 import { Card, Empty } from '../../design/card.tsx';
 import { type ChartSeries, LineChart } from '../../design/chart.tsx';
 import { Field } from '../../design/field.tsx';
@@ -73,6 +73,7 @@ export function Comparison({ records }: { readonly records: readonly RunRecord[]
               series={measured}
               format={(value) => metricOf(metric ?? '', value)}
               height={260}
+              {...(metric === undefined || /loss|error/.test(metric) ? {} : { min: 0, max: topOfShares })}
             />
           ) : (
             <Empty title="Nothing was evaluated yet" />

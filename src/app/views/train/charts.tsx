@@ -1,6 +1,6 @@
 /** The curves of a run. Every chart has its room from the start; those without numbers yet say so. */
 
-import type { Curve } from '../../curves.ts';
+import { type Curve, topOfShares } from '../../curves.ts';
 import { Card } from '../../design/card.tsx';
 import { type ChartSeries, LineChart } from '../../design/chart.tsx';
 import { bytesOf, metricName, numberOf } from '../../format.ts';
@@ -52,9 +52,6 @@ export function RunCharts() {
     </>
   );
 }
-
-/** Nothing is above 1: high values are read against that, low ones among themselves. */
-const topOfShares = (largest: number): number | undefined => (largest > 0.5 ? 1 : undefined);
 
 type NamedCurve = readonly [
   name: string,
