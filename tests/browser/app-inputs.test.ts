@@ -245,7 +245,9 @@ test('data: what can’t be learned from says why, and the data from before stay
   const path = join(scratch, 'bomb.zip');
   await writeFile(path, await zipOf(bomb, 9));
   await dropPaths(page, '.drop-zone', [path]);
-  await page.getByText('2 pictures can’t be read and are left out').waitFor(patience);
+  await page
+    .getByRole('button', { name: 'Details: 2 pictures can’t be read and are left out' })
+    .click(patience);
   await page.getByText(/bomb\.png: .*packed to/).waitFor();
   await dataAre(page, 32, 2);
 });
