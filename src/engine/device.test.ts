@@ -134,6 +134,34 @@ describe('choosing', () => {
     await expect(openDevice('wasm')).rejects.toThrow(/dispose of it first/);
   });
 
+  it('a heap that was full is not used again: what a failed step left in it would stay', async () => {
+    device = await openDevice('wasm');
+    // Asked for and never written: pages that nobody touches cost nothing.
+    const ask = (mebibytes: number): unknown =>
+      (tf.backend() as unknown as { makeOutput(shape: number[], dtype: string): unknown }).makeOutput(
+        [mebibytes * 2 ** 18],
+        'float32',
+      );
+    const left = tf.ones([4]);
+    const fill = (): void => {
+      for (let i = 0; i < 4096 / 256; i++) ask(256);
+    };
+    expect(fill).toThrow(DeviceError);
+    expect(fill).toThrow(/heap of WebAssembly can grow/);
+    // Room for what XNNPACK asks by itself.
+    const { wasm } = tf.backend() as unknown as { wasm: { _malloc(bytes: number): number } };
+    expect(wasm._malloc(2 ** 20)).toBeGreaterThan(0);
+    await device.dispose();
+
+    device = await openDevice('wasm');
+    expect(device.memory().bytes).toBeLessThan(2 ** 30);
+    ask(2048);
+    left.dispose();
+    const sum = tf.tidy(() => tf.sum(tf.matMul(tf.ones([200, 300]), tf.ones([300, 50]))));
+    expect([...(await device.read(sum))]).toEqual([3_000_000]);
+    sum.dispose();
+  });
+
   it('without an adapter, webgpu says what to install and auto takes wasm', async () => {
     const run = (choice: string) =>
       runScript(choice, { VK_DRIVER_FILES: '/nowhere.json', VK_ICD_FILENAMES: '/nowhere.json' });
