@@ -4,7 +4,8 @@
  * here is the built program on real files; only two refusing servers are stand-ins.
  *
  * More of the same: src/cli/usage.test.ts (wrong arguments, recipes with several errors), src/cli/runs.test.ts (unknown
- * metrics, no adapter), mlflow-run.test.ts (a tracking server that refuses), resume.test.ts (interrupts, `kill -9`).
+ * metrics, no adapter), memory.test.ts (models and batches that are too large), mlflow-run.test.ts (a tracking server that
+ * refuses), resume.test.ts (interrupts, `kill -9`).
  */
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -266,24 +267,6 @@ describe('data', () => {
     });
     expectFailure(await train('class', { data }), 3, /class\/val also has hexagon/);
   });
-});
-
-describe('a device', () => {
-  it.each(['wasm', 'webgpu'])(
-    '%s whose memory does not hold one image: 4, when smaller parts were tried, with what to lower',
-    async (device) => {
-      // A tensor of 16 GiB after the first convolution.
-      const sizes = ['model.config.embedding_size=8192', 'model.image_size=512'];
-      const run = await train(`memory-${device}`, {}, [...sizes, '--device', device]);
-      expectFailure(run, 4, /memory holds a step of one image.*\d{4} MiB.*model\.image_size/);
-      expect(run.events.at(-1)).toMatchObject({ code: 'out_of_memory' });
-      const tried = run.events.flatMap((event) =>
-        event.type === 'warning' && /in (\d+) parts/.test(event.message) ? [event.message] : [],
-      );
-      expect(tried.length).toBeGreaterThan(0);
-      expect(tried.at(-1)).toMatch(/in 8 parts.*same effective batch/);
-    },
-  );
 });
 
 describe('a run that can not go on', () => {
