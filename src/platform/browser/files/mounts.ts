@@ -8,7 +8,6 @@ import { HandleTree } from './handles.ts';
 import { type IndexedFile, IndexTree, indexOf } from './index-tree.ts';
 import { normalPath } from './paths.ts';
 import type { MountedTree } from './tree.ts';
-import { openZip } from './zip.ts';
 
 export type MountSource =
   /** A folder of this machine that the user gave a handle of (File System Access). */
@@ -94,8 +93,11 @@ async function open(source: MountSource): Promise<MountedTree> {
       return openFolder(source.handle);
     case 'files':
       return new IndexTree(indexOf(source.files.map(({ path, file }) => [path, ofBlob(file)] as const)));
-    case 'zip':
+    case 'zip': {
+      // Loaded where an archive is opened: pages name it alone.
+      const { openZip } = await import('./zip.ts');
       return openZip(source.name, source.archive);
+    }
     case 'http':
       return new IndexTree(indexOf(source.entries.map((entry) => [entry.path, ofUrl(source.base, entry)])));
   }
