@@ -147,7 +147,7 @@ function RunProgress() {
           {
             name: 'Loss',
             value: lastStep ? numberOf(lastStep.loss) : undefined,
-            note: lastStep ? `learning rate ${numberOf(lastStep.learning_rate)}` : '',
+            note: lastStep ? `rate ${numberOf(lastStep.learning_rate)}` : '',
           },
           {
             name: metric ? metric.name : 'Validation',
