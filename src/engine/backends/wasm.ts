@@ -90,8 +90,7 @@ function failWhenFull(wasm: WasmBackend['wasm']): void {
   };
   wasm._malloc = (bytes) => {
     const pointer = bytes <= largestHeap ? malloc(bytes) : 0;
-    if (pointer !== 0 && hasRoom()) return pointer;
-    if (pointer === 0 && bytes === 0) return pointer;
+    if (bytes === 0 || (pointer !== 0 && hasRoom())) return pointer;
     if (pointer !== 0) wasm._free(pointer);
     full.add(wasm);
     throw outOfMemory(

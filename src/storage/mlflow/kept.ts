@@ -9,12 +9,13 @@
  * and the file's own server told; what was interrupted before goes on where it stopped. No addresses, no tokens.
  */
 import { files } from '#platform';
-import { ConfigError, DataError, RemoteError } from '../../core/index.ts';
+import { DataError, RemoteError } from '../../core/index.ts';
 import type { ObjectAddress } from '../http/index.ts';
 import { download } from '../hub/download.ts';
 import type { Place } from '../kind.ts';
 import { cleanPath, cleanPrefix, comparePaths, joinPath } from '../paths.ts';
 import type { ByteSource, Entry, Volume } from '../volume.ts';
+import { readOnly } from './read-only.ts';
 import { isStreamed } from './served.ts';
 
 /** Bytes of one request, and between two writes to disk. */
@@ -125,11 +126,11 @@ export class KeptModel implements Volume {
   }
 
   async write(): Promise<void> {
-    throw this.readOnly();
+    throw readOnly(this.location);
   }
 
   async remove(): Promise<void> {
-    throw this.readOnly();
+    throw readOnly(this.location);
   }
 
   private async fetch(path: string, local: string, signal = this.options.signal): Promise<void> {
@@ -212,15 +213,6 @@ export class KeptModel implements Volume {
       this.options.onProgress?.(label, at, size);
     }
     await files.rename(partial, local);
-  }
-
-  private readOnly(): ConfigError {
-    return new ConfigError({
-      code: 'place_read_only',
-      expected: 'a place that can be written',
-      received: this.location,
-      fix: 'write to a folder or a volume; a run registers its model by mlflow.registered_model_name',
-    });
   }
 }
 

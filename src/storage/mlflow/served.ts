@@ -6,7 +6,7 @@
  * Sources: MLflow's mlflow_artifacts.proto, mlflow/store/artifact/databricks_models_artifact_repo.py and the service
  * DatabricksMlflowArtifactsService.
  */
-import { ConfigError, DataError, RemoteError } from '../../core/index.ts';
+import { DataError, RemoteError } from '../../core/index.ts';
 import {
   type ObjectAddress,
   type ObjectRead,
@@ -17,6 +17,7 @@ import {
 } from '../http/index.ts';
 import { cleanPath, cleanPrefix, comparePaths, escapePath, joinPath } from '../paths.ts';
 import type { ByteSource, Entry, SignedUrl, Volume } from '../volume.ts';
+import { readOnly } from './read-only.ts';
 import { type MlflowReader, MlflowRefusal } from './reader.ts';
 
 /** What the folder of a model may hold. */
@@ -73,11 +74,11 @@ class ServedVolume implements Volume {
   }
 
   async write(): Promise<void> {
-    throw this.readOnly();
+    throw readOnly(this.location);
   }
 
   async remove(): Promise<void> {
-    throw this.readOnly();
+    throw readOnly(this.location);
   }
 
   private async below(
@@ -103,15 +104,6 @@ class ServedVolume implements Volume {
       else found.push(child);
     }
     return found;
-  }
-
-  private readOnly(): ConfigError {
-    return new ConfigError({
-      code: 'place_read_only',
-      expected: 'a place that can be written',
-      received: this.location,
-      fix: 'write to a folder or a volume; a run registers its model by mlflow.registered_model_name',
-    });
   }
 }
 
