@@ -1,5 +1,6 @@
 /** Pictures and folders as people hand them over: dropped, pasted, chosen, by address. */
 import { DataError, RemoteError } from '../../core/index.ts';
+import { readPieces } from '../pieces.ts';
 
 export type Handed =
   | { readonly kind: 'picture'; readonly picture: Blob }
@@ -90,31 +91,21 @@ export async function fetchPicture(address: string, signal: AbortSignal): Promis
   return withinLimit(response, shown, signal);
 }
 
-/** A length is a claim, and many servers make none. */
 async function withinLimit(response: Response, shown: string, signal: AbortSignal): Promise<Blob> {
-  const pieces: Uint8Array<ArrayBuffer>[] = [];
-  let received = 0;
-  const reader = response.body?.getReader();
-  try {
-    for (;;) {
-      const { done, value } = (await reader?.read()) ?? { done: true, value: undefined };
-      if (done || !value) break;
-      received += value.length;
+  const pieces = await readPieces(response, {
+    signal,
+    arrived(received) {
       if (received > largestPicture) throw tooLarge(shown, received);
-      pieces.push(value);
-    }
-  } catch (cause) {
-    await reader?.cancel().catch(() => undefined);
-    signal.throwIfAborted();
-    if (cause instanceof RemoteError) throw cause;
-    throw new RemoteError({
-      code: 'picture_unreachable',
-      expected: `the whole of ${shown}`,
-      received: `${received} bytes, then ${cause instanceof Error ? cause.message : String(cause)}`,
-      fix: 'check the connection, and try again',
-      cause,
-    });
-  }
+    },
+    broken: (received, cause) =>
+      new RemoteError({
+        code: 'picture_unreachable',
+        expected: `the whole of ${shown}`,
+        received: `${received} bytes, then ${cause instanceof Error ? cause.message : String(cause)}`,
+        fix: 'check the connection, and try again',
+        cause,
+      }),
+  });
   return new Blob(pieces, { type: response.headers.get('Content-Type') ?? '' });
 }
 

@@ -4,6 +4,7 @@
  * compressed the answer the header counts other bytes and says nothing here.
  */
 import { CheckpointError, RemoteError } from '../../core/index.ts';
+import { readPieces } from '../pieces.ts';
 
 export interface DownloadOptions {
   /** For messages. */
@@ -67,24 +68,16 @@ async function collect(
   announced: number | undefined,
   { label, maxBytes, onProgress, signal }: DownloadOptions,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  const pieces: Uint8Array[] = [];
   let received = 0;
-  const reader = response.body?.getReader();
-  try {
-    for (;;) {
-      const { done, value } = (await reader?.read()) ?? { done: true, value: undefined };
-      if (done || !value) break;
-      received += value.length;
-      if (received > maxBytes) throw tooLarge(label, received, maxBytes);
-      pieces.push(value);
-      onProgress?.(received, announced !== undefined && announced >= received ? announced : undefined);
-    }
-  } catch (cause) {
-    await reader?.cancel().catch(() => undefined);
-    signal?.throwIfAborted();
-    if (cause instanceof CheckpointError) throw cause;
-    throw interrupted(label, received, announced, cause);
-  }
+  const pieces = await readPieces(response, {
+    signal,
+    arrived(bytes) {
+      received = bytes;
+      if (bytes > maxBytes) throw tooLarge(label, bytes, maxBytes);
+      onProgress?.(bytes, announced !== undefined && announced >= bytes ? announced : undefined);
+    },
+    broken: (bytes, cause) => interrupted(label, bytes, announced, cause),
+  });
   if (announced !== undefined && announced !== received) throw interrupted(label, received, announced);
   const bytes = new Uint8Array(received);
   let at = 0;
