@@ -53,10 +53,8 @@ test.each([
   ['throw', /thread broke/],
 ])('a thread that ends by %s fails what is open and what comes', async (question, message) => {
   const thread = openThread<string, string>('echo');
-  const open = thread.ask('silence');
-  const fatal = thread.ask(question);
-  await expect(open).rejects.toThrow(message);
-  await expect(fatal).rejects.toThrow(message);
+  // Both fail at the same moment.
+  await Promise.all(['silence', question].map((asked) => expect(thread.ask(asked)).rejects.toThrow(message)));
   await expect(thread.ask('later')).rejects.toThrow(message);
 });
 

@@ -101,8 +101,12 @@ test('the file is left alone when the environment names a host or a way to sign 
 
 test('two ways at once are an error, unless one is picked', async () => {
   const both = { DATABRICKS_HOST: 'https://w.example', DATABRICKS_TOKEN: 'tok', DATABRICKS_CLIENT_ID: 'i' };
-  for (const attempt of [read(both), read({}, 'both'), read({ DATABRICKS_TOKEN: 'tok' }, 'robot')]) {
-    const error = await attempt.catch((caught: Error) => caught);
+  for (const [variables, profile] of [
+    [both],
+    [{}, 'both'],
+    [{ DATABRICKS_TOKEN: 'tok' }, 'robot'],
+  ] as const) {
+    const error = await read(variables, profile).catch((caught: Error) => caught);
     expect(error).toMatchObject({ code: 'two_credentials', exitCode: 2 });
     expect((error as Error).message).not.toMatch(/\btok\b|s3cret/);
   }
