@@ -1,5 +1,6 @@
 /** Numbers for people, the same everywhere in the app. */
 import { counted } from '../core/index.ts';
+import { isLoss, partsOf } from './class-metrics.ts';
 
 export const percentOf = (share: number): string => `${Math.floor(share * 100)} %`;
 
@@ -50,13 +51,14 @@ export const shareOf = (share: number): string => `${(100 * share).toFixed(1)} %
 
 /** Scores as percent, losses as they are. */
 export function metricOf(name: string, value: number): string {
-  return /loss|error/.test(name) ? numberOf(value) : shareOf(value);
+  return isLoss(name) ? numberOf(value) : shareOf(value);
 }
 
-/** `val_map_50` → `mAP 50`: metrics as headings, short forms as people write them. */
+/** `val_map_50` → `mAP 50`, `val_map of cat` → `mAP of cat`: metrics as headings, short forms as people write them. */
 export function metricName(name: string): string {
-  const [first, ...rest] = name.replace(/^(val|test|train)_/, '').split('_');
-  return [shortForms[first!] ?? first, ...rest].join(' ');
+  const { measure, ofClass } = partsOf(name);
+  const [first, ...rest] = measure.replace(/^(val|test|train)_/, '').split('_');
+  return [shortForms[first!] ?? first, ...rest].join(' ') + ofClass;
 }
 
 const shortForms: Readonly<Record<string, string>> = { map: 'mAP', mar: 'mAR', f1: 'F1', auc: 'AUC' };

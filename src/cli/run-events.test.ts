@@ -1,7 +1,7 @@
-import { describe, expect, it } from 'vitest';
-import type { RunEvent } from '../core/index.ts';
+import { describe, expect, it, test } from 'vitest';
+import { ClassMap, type RunEvent } from '../core/index.ts';
 import { Output } from './output.ts';
-import { metricsText, RunDisplay } from './run-events.ts';
+import { metricLines, metricsText, RunDisplay } from './run-events.ts';
 
 describe('the metrics of a line', () => {
   const detection = (split: string) => ({
@@ -25,9 +25,29 @@ describe('the metrics of a line', () => {
     );
   });
 
+  it('name the class of a metric per class that decides', () => {
+    const classes = new ClassMap([{ id: 1, name: 'stop sign' }]);
+    expect(metricsText(detection('val'), 'val_map_class_1', classes)).toMatch(
+      /^val_map_class_1 \(stop sign\) 0\.1, val_loss 17\.4/,
+    );
+  });
+
   it('show a part of the loss that decides', () => {
     expect(metricsText(detection('val'), 'val_loss_ce')).toMatch(/^val_loss_ce 0\.9, val_loss 17\.4/);
   });
+});
+
+test('lines of all metrics name the classes', () => {
+  const classes = new ClassMap([
+    { id: 3, name: 'stop sign' },
+    { id: 13, name: 'cat' },
+  ]);
+  const metrics = { val_map: 0.25, val_map_class_3: 0.5, val_map_class_13: 0 };
+  expect(metricLines(metrics, classes)).toEqual([
+    '  val_map           0.25',
+    '  val_map_class_3   0.5   stop sign',
+    '  val_map_class_13  0     cat',
+  ]);
 });
 
 describe('an event', () => {

@@ -2,8 +2,18 @@
  * A run's events for people: a progress line at a terminal, plain lines when piped. With `--json` the events
  * themselves go out, one per line.
  */
-import { counted, grouped, type Metrics, type RunEvent, type RunEventOf } from '../core/index.ts';
-import { compact, duration, megabytes, some } from './format.ts';
+import {
+  type ClassMap,
+  classesOfData,
+  classMetric,
+  counted,
+  grouped,
+  type Metrics,
+  type RunEvent,
+  type RunEventOf,
+  withClassName,
+} from '../core/index.ts';
+import { columns, compact, duration, megabytes, some } from './format.ts';
 import type { Output } from './output.ts';
 
 export interface RunDisplayOptions {
@@ -16,6 +26,8 @@ export interface RunDisplayOptions {
 
 export class RunDisplay {
   private firstStep: { readonly step: number; readonly at: number } | undefined;
+  /** Of the run's data, once they were opened. */
+  private classes: ClassMap | undefined;
 
   constructor(
     private readonly output: Output,
@@ -40,11 +52,22 @@ export class RunDisplay {
       case 'finished':
       case 'failed':
         return;
-      default: {
-        const text = sentence(event, this.options);
-        if (text !== undefined) this.output.say(text);
-      }
+      case 'data_ready':
+        this.classes = classesOfData(event);
+        break;
+      case 'evaluation':
+        this.output.say(
+          `Evaluation of ${event.split}: ${this.metricsText(event.metrics)} (${duration(event.ms)})`,
+        );
+        return;
     }
+    const text = sentence(event, this.options);
+    if (text !== undefined) this.output.say(text);
+  }
+
+  /** The main metrics in a line; one per class with the class's name. */
+  metricsText(metrics: Metrics): string {
+    return metricsText(metrics, this.options.monitor, this.classes);
   }
 
   private step(event: RunEventOf<'step'>): void {
@@ -68,7 +91,7 @@ export class RunDisplay {
   }
 }
 
-type Told = Exclude<RunEvent['type'], 'step' | 'warning' | 'finished' | 'failed' | 'stopped'>;
+type Told = Exclude<RunEvent['type'], 'step' | 'evaluation' | 'warning' | 'finished' | 'failed' | 'stopped'>;
 
 /** What to say about an event; undefined: nothing. */
 function sentence(event: RunEventOf<Told>, options: RunDisplayOptions): string | undefined {
@@ -91,8 +114,6 @@ function sentence(event: RunEventOf<Told>, options: RunDisplayOptions): string |
       return `Step compiled: ${counted(event.dispatches, 'dispatch', 'dispatches')}, ${duration(event.ms)}`;
     case 'epoch':
       return `Epoch ${event.epoch + 1}/${options.epochs}: train_loss ${compact(event.train_loss)} (${duration(event.ms)})`;
-    case 'evaluation':
-      return `Evaluation of ${event.split}: ${metricsText(event.metrics, options.monitor)} (${duration(event.ms)})`;
     case 'checkpoint':
       return event.kind === 'best' ? `Best so far: ${event.path}` : undefined;
     case 'samples':
@@ -137,7 +158,7 @@ function memorySentence({
  * The deciding metric first (of the test split its counterpart), then loss and metrics; the parts of a loss and
  * values per class are in the report.
  */
-export function metricsText(metrics: Metrics, monitor?: string): string {
+export function metricsText(metrics: Metrics, monitor?: string, classes?: ClassMap): string {
   const names = Object.keys(metrics).filter(
     (name) => name === monitor || !/_class_|_loss_|_cardinality_error/.test(name),
   );
@@ -145,6 +166,17 @@ export function metricsText(metrics: Metrics, monitor?: string): string {
   const first = names.filter((name) => name.replace(/^[^_]+_/, '') === deciding);
   return [...first, ...names.filter((name) => !first.includes(name))]
     .slice(0, 8)
-    .map((name) => `${name} ${compact(metrics[name]!)}`)
+    .map((name) => `${withClassName(name, classes)} ${compact(metrics[name]!)}`)
     .join(', ');
+}
+
+/** Every metric in a line of its own; behind one per class the class's name. */
+export function metricLines(metrics: Metrics, classes: ClassMap): string[] {
+  return columns(
+    Object.entries(metrics).map(([name, value]) => [
+      `  ${name}`,
+      compact(value),
+      classMetric(name, classes)?.className ?? '',
+    ]),
+  );
 }

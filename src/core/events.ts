@@ -32,6 +32,8 @@ export type RunEventBody =
         Record<string, { images: number; annotations: number; digest: string; source: string }>
       >;
       readonly classes: readonly string[];
+      /** The data set's ids of these classes, in their order: metrics per class are named by them. Older logs lack it. */
+      readonly categoryIds?: readonly number[];
       readonly setAside: number;
     }
   | {

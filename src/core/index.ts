@@ -1,5 +1,6 @@
 /** What every room above speaks of: errors, events, random numbers, the class map, and a few plain shapes and words. */
 export * from './class-map.ts';
+export * from './class-metrics.ts';
 export * from './counted.ts';
 export * from './errors.ts';
 export * from './events.ts';

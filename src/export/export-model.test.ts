@@ -85,7 +85,7 @@ describe('exportModel', () => {
     const card = {
       name: 'shapes',
       baseModel: 'google/vit-base-patch16-224',
-      metrics: { test_accuracy: 0.98765 },
+      metrics: { test_accuracy: 0.98765, test_map_class_1: 0.5 },
       data: { source: 'sample:shapes', splits: { train: { images: 12, annotations: 12 } } },
       recipe: 'model:\n  model_name: x\n',
     };
@@ -98,6 +98,7 @@ describe('exportModel', () => {
     });
     expect(readme).toContain('| train | 12 | 12 |');
     expect(readme).toContain('| test_accuracy | 0.9877 |');
+    expect(readme).toContain('| test_map_class_1 (ring) | 0.5 |');
     expect(readme).toContain('`disc`, `ring`, `cross`');
     expect(readme).not.toContain('model.onnx');
   });

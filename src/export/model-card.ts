@@ -4,7 +4,7 @@
  * written: a number that was not measured has no place here.
  */
 import { stringify } from 'yaml';
-import { type ClassMap, counted, type Metrics, type TaskName } from '../core/index.ts';
+import { type ClassMap, counted, type Metrics, type TaskName, withClassName } from '../core/index.ts';
 
 export interface ModelCard {
   readonly name: string;
@@ -72,7 +72,7 @@ export function modelCard(card: ModelCard, facts: CardFacts): string {
     `# ${card.name}`,
     introduction(card, facts),
     dataSection(card),
-    metricsSection(card.metrics),
+    metricsSection(card.metrics, facts.classes),
     classesSection(facts.classes),
     usageSection(facts),
     card.recipe ? `## Recipe\n\n\`\`\`yaml\n${card.recipe.trimEnd()}\n\`\`\`` : '',
@@ -113,9 +113,9 @@ function dataSection({ data }: ModelCard): string {
   return `## Data\n\n\`${data.source}\`\n\n| split | images | annotations |\n|---|---|---|\n${rows.join('\n')}`;
 }
 
-function metricsSection(metrics: Metrics | undefined): string {
+function metricsSection(metrics: Metrics | undefined, classes: ClassMap): string {
   const rows = Object.entries(metrics ?? {}).map(
-    ([name, value]) => `| ${name} | ${Number(value.toPrecision(4))} |`,
+    ([name, value]) => `| ${withClassName(name, classes)} | ${Number(value.toPrecision(4))} |`,
   );
   return rows.length === 0 ? '' : `## Metrics\n\n| metric | value |\n|---|---|\n${rows.join('\n')}`;
 }

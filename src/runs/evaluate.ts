@@ -4,7 +4,7 @@
  * images have no right answer. With `out`, metrics, predictions and a report are written there.
  */
 import { type Recipe, resolvedYaml, usableData } from '../config/index.ts';
-import type { ClassMap, Metrics, RunEvent, RunEventBody, SplitName } from '../core/index.ts';
+import type { Category, ClassMap, Metrics, RunEvent, RunEventBody, SplitName } from '../core/index.ts';
 import { type Batch, openDataset } from '../data/index.ts';
 import { asDeviceError, type DeviceChoice, openDevice, withOptions } from '../engine/index.ts';
 import { type DownloadListener, fromPretrained, pinModel } from '../models/index.ts';
@@ -39,6 +39,8 @@ export interface EvaluateResult {
   readonly model: string;
   readonly split: SplitName;
   readonly metrics: Metrics;
+  /** Of the data: metrics per class are named by their ids. */
+  readonly categories: readonly Category[];
   readonly images: number;
   readonly imagesPerSecond: number;
   /** In which it was computed. */
@@ -106,7 +108,17 @@ export async function* evaluateModel(
       const { metrics, images, ms } = evaluation;
       yield stamp({ type: 'evaluation', split, metrics, ms });
       const imagesPerSecond = (1000 * images) / ms;
-      const result = { model, split, metrics, images, imagesPerSecond, precision, unknownClasses };
+      const { categories } = dataset.classes;
+      const result = {
+        model,
+        split,
+        metrics,
+        categories,
+        images,
+        imagesPerSecond,
+        precision,
+        unknownClasses,
+      };
       if (!out) return result;
       const report = await writeReport(evaluation, {
         folder: `${out}/report`,

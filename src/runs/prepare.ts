@@ -63,6 +63,7 @@ export function dataReady({ splits, classes }: PreparedData): RunEventBody {
       }),
     ),
     classes: classes.names,
+    categoryIds: classes.categories.map(({ id }) => id),
     setAside: named.reduce((sum, [, { setAside }]) => sum + setAside.length, 0),
   };
 }

@@ -1,4 +1,5 @@
 /** Which of several runs is the best by a metric, where that can be said. */
+import { isLoss } from '../class-metrics.ts';
 
 /**
  * @param values of the runs, in their order; undefined where a run has none
@@ -13,6 +14,6 @@ export function bestOf(
   const known = values.filter((value) => value !== undefined);
   if (known.length < 2 || new Set(known).size < 2) return undefined;
   if (new Set(tasks.filter((_, i) => values[i] !== undefined)).size > 1) return undefined;
-  const best = /loss|error/.test(name) ? Math.min(...known) : Math.max(...known);
+  const best = isLoss(name) ? Math.min(...known) : Math.max(...known);
   return values.indexOf(best);
 }

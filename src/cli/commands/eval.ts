@@ -2,12 +2,13 @@
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type Command, Option } from 'commander';
-import { ConfigError, counted, DataError, type SplitName } from '../../core/index.ts';
+import { ClassMap, ConfigError, counted, DataError, type SplitName } from '../../core/index.ts';
 import { isHubName, isModelReference, OutputFolder } from '../../storage/index.ts';
 import { type CommonOptions, type Context, finish } from '../command.ts';
 import { showDownloads } from '../downloads.ts';
-import { columns, compact } from '../format.ts';
+import { compact } from '../format.ts';
 import { loadRecipe } from '../recipe-file.ts';
+import { metricLines } from '../run-events.ts';
 
 interface EvalOptions extends CommonOptions {
   readonly data?: string;
@@ -70,12 +71,13 @@ async function runEval(context: Context, options: EvalOptions, ...args: never[])
     const { done, value } = await events.next();
     if (done) {
       await results?.send(context.signal);
-      const { metrics, images, imagesPerSecond, unknownClasses, report } = value;
+      const { metrics, categories, images, imagesPerSecond, unknownClasses, report } = value;
       output.json({
         type: 'evaluated',
         model: value.model,
         split,
         metrics,
+        categories,
         images,
         images_per_second: imagesPerSecond,
         precision: value.precision,
@@ -85,8 +87,7 @@ async function runEval(context: Context, options: EvalOptions, ...args: never[])
       output.result(
         `${value.model} on ${split}: ${counted(images, 'image')}, ${compact(imagesPerSecond)} images/s`,
       );
-      const rows = Object.entries(metrics).map(([name, number]) => [`  ${name}`, compact(number)]);
-      for (const line of columns(rows)) output.result(line);
+      for (const line of metricLines(metrics, new ClassMap(categories))) output.result(line);
       if (report !== undefined) output.result(`Report: ${report}`);
       if (results?.place !== undefined) output.result(`Copy:   ${results.place}`);
       return;

@@ -7,7 +7,7 @@ import { type CommonOptions, type Context, finish } from '../command.ts';
 import { showDownloads } from '../downloads.ts';
 import { duration } from '../format.ts';
 import { loadRecipe, shippedRecipes } from '../recipe-file.ts';
-import { metricsText, RunDisplay } from '../run-events.ts';
+import { RunDisplay } from '../run-events.ts';
 import { nearRun, newestRun } from '../run-folders.ts';
 
 interface TrainOptions extends CommonOptions {
@@ -68,7 +68,7 @@ async function runTrain(context: Context, options: TrainOptions, ...args: never[
     if (event.type === 'run_started') run = event.run;
     if (event.type === 'data_ready') setAside += event.setAside;
     if (event.type === 'warning' && event.code === 'image_set_aside') setAside++;
-    if (event.type === 'finished') showEnd(context, event, recipe.training.monitor_metric, setAside);
+    if (event.type === 'finished') showEnd(context, event, display, setAside);
     if (event.type === 'stopped' && event.reason === 'interrupted') {
       context.output.result(`Stopped after ${counted(event.step, 'step')}. Checkpoint: ${event.checkpoint}`);
       context.output.result(`Go on with: ocelli train --resume ${run}`);
@@ -133,11 +133,11 @@ function recipeOfRun(folder: string): string {
 function showEnd(
   context: Context,
   event: RunEvent & { readonly type: 'finished' },
-  monitor: string,
+  display: RunDisplay,
   setAside: number,
 ): void {
   const { output } = context;
-  output.result(`Done in ${duration(event.ms)}: ${metricsText(event.metrics, monitor)}`);
+  output.result(`Done in ${duration(event.ms)}: ${display.metricsText(event.metrics)}`);
   if (setAside > 0) output.result(`Images set aside: ${setAside} (each is named in events.jsonl)`);
   output.result(`Run:    ${event.run}`);
   if (event.place !== undefined) output.result(`Copy:   ${event.place}`);

@@ -1,6 +1,7 @@
 /** Runs side by side: curves over each other, last metrics and settings that differ. */
 import { useEffect, useState } from 'preact/hooks';
 import type { RunRecord } from '../../../client/index.ts';
+import { isLoss, partsOf } from '../../class-metrics.ts';
 import { type Curve, type Curves, topOfShares } from '../../curves.ts';
 import { Card, Empty } from '../../design/card.tsx';
 import { type ChartSeries, LineChart } from '../../design/chart.tsx';
@@ -8,7 +9,7 @@ import { Field } from '../../design/field.tsx';
 import { Table } from '../../design/table.tsx';
 import { countOf, durationOf, metricName, metricOf, numberOf } from '../../format.ts';
 import { bestOf } from '../../results/best.ts';
-import { differences, type RunHistory, readHistory } from '../../results/history.ts';
+import { differences, haveSameClasses, type RunHistory, readHistory } from '../../results/history.ts';
 import { startOf } from '../../results/runs.ts';
 import { useApp } from '../../state.ts';
 
@@ -16,7 +17,7 @@ export function Comparison({ records }: { readonly records: readonly RunRecord[]
   const histories = useHistories(records);
   const names = namesOf(records);
   const metrics = [...new Set(histories.flatMap(({ curves }) => [...curves.metrics.keys()]))].filter(
-    (name) => !variants.test(name),
+    (name) => !variants.test(partsOf(name).measure),
   );
   // Until they are read the cards have the room that they will take.
   const reading = histories.length === 0;
@@ -73,14 +74,21 @@ export function Comparison({ records }: { readonly records: readonly RunRecord[]
               series={measured}
               format={(value) => metricOf(metric ?? '', value)}
               height={260}
-              {...(metric === undefined || /loss|error/.test(metric) ? {} : { min: 0, max: topOfShares })}
+              {...(metric === undefined || isLoss(metric) ? {} : { min: 0, max: topOfShares })}
             />
           ) : (
             <Empty title="Nothing was evaluated yet" />
           )}
         </Card>
       </div>
-      <Card title="Numbers" lead="Of the last evaluation; with two runs or more the best is marked.">
+      <Card
+        title="Numbers"
+        lead={`Of the last evaluation; with two runs or more the best is marked.${
+          haveSameClasses(histories)
+            ? ''
+            : ' These runs have different classes: a value of one class stands only where a run has that class, and the others are means over each run’s own classes.'
+        }`}
+      >
         <NumbersTable histories={histories} names={names} records={records} />
       </Card>
       {records.length > 1 ? (
@@ -90,6 +98,12 @@ export function Comparison({ records }: { readonly records: readonly RunRecord[]
       ) : undefined}
     </>
   );
+}
+
+/** `val_map of traffic_light` → `val map of traffic_light`. */
+function fullName(metric: string): string {
+  const { measure, ofClass } = partsOf(metric);
+  return measure.replaceAll('_', ' ') + ofClass;
 }
 
 /** Other averages of the same numbers, which the report has. */
@@ -105,7 +119,7 @@ function NumbersTable({
   readonly records: readonly RunRecord[];
 }) {
   const metrics = [...new Set(histories.flatMap(({ metrics: own }) => Object.keys(own)))].filter(
-    (name) => !variants.test(name),
+    (name) => !variants.test(partsOf(name).measure),
   );
   const rows = metrics.map((name) => {
     const values = histories.map(({ metrics: own }) => own[name]);
@@ -117,7 +131,7 @@ function NumbersTable({
     return {
       key: name,
       cells: [
-        name.replaceAll('_', ' '),
+        fullName(name),
         ...values.map((value, i) =>
           value === undefined ? (
             '–'

@@ -1,5 +1,7 @@
 /** The curves of a run. Every chart has its room from the start; those without numbers yet say so. */
 
+import { classesOfData } from '../../../core/index.ts';
+import { namedMetric } from '../../class-metrics.ts';
 import { type Curve, topOfShares } from '../../curves.ts';
 import { Card } from '../../design/card.tsx';
 import { type ChartSeries, LineChart } from '../../design/chart.tsx';
@@ -9,6 +11,8 @@ import { useApp } from '../../state.ts';
 export function RunCharts() {
   const { live } = useApp();
   const { loss, parts, metrics, learningRate, imagesPerSecond, gpuBytes } = live.curves;
+  const data = live.facts.value.data;
+  const classes = data && classesOfData(data);
   const valLoss = metrics.get('val_loss');
   return (
     <>
@@ -33,7 +37,7 @@ export function RunCharts() {
         min={0}
         max={topOfShares}
         curves={shownMetrics(metrics).map(
-          ([name, curve]) => [metricName(name), curve, { dots: true }] as const,
+          ([name, curve]) => [metricName(namedMetric(name, classes)), curve, { dots: true }] as const,
         )}
       />
       <CurveCard title="Learning rate" format={numberOf} min={0} curves={[['learning rate', learningRate]]} />
