@@ -1,4 +1,5 @@
 /** What goes wrong between here and a store, on real servers: keys, clocks, expiry, changes, broken connections. */
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { AzureVolume, openAzurePlace } from '../../src/storage/azure/index.ts';
 import { ServerClock } from '../../src/storage/clock.ts';
@@ -10,6 +11,21 @@ import { S3Server } from '../support/seaweed.ts';
 import { optionalProgram } from '../support/servers.ts';
 import { Toxiproxy } from '../support/toxiproxy.ts';
 import { listAll } from '../support/volume-contract.ts';
+
+/** A write that is stopped while a request to such an address is on its way: the write fails for that reason. */
+async function stopAt(address: RegExp, write: (signal: AbortSignal) => Promise<unknown>): Promise<void> {
+  const stop = new AbortController();
+  const listen = (message: unknown): void => {
+    const { path } = (message as { request: { path: string } }).request;
+    if (address.test(path)) setImmediate(() => stop.abort(new Error('enough')));
+  };
+  subscribe('undici:request:create', listen);
+  try {
+    await expect(write(stop.signal)).rejects.toThrow('enough');
+  } finally {
+    unsubscribe('undici:request:create', listen);
+  }
+}
 
 describe('S3, when things go wrong', () => {
   let server: S3Server;
@@ -114,10 +130,7 @@ describe('S3, when things go wrong', () => {
     const [entry] = await listAll(volume, 'large.bin');
     // S3 marks what came in parts.
     expect(entry?.version).toMatch(/-3$/);
-    const stop = new AbortController();
-    const writing = volume.write('never.bin', bytes, { signal: stop.signal });
-    setTimeout(() => stop.abort(new Error('enough')), 30);
-    await expect(writing).rejects.toThrow('enough');
+    await stopAt(/[?&]partNumber=2&/, (signal) => volume.write('never.bin', bytes, { signal }));
     // Also when it is stopped before anybody knows the upload's id.
     const early = new AbortController();
     const fetcher: typeof fetch = (input, init) => {
@@ -197,9 +210,7 @@ describe('Azure, when things go wrong', () => {
     const bytes = new Uint8Array(3 * 2 ** 20 + 5).fill(7);
     await volume.write('large.bin', bytes);
     expect((await server.stored('trouble', 'large.bin'))?.byteLength).toBe(bytes.byteLength);
-    const stop = new AbortController();
-    setTimeout(() => stop.abort(new Error('enough')), 20);
-    await expect(volume.write('never.bin', bytes, { signal: stop.signal })).rejects.toThrow('enough');
+    await stopAt(/[?&]comp=block&/, (signal) => volume.write('never.bin', bytes, { signal }));
     expect(await server.stored('trouble', 'never.bin')).toBeUndefined();
   });
 });
