@@ -81,8 +81,9 @@ export async function startOcelli(args: readonly string[], options: CliOptions):
           if (typeof text === 'string' ? stdout.includes(text) : text.test(stdout)) done();
         };
         child.on('said', look);
-        child.on('close', () => fail(new Error(`it ended without ${String(text)}:\n${stdout}\n${stderr}`)));
         look();
+        // Also when it has ended before.
+        ended.then(() => fail(new Error(`it ended without ${String(text)}:\n${stdout}\n${stderr}`)), fail);
       }),
   };
 }

@@ -10,6 +10,8 @@ let server: Server;
 let url: string;
 let [asked, closed] = [0, 0];
 const large = Buffer.alloc(20 << 20, 7);
+/** Until the server has noticed. */
+const patience = { timeout: 30_000, interval: 5 };
 
 beforeAll(async () => {
   server = createServer((request, response) => {
@@ -76,10 +78,10 @@ test('a signal ends it: before, while nobody answers, and in mid-answer', async 
     const before = { asked, closed };
     const reading = send(path, { signal: stop.signal }).then(whole);
     reading.catch(() => {});
-    await expect.poll(() => asked).toBe(before.asked + 1);
+    await expect.poll(() => asked, patience).toBe(before.asked + 1);
     stop.abort(reason);
     await expect(reading).rejects.toBe(reason);
-    await expect.poll(() => closed).toBe(before.closed + 1);
+    await expect.poll(() => closed, patience).toBe(before.closed + 1);
   }
 });
 
