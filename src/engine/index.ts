@@ -42,6 +42,7 @@ export {
   type HostTensor,
   type HostTensors,
   NotCompiled,
+  type PlannedProgram,
   type PrepareProgram,
   type Program,
   type ProgramOptions,

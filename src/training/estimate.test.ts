@@ -130,6 +130,16 @@ describe('what a step is said to take', () => {
     expect(many.total).toBeGreaterThan(2 * few.total);
     expect(again.total).toBeLessThan(0.8 * many.total);
   });
+
+  it.skipIf(!adapter)('holds sums of gradients once, and then no gradients beside them', async () => {
+    device = await openDevice('webgpu');
+    const { model } = tinyRun('vit').loaded;
+    const weights = [...model.tensors()].reduce((sum, [, { size }]) => sum + 4 * size, 0);
+    model.dispose();
+    const whole = await estimate({ family: 'vit', rows: 4, parts: 1 });
+    const parts = await estimate({ family: 'vit', rows: 4, parts: 2 });
+    expect(parts.total - whole.total).toBeLessThan(0.5 * weights);
+  });
 });
 
 /** Counts what is allocated in the heap from now on. */

@@ -8,19 +8,19 @@ import type { Size } from '../core/index.ts';
 import type { Batch } from '../data/index.ts';
 import {
   type Device,
+  type PlannedProgram,
   peakBytes,
   probeOf,
   programBytes,
   shapesOnly,
   shapeTensor,
   shapeVariables,
-  type Trace,
   type tf,
   withinTensors,
 } from '../engine/index.ts';
 import type { Parameter } from '../nn/index.ts';
 import type { Task } from '../tasks/index.ts';
-import { variablesOf } from './compiled/plans.ts';
+import { partOptions, variablesOf } from './compiled/plans.ts';
 import { applyStep, namesOf, partStep, type StepParts, wholeStep } from './compiled/step-graphs.ts';
 import { GradientSums } from './compiled/sums.ts';
 import { ForwardPass, update } from './differentiate.ts';
@@ -139,20 +139,22 @@ async function planned(
   const targets = parts.task.matchesOnHost ? undefined : parts.task.targets(batch);
   const { present, losses } = await namesOf(parts, batch, targets, variablesOf(parts));
   shapesOnly(() => parts.optimizer.makeSlots(present));
-  const traces: Trace[] = [];
+  const programs: PlannedProgram[] = [];
+  const { precision, checkpointActivations: recompute } = settings;
+  const options = { precision, recompute };
   if (count === 1) {
     const graph = await wholeStep(parts, batch, targets, present, variablesOf(parts));
-    traces.push(graph.trace);
+    programs.push({ trace: graph.trace, options });
   } else {
     const wanted = new Set(present);
     const ofPresent = parts.trainable.filter(({ name }) => wanted.has(name));
     const sums = shapesOnly(() => new GradientSums(ofPresent, losses));
     const variables = variablesOf(parts, sums);
-    traces.push((await partStep(parts, batch, targets, sums, variables)).trace);
-    traces.push((await applyStep(parts, sums, variables)).trace);
+    const part = await partStep(parts, batch, targets, sums, variables);
+    programs.push({ trace: part.trace, options: { ...options, ...partOptions } });
+    programs.push({ trace: (await applyStep(parts, sums, variables)).trace, options });
   }
-  const { precision, checkpointActivations: recompute } = settings;
-  const bytes = programBytes(gpu, traces, { precision, recompute });
+  const bytes = programBytes(gpu, programs);
   const { label } = bytes.largest;
   return {
     total: bytes.total,

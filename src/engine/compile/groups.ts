@@ -38,6 +38,8 @@ export class Grouping {
   private readonly followers: number[][] = [];
   private readonly overwriterOf = new Map<number, Building>();
   private readonly updates: Set<number>;
+  /** Updates that are in no arena. */
+  private readonly scattered = new Set<number>();
 
   /** `arenaElements`: how many numbers one buffer may hold. */
   constructor(
@@ -108,7 +110,10 @@ export class Grouping {
     const left = groups.filter((group) => this.groupOf[group.nodes[0]!] === group);
     for (const group of left) {
       this.partWhereTooLarge(group);
-      for (const node of group.nodes) this.updates.delete(node);
+      for (const node of group.nodes) {
+        this.updates.delete(node);
+        this.scattered.add(node);
+      }
     }
     this.joinAlongValues(() => true, new Set(left.flatMap(({ nodes }) => nodes)));
     return arenas;
@@ -294,8 +299,12 @@ export class Grouping {
       after.set(group, next);
       for (const one of next) waits.set(one, (waits.get(one) ?? 0) + 1);
     }
+    // A recording has updates at its end; what is joined with one need not wait until then, and keep what it reads alive.
+    const place = ({ nodes }: Building): number =>
+      nodes.findLast((node) => !this.scattered.has(node)) ?? nodes.at(-1)!;
+    const places = new Map(groups.map((group) => [group, place(group)]));
     const before = (a: Building, b: Building): number =>
-      a.segment - b.segment || a.nodes.at(-1)! - b.nodes.at(-1)!;
+      a.segment - b.segment || places.get(a)! - places.get(b)!;
     const ready = groups.filter((group) => !waits.get(group));
     const order: Building[] = [];
     while (ready.length > 0) {

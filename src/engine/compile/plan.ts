@@ -38,6 +38,11 @@ export interface PlanOptions {
    * (half-weights.ts). Sums are f32, and so are the weights. The device must have `shader-f16`.
    */
   readonly precision?: 'fp32' | 'fp16' | undefined;
+  /**
+   * Updates of parameters become one kernel over all of them, which lie side by side for it (true). Without, each is made
+   * where its numbers are, among the activations, and copied at the end: parameters stay where another plan has them.
+   */
+  readonly sideBySide?: boolean | undefined;
   /** Inputs are f16 as activations would be: for timing a kernel by itself. */
   readonly halfInputs?: boolean | undefined;
 }
@@ -71,7 +76,7 @@ export function planGraph(recorded: Graph, options: PlanOptions): KernelPlan {
     placement,
     ranks,
     target.buffers,
-    bindableElements(options.limits),
+    options.sideBySide === false ? 0 : bindableElements(options.limits),
   ).build();
   const given = [
     ...Object.values(graph.inputs),

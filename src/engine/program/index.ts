@@ -8,7 +8,7 @@ export { CompiledFunction, type HostTensor, type HostTensors, probeOf, specsOf }
 export { compiling, NotCompiled } from './not-compiled.ts';
 export { replayProgram } from './replay.ts';
 export type { AtHalt, HostData, PrepareProgram, Program, ProgramOptions } from './types.ts';
-export { programBytes } from './webgpu.ts';
+export { type PlannedProgram, programBytes } from './webgpu.ts';
 
 /** How steps are compiled on this device; undefined where they run kernel by kernel: without WebGPU, or with `OCELLI_EAGER=1`. */
 export function programsOf(gpu: Gpu | undefined): PrepareProgram | undefined {

@@ -31,6 +31,8 @@ export interface ProgramOptions {
   readonly recompute?: boolean | undefined;
   /** `fp16`: activations lie in memory as f16; sums, weights and what is read back stay f32 (fp32). */
   readonly precision?: 'fp32' | 'fp16' | undefined;
+  /** False: variables that it updates stay where another program has them (true: side by side, by one kernel for all). */
+  readonly sideBySide?: boolean | undefined;
 }
 
 /** `variables`: all that the graph reads or updates, by its names for them. */

@@ -6,9 +6,16 @@ import type { Trace } from '../meta/index.ts';
 import { announcePlan } from '../profile/index.ts';
 import type { PrepareProgram, Program, ProgramOptions } from './types.ts';
 
-/** What programs of these traces will take together. Forms of kernels that were not measured yet are guessed. */
-export function programBytes(gpu: Gpu, traces: readonly Trace[], options: ProgramOptions = {}): PlannedBytes {
-  const plans = traces.map(({ graph, halts }) => planGraph(graph, { ...planTarget(gpu), halts, ...options }));
+export interface PlannedProgram {
+  readonly trace: Trace;
+  readonly options?: ProgramOptions | undefined;
+}
+
+/** What these programs will take together. Forms of kernels that were not measured yet are guessed. */
+export function programBytes(gpu: Gpu, programs: readonly PlannedProgram[]): PlannedBytes {
+  const plans = programs.map(({ trace: { graph, halts }, options }) =>
+    planGraph(graph, { ...planTarget(gpu), halts, ...options }),
+  );
   return plannedBytes(plans, gpu.memory.largestBuffer);
 }
 

@@ -3,7 +3,13 @@
  * or, where gradients are accumulated, a part and what follows the last part.
  */
 import type { Batch } from '../../data/index.ts';
-import type { PrepareProgram, Program, tf } from '../../engine/index.ts';
+import {
+  type PrepareProgram,
+  type Program,
+  type ProgramOptions,
+  type tf,
+  withOptions,
+} from '../../engine/index.ts';
 import type { HostArrays } from '../../tasks/index.ts';
 import type { StepCompilation } from '../step-engine.ts';
 import { signatureOf } from './host-data.ts';
@@ -20,6 +26,9 @@ import type { GradientSums } from './sums.ts';
 
 /** Told of every program that was made ready. */
 export type OnCompiled = (compilation: StepCompilation) => void;
+
+/** Sums lie where the program wants them that moves the weights by them: laid out for parts, too, they would be there twice. */
+export const partOptions: ProgramOptions = { sideBySide: false };
 
 export interface Plan {
   readonly graph: StepGraph;
@@ -66,7 +75,8 @@ export class StepPlans {
     if (!this.part) {
       const variables = variablesOf(this.parts, sums);
       const trace = () => partStep(this.parts, batch, targets, sums, variables);
-      this.part = await compiled(`part ${this.signature}`, trace, variables, this.prepare, this.onCompiled);
+      const prepare = withOptions(this.prepare, partOptions)!;
+      this.part = await compiled(`part ${this.signature}`, trace, variables, prepare, this.onCompiled);
     }
     return this.part;
   }
