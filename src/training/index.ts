@@ -7,6 +7,7 @@ export {
   type RunIdentity,
 } from './checkpoint.ts';
 export { clipByNorm, clipByValue, type GradientClip } from './clip.ts';
+export { planOfStep } from './compiled/index.ts';
 export { WeightAverage } from './ema.ts';
 export { type EstimateRequest, estimateStep, type StepBytes } from './estimate.ts';
 export { evaluate } from './evaluate.ts';

@@ -17,6 +17,7 @@ import {
   watchPlans,
 } from '../../engine/profile/index.ts';
 import { renderProfileReport } from '../../reports/index.ts';
+import { planOfStep } from '../../training/index.ts';
 import { columns, compact } from '../format.ts';
 import { packageInfo } from '../package-info.ts';
 import { loadRecipe } from '../recipe-file.ts';
@@ -88,15 +89,6 @@ export async function profileStep(
     timeline?.dispose();
   }
   return result!;
-}
-
-/** Its kernels: of one program, or of as many parts as there are and of what follows the last of them. */
-function planOfStep(plans: readonly KernelPlan[], parts: number): Pick<KernelPlan, 'kernels'> | undefined {
-  const longest = (among: readonly KernelPlan[]): KernelPlan | undefined =>
-    among.toSorted((a, b) => b.kernels.length - a.kernels.length)[0];
-  const [part, apply] = [longest(plans.slice(0, -1)), plans.at(-1)];
-  if (parts === 1 || !part || !apply) return longest(plans);
-  return { kernels: [...Array.from({ length: parts }, () => part.kernels).flat(), ...apply.kernels] };
 }
 
 /** One line per kernel, the longest first. */

@@ -10,6 +10,7 @@ import {
   type tf,
   withOptions,
 } from '../../engine/index.ts';
+import type { KernelPlan } from '../../engine/profile/index.ts';
 import type { HostArrays } from '../../tasks/index.ts';
 import type { StepCompilation } from '../step-engine.ts';
 import { signatureOf } from './host-data.ts';
@@ -125,6 +126,25 @@ async function compiled(
   const { dispatches = 0 } = program;
   onCompiled({ signature, ms: performance.now() - start, dispatches });
   return { graph, program };
+}
+
+/**
+ * The kernels of a whole step among the plans that were made of a run's programs: of one program, or of as many parts as there
+ * are and of what follows the last of them. Of several signatures (an epoch's last batch is often smaller) the largest counts.
+ */
+export function planOfStep(
+  plans: readonly KernelPlan[],
+  parts: number,
+): Pick<KernelPlan, 'kernels'> | undefined {
+  // Images belong to the parts; what follows them is given numbers alone.
+  const follows = ({ inputs }: KernelPlan): boolean =>
+    Object.keys(inputs).every((name) => name === 'scalars');
+  const largest = plans
+    .filter((plan) => parts === 1 || !follows(plan))
+    .toSorted((a, b) => b.kernels.length - a.kernels.length)[0];
+  const apply = plans.findLast(follows);
+  if (parts === 1 || !largest || !apply) return largest;
+  return { kernels: [...Array.from({ length: parts }, () => largest.kernels).flat(), ...apply.kernels] };
 }
 
 /** Everything that a step reads or assigns, by the names that graphs have for it. */
