@@ -96,6 +96,15 @@ const api = {
       `more than ${count} steps`,
       () => events.filter(({ type }) => type === 'step').length > count || undefined,
     ),
+  /** The newest run once nobody has it: the worker of a page that is gone, and one that crashed, ends after its step. */
+  async left(): Promise<client.RunRecord> {
+    for (;;) {
+      const [found] = await trainer().runs();
+      if (!found) throw new Error('there is no run');
+      if (found.status !== 'running' && found.status !== 'paused') return found;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  },
   async base64(path: string): Promise<string> {
     const bytes = new Uint8Array(await (await trainer().worker.readFile(path)).arrayBuffer());
     let text = '';

@@ -35,6 +35,6 @@ export async function openChromium({ webgpu = true, more = [] }: ChromiumOptions
     args: [...quiet, ...(webgpu ? softwareWebgpu : []), ...more],
   });
   // A condition may come late on a busy machine; what never comes costs a failing test this long.
-  browser.on('context', (context) => context.setDefaultTimeout(100_000));
+  browser.on('context', (context) => context.setDefaultTimeout(180_000));
   return browser;
 }
