@@ -20,9 +20,9 @@ export function Start() {
   useSignalEffect(() => {
     if (setup.reading.value && setup.places.value) void data.want();
   });
-  // The charts of the run: loaded now, while nothing else is to do.
+  // The charts of the run: loaded now, while nothing else is to do; a chart asks again for what did not come.
   useEffect(() => {
-    const timer = setTimeout(() => void import('../../design/echarts.ts'), 1500);
+    const timer = setTimeout(() => void import('../../design/echarts.ts').catch(() => undefined), 1500);
     return () => clearTimeout(timer);
   }, []);
   const reading = setup.reading.value;
