@@ -7,7 +7,7 @@ import { openDeviceChoice } from './device-choice.ts';
 import { tellFoundRuns } from './found-runs.ts';
 import { openHubChoice, publicHub } from './hub-choice.ts';
 import { Live } from './live.ts';
-import { type Notice, openNotices } from './notices.ts';
+import { longestArrivalMs, type Notice, openNotices } from './notices.ts';
 import { remediesFor } from './remedies.ts';
 import { openRoute } from './route.ts';
 import { tellWarnings } from './run-warnings.ts';
@@ -69,6 +69,7 @@ export function openApp(): App {
     if (missing !== undefined) notices.show(withoutGpu(missing));
   });
   const foundRuns = tellFoundRuns(app).catch(notices.report);
+  // An adapter that sleeps takes longer to wake than anybody likes to look at an empty page.
   const longEnough = new Promise((resolve) => setTimeout(resolve, longestArrivalMs));
   void Promise.race([Promise.allSettled([foundGpu, foundRuns]), longEnough]).then(() => {
     notices.settle();
@@ -76,9 +77,6 @@ export function openApp(): App {
   });
   return app;
 }
-
-/** An adapter that sleeps takes longer to wake than anybody likes to look at an empty page. */
-const longestArrivalMs = 400;
 
 /** Why there is no adapter; undefined where there is one. */
 async function findGpu(): Promise<string | undefined> {

@@ -44,7 +44,9 @@ export interface Notices {
   toast(text: string): void;
 }
 
-const toastMs = 6000;
+export const toastMs = 6000;
+/** A page that knows later than this what there is to tell on arrival is shown without it. */
+export const longestArrivalMs = 400;
 
 export function openNotices(): Notices {
   const notices = signal<readonly PlacedNotice[]>([]);
