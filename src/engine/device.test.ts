@@ -150,7 +150,7 @@ describe('choosing', () => {
     expect(fill).toThrow(/heap of WebAssembly can grow/);
     // Room for what XNNPACK asks by itself.
     const { wasm } = tf.backend() as unknown as { wasm: { _malloc(bytes: number): number } };
-    expect(wasm._malloc(2 ** 20)).toBeGreaterThan(0);
+    expect(wasm._malloc(2 ** 20)).not.toBe(0);
     await device.dispose();
 
     device = await openDevice('wasm');
@@ -161,6 +161,23 @@ describe('choosing', () => {
     expect([...(await device.read(sum))]).toEqual([3_000_000]);
     sum.dispose();
   });
+
+  it.each([256, 192, 96])(
+    'what the heap of WebAssembly gives in pieces of %i MiB lies in it',
+    async (mebibytes) => {
+      // Filled first, so that the one after it is new, whatever ran before.
+      for (const bytes of [2 ** 31 - 2 ** 16, mebibytes * 2 ** 20]) {
+        device = await openDevice('wasm');
+        const { wasm } = tf.backend() as unknown as {
+          wasm: { _malloc(bytes: number): number; HEAPU8: Uint8Array };
+        };
+        expect(() => {
+          for (;;) expect((wasm._malloc(bytes) >>> 0) + bytes).toBeLessThanOrEqual(wasm.HEAPU8.length);
+        }).toThrow(DeviceError);
+        await device.dispose();
+      }
+    },
+  );
 
   it('without an adapter, webgpu says what to install and auto takes wasm', async () => {
     const run = (choice: string) =>

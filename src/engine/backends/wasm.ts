@@ -2,8 +2,9 @@
  * WebAssembly with SIMD through TensorFlow.js and XNNPACK: the fallback without an adapter. One thread in Node
  * (TensorFlow.js turns its threads off there). The kernels that it lacks are ours: see `wasm-kernels/`.
  *
- * Its allocator answers 0 when 4 GiB are full, and TensorFlow.js would write there; here that is an error. XNNPACK asks it,
- * too, for weights in its own order, and without an answer computes nothing and goes on: near the end some room is left to it.
+ * Its allocator answers 0 when 4 GiB are full, or a place that ends beyond them, and TensorFlow.js would write there; here that is
+ * an error. XNNPACK asks it, too, for weights in its own order, and without an answer computes nothing and goes on: near the end
+ * some room is left to it.
  * A heap never shrinks, and keeps what a step that failed had in it: after one that was full, the next device has a new one.
  */
 import { setWasmPaths } from '@tensorflow/tfjs-backend-wasm';
@@ -81,7 +82,14 @@ function failWhenFull(wasm: WasmBackend['wasm']): void {
   guarded.add(wasm);
   // Emscripten's entry replaces itself by the real function at its first call; that must be over.
   wasm._free(wasm._malloc(8));
-  const malloc = wasm._malloc;
+  const allocate = wasm._malloc;
+  const malloc = (bytes: number): number => {
+    const pointer = allocate(bytes);
+    // Near the end its sum of a start and a length overflows: it gives the last free piece, too short, as if it sufficed.
+    if (pointer === 0 || (pointer >>> 0) + bytes <= wasm.HEAPU8.length) return pointer;
+    wasm._free(pointer);
+    return 0;
+  };
   const hasRoom = (): boolean => {
     if (wasm.HEAPU8.length + roomForPacking <= largestHeap) return true;
     const probe = malloc(roomForPacking);
