@@ -158,10 +158,14 @@ export class TrainingWorker implements TrainingService {
       const { model, split, device, out } = request;
       this.interrupt = new AbortController();
       const events = evaluateModel({ model, recipe, split, device, out }, this.interrupt.signal);
+      let heard = Promise.resolve();
       for (;;) {
         const { done, value } = await events.next();
-        if (done) return value;
-        tell(listener, value);
+        if (done) {
+          await heard;
+          return value;
+        }
+        heard = tell(listener, value);
       }
     });
   }
@@ -249,10 +253,14 @@ export class TrainingWorker implements TrainingService {
     const release = await holdRun(request.out);
     const index = await RunIndex.open();
     const before = await index.get(request.out);
-    const recorder = new RunRecorder(index, places, before, (reason) => tell(listener, placesLost(reason)));
+    let heard = Promise.resolve();
+    const hear = (event: RunEvent): void => {
+      heard = tell(listener, event);
+    };
+    const recorder = new RunRecorder(index, places, before, (reason) => hear(placesLost(reason)));
     const conductor = new Conductor((event) => {
       recorder.observe(event);
-      tell(listener, event);
+      hear(event);
       if (event.type === 'finished') metrics = event.metrics;
       // The run will be exported: what that takes is fetched while there is a connection.
       if (event.type === 'checkpoint') this.exporting ??= prepareOnnx().catch(() => undefined);
@@ -274,6 +282,8 @@ export class TrainingWorker implements TrainingService {
       await recorder.finish();
       index.close();
       release();
+      // Events take another way than the end of the call: none of them may come after it.
+      await heard;
     }
   }
 
@@ -311,9 +321,12 @@ export class TrainingWorker implements TrainingService {
   }
 }
 
-/** A page that is gone hears nothing, and the run goes on. */
-function tell(listener: EventListener, event: RunEvent): void {
-  Promise.resolve(listener(event) as unknown).catch(() => undefined);
+/** Resolves when the page has heard it. A page that is gone hears nothing, and the run goes on. */
+function tell(listener: EventListener, event: RunEvent): Promise<void> {
+  return Promise.resolve(listener(event) as unknown).then(
+    () => undefined,
+    () => undefined,
+  );
 }
 
 async function keptPlaces(run: string): Promise<Places | undefined> {

@@ -9,19 +9,25 @@ export function withLock<Result>(name: string, work: () => Promise<Result>): Pro
   return navigator.locks.request(name, work) as Promise<Result>;
 }
 
-/** Takes a lock until the returned function is called, or undefined when somebody has it. */
-export async function tryLock(name: string): Promise<(() => void) | undefined> {
+/**
+ * Takes a lock until the returned function is called, or undefined when somebody has it.
+ * @param milliseconds how long to wait for it: a worker that crashed, or whose page was closed, lets go a moment later
+ */
+export async function tryLock(name: string, milliseconds = 3000): Promise<(() => void) | undefined> {
   let release = (): void => {};
   const held = new Promise<void>((resolve) => {
     release = resolve;
   });
   return new Promise((resolve, reject) => {
     navigator.locks
-      .request(name, { ifAvailable: true }, async (lock) => {
-        resolve(lock ? release : undefined);
-        if (lock) await held;
+      .request(name, { signal: AbortSignal.timeout(milliseconds) }, async () => {
+        resolve(release);
+        await held;
       })
-      .catch(reject);
+      .catch((error: unknown) => {
+        if (error instanceof DOMException && error.name === 'TimeoutError') resolve(undefined);
+        else reject(error);
+      });
   });
 }
 
