@@ -12,10 +12,7 @@ export default defineConfig({
     pool: 'forks',
     testTimeout: 900_000,
     hookTimeout: 600_000,
-<<<<<<< Updated upstream
-=======
     teardownTimeout: 300_000,
->>>>>>> Stashed changes
     expect: { poll: { timeout: 180_000, interval: 50 } },
   },
 });
