@@ -26,7 +26,7 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'ocelli-app-gateway-'));
   const settings = { size: 32, classes: 3, images: { train: 16, val: 8 } };
   await generateSampleDataset({ ...settings, out: join(folder, 'shapes'), layout: 'folder' });
-  mlflow = await MlflowServer.start();
+  mlflow = await MlflowServer.start(500_000);
   gateway = await startGateway({
     volumes: [
       { place: join(folder, 'shapes'), write: false },
@@ -38,7 +38,7 @@ beforeAll(async () => {
     port: 0,
   });
   browser = await openChromium();
-}, 180_000);
+});
 
 afterAll(async () => {
   await browser?.close();
@@ -115,6 +115,6 @@ test('data of a volume; then the run goes to MLflow, once, and its model to a vo
 
   await mlflow.down('SIGKILL');
   await page.getByRole('button', { name: 'Send to MLflow' }).click();
-  await page.locator('.notice.error').waitFor({ timeout: 280_000 });
+  await page.locator('.notice.error').waitFor(patience);
   await opened.close();
-}, 600_000);
+});

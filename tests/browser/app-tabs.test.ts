@@ -35,7 +35,7 @@ test('a run that ends in one tab is in the list of the other, and one that is re
   await other.getByText('No run to look into yet').waitFor(patience);
   expect(await other.locator('.notice').count()).toBe(0);
   await opened.close();
-}, 300_000);
+});
 
 test('an address of a run that is not here shows another one, and says so; a long name breaks', async () => {
   const name =
@@ -56,7 +56,7 @@ test('an address of a run that is not here shows another one, and says so; a lon
   expect(hidden.length).toBeGreaterThan(1);
   expect(Math.max(...hidden), 'what stands beside the name is out of sight').toBeLessThanOrEqual(0);
   await opened.close();
-}, 300_000);
+});
 
 test('with the colours of the system, what is switched on and chosen is seen', async () => {
   const opened = await openAppPage(browser, { recipe: shortRecipe, forcedColors: 'active' });

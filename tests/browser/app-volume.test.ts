@@ -17,7 +17,7 @@ let browser: Browser;
 beforeAll(async () => {
   volume = await openVolumeGateway('app');
   browser = await openChromium();
-}, 240_000);
+});
 afterAll(async () => {
   await browser?.close();
   await volume?.close();
@@ -76,4 +76,4 @@ test('trains on a volume by signed addresses, and by bytes without the CORS rule
   expect((await findKept(second.page, secrets)).found).toEqual([]);
   await second.close();
   expect(JSON.stringify(log)).not.toMatch(/X-Amz|Signature/);
-}, 300_000);
+});

@@ -20,7 +20,7 @@ beforeAll(async () => {
     .replace(/train_data_path: .*/, `train_data_path: ${volume.place}/train`)
     .replace(/val_data_path: .*/, `val_data_path: ${volume.place}/val`);
   browser = await openChromium();
-}, 240_000);
+});
 afterAll(async () => {
   await browser?.close();
   await volume?.close();

@@ -39,7 +39,7 @@ beforeAll(async () => {
   });
   address = `http://127.0.0.1:${port}/examples/widget/`;
   browser = await openChromium();
-}, 300_000);
+});
 
 afterAll(async () => {
   await browser?.close();

@@ -15,9 +15,10 @@ export class MlflowServer {
     readonly port: number,
   ) {}
 
-  static async start(): Promise<MlflowServer> {
+  /** @param milliseconds that it may take, on a machine however busy; less than the hook that waits for it */
+  static async start(milliseconds = 110_000): Promise<MlflowServer> {
     const server = new MlflowServer(await mkdtemp(join(tmpdir(), 'ocelli-mlflow-')), await freePort());
-    await server.up();
+    await server.up(milliseconds);
     return server;
   }
 
@@ -25,7 +26,7 @@ export class MlflowServer {
     return `http://127.0.0.1:${this.port}`;
   }
 
-  async up(): Promise<void> {
+  async up(milliseconds = 110_000): Promise<void> {
     const [command] = await python('mlflow');
     const bin = command!.replace(/\/python$/, '');
     this.output = '';
@@ -51,7 +52,7 @@ export class MlflowServer {
     for (const stream of [this.child.stdout!, this.child.stderr!])
       stream.on('data', (chunk) => (this.output += chunk));
     // Seconds on a machine with nothing else to do.
-    const deadline = Date.now() + 110_000;
+    const deadline = Date.now() + milliseconds;
     while (Date.now() < deadline) {
       if (this.child.exitCode !== null) break;
       const answer = await fetch(`${this.uri}/health`).catch(() => undefined);

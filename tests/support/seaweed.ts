@@ -29,11 +29,12 @@ export class S3Server implements S3Keys {
     private readonly others: readonly number[],
   ) {}
 
-  static async start(): Promise<S3Server> {
+  /** @param milliseconds that it may take, on a machine however busy; less than the hook that waits for it */
+  static async start(milliseconds = 60_000): Promise<S3Server> {
     const folder = await mkdtemp(join(tmpdir(), 'ocelli-s3-'));
     const ports = await Promise.all(Array.from({ length: 5 }, freePort));
     const server = new S3Server(folder, ports[0]!, ports.slice(1));
-    await server.up();
+    await server.up(milliseconds);
     return server;
   }
 
@@ -52,7 +53,7 @@ export class S3Server implements S3Keys {
   }
 
   /** Starts it, again too: same port, same files. */
-  async up(): Promise<void> {
+  async up(milliseconds = 60_000): Promise<void> {
     const [command] = await python('servers');
     const [master, volume, filer, admin] = this.others;
     this.output = '';
@@ -85,7 +86,7 @@ export class S3Server implements S3Keys {
     );
     for (const stream of [this.child.stdout!, this.child.stderr!])
       stream.on('data', (chunk) => (this.output = (this.output + chunk).slice(-20_000)));
-    const deadline = Date.now() + 60_000;
+    const deadline = Date.now() + milliseconds;
     while (Date.now() < deadline) {
       if (this.child.exitCode !== null) break;
       const ready = await fetch(`${this.endpoint}/healthz`).catch(() => undefined);

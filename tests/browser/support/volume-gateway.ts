@@ -31,7 +31,7 @@ export async function openVolumeGateway(
 ): Promise<VolumeGateway> {
   const place = '/Volumes/main/default/shapes';
   const folder = await mkdtemp(join(tmpdir(), 'ocelli-volume-gateway-'));
-  const s3 = await S3Server.start();
+  const s3 = await S3Server.start(400_000);
   const workspace = await DatabricksDouble.start(s3);
   for (const [name, value] of Object.entries(workspace.environment)) vi.stubEnv(name, value);
   const settings = { size: 32, classes: 3, images: { train: 16, val: 8 } };

@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
-import { afterAll, beforeAll, expect, vi } from 'vitest';
+import { afterAll, beforeAll, expect } from 'vitest';
 import { encodeImage } from '#platform';
 import type { ErrorDetail, OcelliPredict, PredictionDetail } from '../../../src/widget/index.ts';
 import { openChromium } from './chromium.ts';
@@ -17,7 +17,6 @@ export const script = '<script type="module" src="/widget/ocelli-widget.js"></sc
 
 /** Milliseconds: machines that test are busy, and draw by software. Nothing waits for time to pass, only for this at most. */
 const patience = 240_000;
-vi.setConfig({ testTimeout: 300_000 });
 
 export interface Opened {
   readonly page: Page;
@@ -105,7 +104,7 @@ export function widgetPages(
       more: ['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream'],
     });
     await prepare(pages);
-  }, 300_000);
+  });
   afterAll(async () => {
     await browser?.close();
     await site?.close();
