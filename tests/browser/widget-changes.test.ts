@@ -23,22 +23,42 @@ document.addEventListener('prediction', ({ detail: { model, task, findings } }) 
   told.predictions.push({ model, task, boxes: findings.some(({ box }) => box) }));
 document.addEventListener('error', ({ detail }) => detail?.code && told.errors.push(detail.code), true);
 </script>`;
-const body = `${noting}${script}<ocelli-predict model="/models/yolos" device="wasm" threshold="0"></ocelli-predict>`;
+
+/** Lets a test hold back what the worker answers: what comes from it waits for `held`, in order. */
+const holding = `<script>
+const Original = Worker;
+window.Worker = class extends Original {
+  addEventListener(type, listener, options) {
+    if (type !== 'message') return super.addEventListener(type, listener, options);
+    super.addEventListener(type, async (event) => {
+      await window.held;
+      listener.call(this, event);
+    }, options);
+  }
+};
+</script>`;
+const body = `${noting}${holding}${script}<ocelli-predict model="/models/yolos" device="wasm" threshold="0"></ocelli-predict>`;
 
 const told = (page: Page): Promise<Told> => page.evaluate(() => (window as unknown as { told: Told }).told);
 
 const vit = { model: '/models/vit', task: 'classification', boxes: false };
 
-/** Asks, and names another model before the answer is there. */
+/** Asks, and names another model before the answer is there, however soon it comes. */
 const changeWhileLooking = (page: Page): Promise<string> =>
   page.evaluate(async () => {
     const element = document.querySelector('ocelli-predict') as OcelliPredict;
     const picture = await (await fetch('/another.png')).blob();
     await element.load();
     (window as unknown as { told: Told }).told.predictions.length = 0;
+    let release = (): void => {};
+    const held = new Promise<void>((done) => {
+      release = done;
+    });
+    Object.assign(window, { held });
     const asking = element.predict(picture);
     await new Promise((done) => setTimeout(done));
     element.model = '/models/vit';
+    release();
     return (await asking).model;
   });
 
