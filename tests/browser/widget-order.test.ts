@@ -120,12 +120,12 @@ test('a model that comes slowly holds up no other, and is not fetched on when no
       `${counting}${script}<ocelli-predict id="slow" model="${slow}" src="/picture.png" device="wasm"></ocelli-predict>
 <ocelli-predict id="quick" model="/models/yolos" device="wasm" threshold="0"></ocelli-predict>`,
     );
-    await expect.poll(() => open.size, { timeout: 60_000 }).toBe(1);
+    await expect.poll(() => open.size).toBe(1);
     expect((await found(page, { selector: '#quick' })).findings).toHaveLength(7);
     expect(open.size).toBe(1);
     await page.evaluate(() => document.querySelector('#slow')!.remove());
-    await expect.poll(() => open.size, { timeout: 60_000 }).toBe(0);
-    expect((await stateOf(page))?.models).toBe(1);
+    await expect.poll(() => open.size).toBe(0);
+    await expect.poll(async () => (await stateOf(page))?.models).toBe(1);
     await context.close();
   } finally {
     server.closeAllConnections();

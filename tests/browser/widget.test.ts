@@ -64,7 +64,7 @@ describe('on a page', () => {
     expect((await found(page, { selector: '#b' })).findings).toEqual(b!.findings);
     expect(await stateOf(page)).toMatchObject({ models: 2 });
     await page.evaluate(() => document.querySelector('#c')!.remove());
-    await expect.poll(async () => (await stateOf(page))?.models, { timeout: 60_000 }).toBe(1);
+    await expect.poll(async () => (await stateOf(page))?.models).toBe(1);
     await context.close();
   });
 
