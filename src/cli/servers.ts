@@ -4,7 +4,7 @@
  */
 import { environmentVariable } from '#platform';
 import { isPlaceholder, type Recipe, shownPlace } from '../config/index.ts';
-import { DataError, OcelliError } from '../core/index.ts';
+import { anySignal, DataError, OcelliError } from '../core/index.ts';
 import {
   hasFiles,
   isModelReference,
@@ -137,7 +137,7 @@ async function look(place: string, mayBeEmpty: boolean, limit: AbortSignal): Pro
 
 /** Not every step on the way to a volume can be interrupted: the waiting ends all the same. */
 async function within<T>(signal: AbortSignal, work: (limit: AbortSignal) => Promise<T>): Promise<T> {
-  const limit = AbortSignal.any([signal, AbortSignal.timeout(patience)]);
+  const limit = anySignal([signal, AbortSignal.timeout(patience)]);
   const ended = new Promise<never>((_, reject) => {
     limit.addEventListener('abort', () => reject(limit.reason), { once: true });
   });
@@ -154,7 +154,7 @@ async function ask(
 ): Promise<Reachability> {
   const shown = (): string => shownPlace(typeof place === 'string' ? place : place());
   try {
-    const [ok, answer] = await request(AbortSignal.any([signal, AbortSignal.timeout(patience)]));
+    const [ok, answer] = await request(anySignal([signal, AbortSignal.timeout(patience)]));
     return { name, place: shown(), ok, answer };
   } catch (error) {
     signal.throwIfAborted();

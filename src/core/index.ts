@@ -8,4 +8,5 @@ export * from './geometry.ts';
 export * from './half.ts';
 export * from './model-classes.ts';
 export * from './random.ts';
+export * from './signals.ts';
 export * from './task-name.ts';

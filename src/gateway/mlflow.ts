@@ -5,6 +5,7 @@
  * the bytes of a model comes back.
  */
 import { Hono } from 'hono';
+import { anySignal } from '../core/index.ts';
 import { type Endpoint, withoutSecrets } from '../storage/index.ts';
 import { type ArtifactOwner, MlflowClient, putSignedArtifact } from '../tracking/index.ts';
 import type { Limits } from './options.ts';
@@ -107,7 +108,7 @@ export function mlflowRoutes(
     result: typeof answer = answer,
   ): Promise<Response> => {
     const carriesBytes = init.method === 'PUT' || result === bytesOf;
-    const signal = AbortSignal.any([
+    const signal = anySignal([
       context.req.raw.signal,
       AbortSignal.timeout(carriesBytes ? 10 * limits.patience : limits.patience),
     ]);

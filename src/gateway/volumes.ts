@@ -9,7 +9,7 @@
  */
 import { type Context, Hono } from 'hono';
 import { stream } from 'hono/streaming';
-import { RemoteError } from '../core/index.ts';
+import { anySignal, RemoteError } from '../core/index.ts';
 import type { ByteSource, SignedUrl } from '../storage/index.ts';
 import type { Offer, Offers } from './offers.ts';
 import type { Limits } from './options.ts';
@@ -39,7 +39,7 @@ export function volumeRoutes(offers: Offers, limits: Limits): Hono<{ Variables: 
     const signal = patienceOf(context, limits);
     const each = (path: string): Promise<SignedUrl | RefusalBody> => {
       // Of its own: a hundred listeners at one signal look like a leak to the engine, which warns.
-      const own = AbortSignal.any([signal]);
+      const own = anySignal([signal]);
       return within(sign(offer, path, own), own).catch(refusalBody);
     };
     const signed = await Promise.all(paths.map(each));
@@ -236,7 +236,7 @@ export async function limitedBytes(context: GatewayContext, limit: number): Prom
 
 /** Ends when the client goes away, too. */
 function patienceOf(context: GatewayContext, { patience }: Pick<Limits, 'patience'>): AbortSignal {
-  return AbortSignal.any([context.req.raw.signal, AbortSignal.timeout(patience)]);
+  return anySignal([context.req.raw.signal, AbortSignal.timeout(patience)]);
 }
 
 /** The work, as long as there is patience: not everything behind listens to a signal. */

@@ -5,7 +5,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { RunEventOf } from '../../core/index.ts';
+import { anySignal, type RunEventOf } from '../../core/index.ts';
 import { train } from '../../runs/index.ts';
 import { loadRecipe } from '../recipe-file.ts';
 import type { BenchContext } from './rows.ts';
@@ -25,7 +25,7 @@ export async function runTrainingSteps(
   const enough = new AbortController();
   try {
     const request = { recipe, out: join(folder, 'run'), device };
-    for await (const event of train(request, AbortSignal.any([signal, enough.signal]))) {
+    for await (const event of train(request, anySignal([signal, enough.signal]))) {
       if (event.type === 'step' && !enough.signal.aborted && (await onStep(event))) enough.abort();
     }
   } catch (error) {

@@ -4,7 +4,7 @@
  * announced size gets its name.
  */
 import { files } from '#platform';
-import { OcelliError, RemoteError } from '../../core/index.ts';
+import { anySignal, OcelliError, RemoteError } from '../../core/index.ts';
 import { sleep } from '../http/hosts.ts';
 
 export interface Download {
@@ -97,7 +97,7 @@ async function receive(
   const watch = () =>
     setTimeout(() => stall.abort(new Error(`no byte for ${stallTime / 1000} s`)), stallTime);
   let timer = watch();
-  const signal = options.signal ? AbortSignal.any([options.signal, stall.signal]) : stall.signal;
+  const signal = options.signal ? anySignal([options.signal, stall.signal]) : stall.signal;
   try {
     const headers = start > 0 ? { ...file.headers, Range: `bytes=${start}-` } : file.headers;
     // Called by itself: the fetch of browsers refuses to be a method of anything else.
