@@ -1,4 +1,6 @@
 /** What goes over the wire in Node: bodies both ways, encodings, abortion before and during an answer. */
+
+import { randomBytes } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';
@@ -10,6 +12,7 @@ let server: Server;
 let url: string;
 let [asked, closed] = [0, 0];
 const large = Buffer.alloc(20 << 20, 7);
+const packed = gzipSync(randomBytes(1 << 20));
 /** Until the server has noticed. */
 const patience = { timeout: 30_000, interval: 5 };
 
@@ -22,6 +25,12 @@ beforeAll(async () => {
     if (request.url === '/large') response.end(large);
     else if (request.url === '/gzip') {
       response.writeHead(200, { 'Content-Encoding': 'gzip', 'X-Two': ['a', 'b'] }).end(gzipSync('packed'));
+    } else if (request.url?.startsWith('/packed/')) {
+      const bytes = Buffer.from(packed);
+      if (request.url === '/packed/spoiled') bytes.fill(7, 1000);
+      response.writeHead(200, { 'Content-Encoding': 'gzip' });
+      if (request.url === '/packed/begun') response.write(bytes.subarray(0, bytes.length / 2));
+      else response.end(request.url === '/packed/short' ? bytes.subarray(0, bytes.length / 2) : bytes);
     } else if (request.url === '/moved') response.writeHead(302, { Location: '/large' }).end();
     else if (request.url === '/begun') response.write('some');
     else if (request.url !== '/silent') request.pipe(response);
@@ -82,6 +91,29 @@ test('a signal ends it: before, while nobody answers, and in mid-answer', async 
     stop.abort(reason);
     await expect(reading).rejects.toBe(reason);
     await expect.poll(() => closed, patience).toBe(before.closed + 1);
+  }
+});
+
+test('what is packed and spoiled, ends early or is given up fails for its reader, and for nobody else', async () => {
+  await expect(send('/packed/spoiled').then(whole)).rejects.toThrow(/invalid/);
+  await expect(send('/packed/short').then(whole)).rejects.toThrow(/unexpected end/);
+  for (const isRead of [true, false]) {
+    const stop = new AbortController();
+    const before = closed;
+    const { chunks } = await send('/packed/begun', { signal: stop.signal });
+    const reader = chunks[Symbol.asyncIterator]();
+    if (isRead) expect((await reader.next()).done).toBe(false);
+    stop.abort(new Error('enough'));
+    await expect.poll(() => closed, patience).toBe(before + 1);
+    await expect(
+      (async () => {
+        while (!(await reader.next()).done);
+      })(),
+    ).rejects.toBe(stop.signal.reason);
+  }
+  for await (const chunk of (await send('/packed/whole')).chunks) {
+    expect(chunk.byteLength).toBeGreaterThan(0);
+    break;
   }
 });
 

@@ -2,8 +2,8 @@
  * Requests by undici's dispatcher, the part below Node's own `fetch`: the same connections, a third of the work.
  * Chunks wait in a queue of their own until they are read; when many do, the connection is told to wait.
  */
-import { Readable } from 'node:stream';
-import { createBrotliDecompress, createUnzip } from 'node:zlib';
+import { pipeline, Readable } from 'node:stream';
+import { type BrotliDecompress, createBrotliDecompress, createUnzip, type Unzip } from 'node:zlib';
 import type { Agent, Dispatcher } from 'undici';
 import type { AnswerHeaders, SendRequest, WireAnswer, WireRequest } from '../wire.ts';
 
@@ -148,10 +148,22 @@ function decoded(
     case 'gzip':
     case 'x-gzip':
     case 'deflate':
-      return Readable.from(chunks).compose(createUnzip());
+      return unpacked(chunks, createUnzip);
     case 'br':
-      return Readable.from(chunks).compose(createBrotliDecompress());
+      return unpacked(chunks, createBrotliDecompress);
     default:
       return chunks;
   }
+}
+
+/**
+ * Begins when somebody reads: a stream that is ended while nobody does would end the process. (`compose` of streams does so, and
+ * leaves its reader waiting where the packed bytes end early.)
+ */
+async function* unpacked(
+  chunks: AsyncIterable<Uint8Array>,
+  createUnpacker: () => Unzip | BrotliDecompress,
+): AsyncIterable<Uint8Array> {
+  // Its reader gets the error.
+  yield* pipeline(Readable.from(chunks), createUnpacker(), () => {});
 }
