@@ -106,11 +106,16 @@ test.each([
   await status(page, 'running');
   await page.locator('.tray .notice', { hasText: 'torn.png' }).waitFor(patience);
   await page.getByText('Last checkpoint').waitFor(patience);
+  // It stands still until the disk is full: it must not be over before.
+  await page.getByRole('button', { name: 'Pause' }).click();
+  await status(page, 'paused');
   await page.waitForTimeout(1200);
   await journey.note('start and warning');
   await see('warning');
 
   const full = await limitStorage(opened, page);
+  // By script: what moves after a click is the user's doing.
+  await page.getByRole('button', { name: 'Go on' }).evaluate((button: HTMLElement) => button.click());
   await status(page, 'failed');
   await page.waitForTimeout(1200);
   await journey.note('failure');
