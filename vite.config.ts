@@ -10,6 +10,7 @@
 
 import { configDefaults, defineConfig, type ViteUserConfig } from 'vitest/config';
 import packageFile from './package.json' with { type: 'json' };
+import { addressesOfPage, partOfWorker, scriptsOfRuntime, toldParts } from './scripts/embed-output.ts';
 import { dropUnusedAssets, emptyParts } from './scripts/tidy-output.ts';
 
 const node: ViteUserConfig = {
@@ -87,7 +88,9 @@ const browser: ViteUserConfig = {
  * load when there is work (the worker, onnxruntime, transformers.js). Rooms that are used in part do nothing when they are
  * loaded, so the rest of them can be left out.
  */
-const treeshake = { moduleSideEffects: (id: string) => !/\/src\/(?!widget\/main)|\/@zip\.js\//.test(id) };
+const treeshake = {
+  moduleSideEffects: (id: string) => !/\/src\/(?!widget\/(main|package))|\/@zip\.js\//.test(id),
+};
 
 const widget: ViteUserConfig = {
   base: './',
@@ -114,6 +117,29 @@ const widget: ViteUserConfig = {
   worker: { format: 'es', rollupOptions: { treeshake, output: { assetFileNames } } },
 };
 
+/**
+ * The widget for the npm package (`import 'ocelli/widget'`): a module, the worker and the pipelines, each in one file, because
+ * the bundler of a page moves and renames them one by one.
+ */
+const embedded = (fileName: string, input: string, plugins: ViteUserConfig['plugins']): ViteUserConfig => ({
+  base: './',
+  publicDir: false,
+  plugins: plugins ?? [],
+  build: {
+    outDir: 'dist/embed',
+    emptyOutDir: false,
+    target: 'es2022',
+    cssTarget: ['chrome123', 'firefox120', 'safari17.5'],
+    modulePreload: false,
+    rollupOptions: {
+      input,
+      preserveEntrySignatures: 'strict',
+      treeshake,
+      output: { format: 'es', entryFileNames: fileName, codeSplitting: false },
+    },
+  },
+});
+
 /** The optional pair of scripts that isolates a page; fixed names, because a service worker serves what is below it. */
 const isolation: ViteUserConfig = {
   publicDir: false,
@@ -133,7 +159,16 @@ const isolation: ViteUserConfig = {
   },
 };
 
-const modes: Readonly<Record<string, ViteUserConfig>> = { browser, widget, isolation };
+const modes: Readonly<Record<string, ViteUserConfig>> = {
+  ...{ browser, widget, isolation },
+  'embed-page': embedded('ocelli-widget.js', 'src/widget/package.ts', [
+    addressesOfPage(),
+    scriptsOfRuntime(),
+    dropUnusedAssets(),
+  ]),
+  'embed-worker': embedded('widget.worker.js', 'workers/widget.worker.ts', [toldParts(), dropUnusedAssets()]),
+  'embed-pipelines': embedded('pipelines.js', 'src/widget/worker/pipeline-model.ts', [partOfWorker()]),
+};
 
 export default defineConfig(
   ({ command, mode }) => modes[mode] ?? (command === 'serve' && mode !== 'test' ? browser : node),

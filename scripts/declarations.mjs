@@ -1,11 +1,11 @@
 /**
- * Writes the types that the package ships: `dist/types/src/**.d.ts`, one beside each source that `src/index.ts`
- * reaches. The compiler leaves import paths as they stand in the sources, which means nothing outside this
+ * Writes the types that the package ships: `dist/types/src/**.d.ts`, one beside each source that `src/index.ts` or the
+ * widget reaches. The compiler leaves import paths as they stand in the sources, which means nothing outside this
  * repository for two of them, so they are made plain here: `./file.ts` becomes `./file.js` (which every TypeScript
  * resolves to `file.d.ts`), and `#platform` the path of Node's side.
  */
 import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -18,6 +18,9 @@ execFileSync(process.execPath, [compiler, '-p', 'tsconfig.types.json', '--outDir
   cwd: root,
   stdio: 'inherit',
 });
+
+// They add to the types of frameworks, which this repository has not: the compiler passes over them.
+cpSync(resolve(root, 'src/widget/frameworks'), resolve(types, 'src/widget/frameworks'), { recursive: true });
 
 const specifier = /(\bfrom |\bimport\(|\bimport )(['"])(#platform|\.{1,2}\/[^'"]*)\2/g;
 for (const name of readdirSync(types, { recursive: true, encoding: 'utf8' })) {

@@ -6,7 +6,9 @@
  * and decoding don't know, transformers.js.
  */
 import { OcelliPredict } from './page/element.ts';
+import type { PartAddresses } from './protocol.ts';
 
+export type { OcelliPredictAttributes, OcelliPredictListeners } from './attributes.ts';
 export { OcelliPredict, type Picture } from './page/element.ts';
 export type {
   ErrorDetail,
@@ -18,9 +20,11 @@ export type {
 export type { Answer, Finding, PixelMask, Progress, Times, WorkerState } from './protocol.ts';
 
 /** Makes `<ocelli-predict>` known. Twice is once, also for two copies of the script. */
-export function defineOcelliPredict(workerAddress: string): void {
-  if (customElements.get('ocelli-predict')) return;
+export function defineOcelliPredict(workerAddress: string, parts?: PartAddresses): void {
+  // Pages are also rendered by servers, which have no elements.
+  if (typeof customElements === 'undefined' || customElements.get('ocelli-predict')) return;
   OcelliPredict.workerAddress = workerAddress;
+  OcelliPredict.parts = parts;
   customElements.define('ocelli-predict', OcelliPredict);
 }
 

@@ -19,6 +19,16 @@ export type ModelPlace =
   /** Files of this machine, by their paths inside of the folder. */
   | { readonly kind: 'files'; readonly name: string; readonly files: Readonly<Record<string, Blob>> };
 
+/** Where a bundler has put the files of the npm package that the worker fetches when there is work. */
+export interface PartAddresses {
+  /** Scripts of onnxruntime-web: without WebGPU, with it, and with it where WebAssembly can suspend itself. */
+  readonly runtimes: Readonly<Record<'wasm' | 'webgpu' | 'jspi', string>>;
+  /** Their WebAssembly files. */
+  readonly binaries: Readonly<Record<'wasm' | 'webgpu' | 'jspi', string>>;
+  /** The pipelines of transformers.js. */
+  readonly pipelines: string;
+}
+
 export interface OpenRequest {
   readonly place: ModelPlace;
   /** `classification`, `detection`, or a pipeline of transformers.js; left out: what `config.json` says. */
@@ -30,6 +40,8 @@ export interface OpenRequest {
   readonly record: boolean;
   /** Files above this are refused, in bytes. */
   readonly maxBytes: number;
+  /** Left out: they lie beside the worker. */
+  readonly parts?: PartAddresses | undefined;
 }
 
 /** How far opening a model is. */

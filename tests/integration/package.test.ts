@@ -9,6 +9,7 @@ import {
   chmodSync,
   chownSync,
   copyFileSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -17,6 +18,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -77,6 +79,9 @@ describe('the package', () => {
         ...['dist/cli.js', 'dist/index.js', 'dist/types/src/index.d.ts'],
         ...['dist/workers/annotations.worker.js', 'dist/workers/samples.worker.js'],
         'dist/app/index.html',
+        ...['ocelli-widget', 'widget.worker', 'pipelines', 'ort.wasm', 'ort.webgpu', 'ort.jspi'].map(
+          (name) => `dist/embed/${name}.js`,
+        ),
         ...['configs/quickstart.yaml', 'configs/recipe.schema.json', 'docs/cli.md', 'docs/recipe.md'],
       ]),
     );
@@ -145,6 +150,56 @@ describe('the gateway of the package', () => {
       await once(child, 'exit');
     }
   }, 60_000);
+});
+
+describe("import … from 'ocelli/widget'", () => {
+  it('names each of its files so that bundlers find them, with those of onnxruntime by their package', () => {
+    const embedded = join(app, 'node_modules/ocelli/dist/embed');
+    const text = readFileSync(join(embedded, 'ocelli-widget.js'), 'utf8');
+    const named = [...text.matchAll(/new URL\('([^']+)', import\.meta\.url\)/g)].map(([, path]) => path!);
+    const resolve = createRequire(join(embedded, 'ocelli-widget.js')).resolve;
+    expect(named).toHaveLength(8);
+    for (const path of named) expect(existsSync(resolve(path)), path).toBe(true);
+    // The worker and what it fetches are moved one by one: none of them may look for another beside it.
+    for (const name of ['widget.worker', 'pipelines']) {
+      const source = readFileSync(join(embedded, `${name}.js`), 'utf8');
+      expect(source).not.toMatch(/\b(import|from) ?['"`]\.{1,2}\/|import\(['"`]/);
+    }
+  });
+
+  it('does no harm on a server, which has no elements', async () => {
+    const script = "console.log(Object.keys(await import('ocelli/widget')).join())";
+    const { stdout } = await run(process.execPath, ['--input-type=module', '-e', script], { cwd: app });
+    expect(stdout.trim()).toBe('OcelliPredict,defineOcelliPredict');
+  });
+
+  it('types the element for scripts', async () => {
+    const program = `
+import 'ocelli/widget';
+const widget = document.querySelector('ocelli-predict')!;
+widget.addEventListener('prediction', ({ detail }) => detail.findings[0]!.score satisfies number | undefined);
+widget.labels = ['cat', 'dog'];
+widget.threshold = 0.5;
+// @ts-expect-error: there is no such device
+widget.device = 'abacus';
+// @ts-expect-error: nothing of that name is told
+widget.addEventListener('prediction', ({ detail }) => detail.nothing);
+`;
+    writeFileSync(join(app, 'page.ts'), program);
+    const lib = ['es2023', 'dom', 'dom.iterable'];
+    const compilerOptions = {
+      module: 'esnext',
+      moduleResolution: 'bundler',
+      strict: true,
+      noEmit: true,
+      lib,
+    };
+    const config = { compilerOptions: { ...compilerOptions, types: [] }, files: ['page.ts'] };
+    writeFileSync(join(app, 'tsconfig.page.json'), JSON.stringify(config));
+    const compiler = join(root, 'node_modules/typescript/bin/tsc');
+    const compiled = run(process.execPath, [compiler, '-p', 'tsconfig.page.json'], { cwd: app });
+    expect((await compiled.catch((error: { stdout: string }) => error)).stdout).toBe('');
+  });
 });
 
 describe("import … from 'ocelli'", () => {

@@ -9,7 +9,15 @@
 import { proxy, type Remote, releaseProxy, transfer, wrap } from 'comlink';
 import { prepareCrossing } from '../../client/wire/index.ts';
 import { ConfigError, RunError } from '../../core/index.ts';
-import type { Answer, OpenedModel, OpenRequest, Progress, WidgetService, WorkerState } from '../protocol.ts';
+import type {
+  Answer,
+  OpenedModel,
+  OpenRequest,
+  PartAddresses,
+  Progress,
+  WidgetService,
+  WorkerState,
+} from '../protocol.ts';
 
 /** Copies of the script with another number don't share: they could not talk. */
 const shareName = Symbol.for('ocelli.widget.1');
@@ -38,11 +46,14 @@ export class WidgetConnection {
   private lastTicket = 0;
   private idle: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(private readonly workerAddress: string) {}
+  constructor(
+    private readonly workerAddress: string,
+    private readonly parts: PartAddresses | undefined,
+  ) {}
 
-  static shared(workerAddress: string): WidgetConnection {
+  static shared(workerAddress: string, parts?: PartAddresses): WidgetConnection {
     const place = globalThis as unknown as Record<symbol, WidgetConnection | undefined>;
-    place[shareName] ??= new WidgetConnection(workerAddress);
+    place[shareName] ??= new WidgetConnection(workerAddress, parts);
     return place[shareName];
   }
 
@@ -58,7 +69,8 @@ export class WidgetConnection {
       const link = this.connect();
       const cancel = (): void => void this.race(link, link.remote.cancel(ticket)).catch(() => undefined);
       signal.addEventListener('abort', cancel, { once: true });
-      const opening = this.race(link, link.remote.open(request, proxy(listener), ticket));
+      const whole = this.parts ? { ...request, parts: this.parts } : request;
+      const opening = this.race(link, link.remote.open(whole, proxy(listener), ticket));
       const opened = await opening.finally(() => signal.removeEventListener('abort', cancel));
       return { ...opened, link };
     } catch (error) {

@@ -4,7 +4,7 @@
  */
 import type { OcelliError } from '../../core/index.ts';
 import { placeOfFiles } from '../model-place.ts';
-import type { Answer, Progress, WorkerState } from '../protocol.ts';
+import type { Answer, PartAddresses, Progress, WorkerState } from '../protocol.ts';
 import { Camera } from './camera.ts';
 import { type HeldModel, WidgetConnection } from './connection.ts';
 import { Display } from './display.ts';
@@ -15,21 +15,23 @@ import { unknownLabels } from './findings.ts';
 import { Handover } from './handover.ts';
 import { type Looking, lookAtDrawable, lookAtFile } from './look.ts';
 import { ModelHolder } from './model-holder.ts';
+import { ElementWithProperties, mirroredNames } from './properties.ts';
 import { attributeNames, modelAttributes, readSettings, type Settings } from './settings.ts';
 import { type FolderFile, fetchPicture } from './transfer.ts';
-import { TypedElement } from './typed-element.ts';
 import { View } from './view.ts';
 
 /** What can be looked at: a file, an address, or anything that the page can draw. */
 export type Picture = Blob | string | URL | ImageBitmapSource;
 
 /** Set before the script was there, they would hide ours. */
-const properties = ['model', 'task', 'src', 'modelFiles'] as const;
+const properties = ['model', 'task', 'src', ...mirroredNames, 'modelFiles'] as const;
 
-export class OcelliPredict extends TypedElement {
+export class OcelliPredict extends ElementWithProperties {
   static readonly observedAttributes: readonly string[] = attributeNames;
   /** Where the worker's file lies; whoever defines the element sets it. */
   static workerAddress = '';
+  /** Where a bundler has put what the worker fetches. */
+  static parts: PartAddresses | undefined;
 
   private readonly view: View;
   private readonly display: Display;
@@ -288,7 +290,7 @@ export class OcelliPredict extends TypedElement {
   }
 
   private get connection(): WidgetConnection {
-    return WidgetConnection.shared(OcelliPredict.workerAddress);
+    return WidgetConnection.shared(OcelliPredict.workerAddress, OcelliPredict.parts);
   }
 
   /** Another model, or none. */

@@ -3,7 +3,10 @@ import type { OcelliPredictEventMap } from './events.ts';
 
 type Names = keyof OcelliPredictEventMap;
 
-export class TypedElement extends HTMLElement {
+/** Servers that render a page load this module too, and have no elements: there the class is a name. */
+const Base: typeof HTMLElement = globalThis.HTMLElement ?? (class {} as typeof HTMLElement);
+
+export class TypedElement extends Base {
   /** Typed: `error` is ours, not that of scripts. */
   override addEventListener<Name extends Names>(
     type: Name,
@@ -32,9 +35,9 @@ export class TypedElement extends HTMLElement {
   }
 
   /** Frameworks set a property that has no value to null or undefined: there is no attribute then. */
-  protected mirror(name: string, value: string | null | undefined): void {
+  protected mirror(name: string, value: string | number | null | undefined): void {
     if (value === null || value === undefined) this.removeAttribute(name);
-    else this.setAttribute(name, value);
+    else this.setAttribute(name, String(value));
   }
 
   /**

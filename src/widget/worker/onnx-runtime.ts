@@ -4,7 +4,7 @@
  * gives the same numbers.
  */
 import { CheckpointError, ConfigError, DeviceError, type Size } from '../../core/index.ts';
-import { loadOnnxWeb, type OnnxWeb, sharedThreads } from '../../platform/browser/index.ts';
+import { type OnnxWeb, sharedThreads } from '../../platform/browser/index.ts';
 import type { HostOutputs } from '../../tasks/decoding/index.ts';
 import type { ProcessedBatch } from '../../vision/index.ts';
 import { CapturedSession } from './captured-session.ts';
@@ -21,7 +21,8 @@ import {
   portsOf,
   type Session,
 } from './outputs.ts';
-import { mayStartThreads, runtimeFile } from './runtime-files.ts';
+import { isOwnOrigin, loadRuntime, runtimeAddress } from './parts.ts';
+import { mayStartThreads } from './runtime-files.ts';
 import type { Weights } from './weights.ts';
 
 export type WidgetDevice = 'webgpu' | 'wasm';
@@ -33,12 +34,12 @@ const captureTolerance = 1e-4;
 
 /** onnxruntime with our settings; they count from its first session on. */
 export async function prepareOnnx(device: WidgetDevice): Promise<OnnxWeb> {
-  const ort = await loadOnnxWeb(device);
+  const ort = await loadRuntime(device);
   ort.env.logLevel = 'error';
-  const isOwn = new URL(import.meta.url).origin === self.origin;
   // A thread's file is that of onnxruntime: a worker from another origin may not start it.
-  ort.env.wasm.numThreads = isOwn && mayStartThreads() ? sharedThreads() : 1;
-  if (!isOwn) ort.env.wasm.wasmPaths = { wasm: runtimeFile(device) };
+  ort.env.wasm.numThreads = isOwnOrigin() && mayStartThreads() ? sharedThreads() : 1;
+  const wasm = await runtimeAddress(ort, device);
+  if (wasm !== undefined) ort.env.wasm.wasmPaths = { wasm };
   return ort;
 }
 

@@ -11,6 +11,7 @@ import { watchDevice } from './lost-device.ts';
 import { type OnnxRuntime, openRuntime, prepareOnnx, type WidgetDevice } from './onnx-runtime.ts';
 import type { Port } from './outputs.ts';
 import { OwnModel, oneSize, outputNames } from './own-model.ts';
+import { loadPipelines } from './parts.ts';
 import { withProcessorType } from './processor-type.ts';
 import { chooseTask } from './tasks.ts';
 import { warmUp } from './warm-up.ts';
@@ -53,7 +54,7 @@ export async function openModel(request: OpenRequest, options: OpenOptions): Pro
     // Where transformers.js looks for a runtime that is there already: one for all models of the page.
     const ort = await prepareOnnx(device);
     Object.assign(globalThis, { [Symbol.for('onnxruntime')]: ort });
-    const { openPipeline } = await import('./pipeline-model.ts');
+    const { openPipeline } = await loadPipelines();
     const model = await openPipeline(files, task, device, request, weights);
     const watch = device === 'webgpu' ? await watchDevice(ort) : undefined;
     return watch ? { ...model, lost: watch.lost } : model;

@@ -5,9 +5,8 @@
  */
 import { env, pipeline, RawImage } from '@huggingface/transformers';
 import { CheckpointError, ConfigError } from '../../core/index.ts';
-import type { Answer, Finding, OpenRequest } from '../protocol.ts';
+import type { Answer, Finding, OpenedModel, OpenRequest } from '../protocol.ts';
 import type { WidgetFiles } from './files.ts';
-import type { WidgetDevice } from './onnx-runtime.ts';
 import { pipelineOf } from './tasks.ts';
 import { onnxFile, readWeights, type Weights } from './weights.ts';
 import type { WidgetModel } from './widget-model.ts';
@@ -24,7 +23,7 @@ type Pipe = ((image: RawImage, ...more: unknown[]) => Promise<unknown>) & { disp
 export async function openPipeline(
   files: WidgetFiles,
   task: string,
-  device: WidgetDevice,
+  device: OpenedModel['device'],
   request: OpenRequest,
   weights: Weights | undefined,
 ): Promise<WidgetModel> {

@@ -7,6 +7,7 @@ import { prepareCrossing } from '../../client/wire/index.ts';
 import { ConfigError, RunError } from '../../core/index.ts';
 import type { Answer, OpenedModel, OpenRequest, Progress, WidgetService, WorkerState } from '../protocol.ts';
 import { openModel } from './open-model.ts';
+import { tellParts } from './parts.ts';
 import { readPicture } from './picture.ts';
 import type { WidgetModel } from './widget-model.ts';
 
@@ -43,6 +44,7 @@ class Service implements WidgetService {
     listener: (progress: Progress) => void,
     ticket: number,
   ): Promise<OpenedModel> {
+    tellParts(request.parts);
     const entry = this.entryOf(request);
     entry.users++;
     entry.listeners.add(listener);

@@ -40,8 +40,14 @@ const types: Readonly<Record<string, string>> = {
 };
 
 /** Builds the widget into a folder of its own, if its sources have changed since it was built there. */
-export async function buildWidget(): Promise<string> {
-  const outDir = resolve('.cache/browser/widget');
+export const buildWidget = (): Promise<string> => buildModes('widget', ['widget', 'isolation']);
+
+/** The same for its files of the npm package. */
+export const buildPackageWidget = (): Promise<string> =>
+  buildModes('embed', ['embed-page', 'embed-worker', 'embed-pipelines']);
+
+async function buildModes(name: string, modes: readonly string[]): Promise<string> {
+  const outDir = resolve('.cache/browser', name);
   const note = join(outDir, 'built-from.txt');
   const state = sourceState();
   if (existsSync(note) && readFileSync(note, 'utf8') === state) return outDir;
@@ -50,8 +56,9 @@ export async function buildWidget(): Promise<string> {
   process.env.NODE_ENV = 'production';
   try {
     const configFile = resolve('vite.config.ts');
-    await build({ configFile, mode: 'widget', logLevel: 'error', build: { outDir, emptyOutDir: true } });
-    await build({ configFile, mode: 'isolation', logLevel: 'error', build: { outDir, emptyOutDir: false } });
+    for (const [i, mode] of modes.entries()) {
+      await build({ configFile, mode, logLevel: 'error', build: { outDir, emptyOutDir: i === 0 } });
+    }
   } finally {
     process.env.NODE_ENV = before;
   }
