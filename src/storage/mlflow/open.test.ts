@@ -11,7 +11,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Http } from '../http/index.ts';
+import type { Environment } from '../kind.ts';
+import { resolveEndpoint } from './endpoint.ts';
 import { openRegisteredModel, pinModelReference, type RegistryOptions } from './open.ts';
+import { MlflowReader } from './reader.ts';
+import { proxiedFiles } from './served.ts';
 
 type Route = (request: IncomingMessage, response: ServerResponse, query: URLSearchParams) => void;
 
@@ -71,7 +75,7 @@ const file =
     response.end(part);
   };
 
-const settings = (more: Record<string, string> = {}): RegistryOptions['environment'] => {
+const settings = (more: Record<string, string> = {}): Environment => {
   const values: Record<string, string> = {
     OCELLI_MODEL_CACHE: join(folder, 'cache'),
     MLFLOW_TRACKING_URI: host,
@@ -265,6 +269,21 @@ describe('what is kept', () => {
     const paths: string[] = [];
     for await (const { path, size } of volume.list('model/')) paths.push(`${path} ${size}`);
     expect(paths).toEqual(['model/config.json 2', 'model/preprocessor_config.json 8']);
+  });
+
+  it('is not written to, nor is what it was fetched from: nobody but a run makes a version', async () => {
+    proxied([config]);
+    const { volume } = await openRegisteredModel('models:/shapes/3', options());
+    const reader = new MlflowReader(await resolveEndpoint(host, settings()), http);
+    const served = proxiedFiles(reader, 'models:/shapes/3', '1/models/m-1/artifacts');
+    asked.length = 0;
+    for (const place of [volume, served]) {
+      const refused = { code: 'place_read_only', exitCode: 2, received: 'models:/shapes/3' };
+      await expect(place.write('config.json', new Uint8Array([1]))).rejects.toMatchObject(refused);
+      await expect(place.remove('config.json')).rejects.toMatchObject(refused);
+      expect(new TextDecoder().decode(await place.open('config.json').read())).toBe('{"a": 1}');
+    }
+    expect(asked.filter((line) => !line.startsWith('GET '))).toEqual([]);
   });
 
   it('stops when it is interrupted', async () => {
