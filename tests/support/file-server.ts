@@ -31,6 +31,8 @@ export type Fault =
   | { readonly kind: 'none' };
 
 export interface SeenRequest {
+  /** Milliseconds since 1970. */
+  readonly at: number;
   readonly method: string;
   readonly path: string;
   readonly range: string | undefined;
@@ -82,7 +84,7 @@ export class FileServer {
     const { range, authorization } = request.headers;
     const ifMatch = request.headers['if-match'];
     const path = decodeURIComponent(new URL(request.url!, this.url).pathname).slice(1);
-    this.requests.push({ method: request.method!, path, range, ifMatch, authorization });
+    this.requests.push({ at: Date.now(), method: request.method!, path, range, ifMatch, authorization });
     const fault = this.faults.shift() ?? { kind: 'none' };
     if (fault.kind === 'answer') {
       response.writeHead(fault.status, { ...fault.headers }).end(fault.body ?? '');

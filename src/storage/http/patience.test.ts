@@ -52,11 +52,12 @@ test('a host that asks for a rest is left alone by all readers', async () => {
   server.files.set('b.bin', bytes);
   server.faults = [answer(429, '', { 'Retry-After': '1' })];
   const first = read();
-  await vi.waitFor(() => expect(waits).toHaveLength(1), 10_000);
+  await vi.waitFor(() => expect(waits).toHaveLength(1), { timeout: 10_000, interval: 5 });
   const second = read({ address: async () => ({ url: `${server.url}/b.bin` }) });
-  await new Promise((resolve) => setTimeout(resolve, 300));
-  expect(server.requests).toHaveLength(1);
   await Promise.all([first, second]);
+  const [asked, ...later] = server.requests;
+  expect(later.map(({ path }) => path).sort()).toEqual(['a.bin', 'b.bin']);
+  for (const { at } of later) expect(at - asked!.at).toBeGreaterThanOrEqual(1000);
 });
 
 test('waits grow, and half of each is chance', async () => {
