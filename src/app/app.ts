@@ -9,6 +9,7 @@ import { openHubChoice, publicHub } from './hub-choice.ts';
 import { Live } from './live.ts';
 import { longestArrivalMs, type Notice, openNotices } from './notices.ts';
 import { remediesFor } from './remedies.ts';
+import type { OpeningRun } from './results/opening.ts';
 import { openRoute } from './route.ts';
 import { tellWarnings } from './run-warnings.ts';
 import { openSetup } from './setup.ts';
@@ -40,6 +41,7 @@ export function openApp(): App {
     live,
     runs,
     refreshRuns,
+    opening: signal<OpeningRun | undefined>(undefined),
     notices,
     arrived,
     gateway,

@@ -40,7 +40,8 @@ const underWay = ({ runs }: App): RunRecord | undefined =>
 /** @param watched a run that was under way in another tab, and is not any more */
 function tellInterrupted(app: App, watched?: string): void {
   const { notices, live, runs } = app;
-  const run = runs.value.find(({ status }) => status === 'interrupted');
+  // One that was trained elsewhere waits for its data: the view Runs says so.
+  const run = runs.value.find(({ status, dataMissing }) => status === 'interrupted' && !dataMissing);
   const ended = runs.value.find((record) => record.run === watched);
   if (live.status.peek() !== 'idle') notices.dismiss(key);
   else if (run) notices.show(interrupted(app, run));

@@ -11,6 +11,7 @@ import type { DataPeek } from './described.ts';
 import type { ChosenDevice } from './device-choice.ts';
 import type { Live } from './live.ts';
 import type { Notices } from './notices.ts';
+import type { OpeningRun } from './results/opening.ts';
 import type { Route } from './route.ts';
 import type { Setup } from './setup.ts';
 
@@ -30,6 +31,8 @@ export interface App {
   /** The runs of this browser, newest first. */
   readonly runs: ReadonlySignal<readonly RunRecord[]>;
   refreshRuns(): Promise<void>;
+  /** The run of elsewhere that is being copied into this browser. */
+  readonly opening: Signal<OpeningRun | undefined>;
   readonly notices: Notices;
   /** What a page finds on arrival is known (or takes too long): views wait for it, so that no notice pushes them down later. */
   readonly arrived: ReadonlySignal<boolean>;

@@ -16,6 +16,8 @@ import { grantPlaces } from './picked.ts';
 import type {
   EvaluateRun,
   EventListener,
+  ImportProgress,
+  ImportRequest,
   ResumeRequest,
   RunResult,
   StartRequest,
@@ -24,7 +26,7 @@ import type {
 import { onRunsChanged, RunIndex, type RunRecord } from './run-index.ts';
 import { WakeLock } from './wake-lock.ts';
 
-type Calls = Omit<TrainingService, 'start' | 'resume' | 'evaluate'>;
+type Calls = Omit<TrainingService, 'start' | 'resume' | 'evaluate' | 'importRun'>;
 
 interface Connection {
   readonly worker: Worker;
@@ -92,6 +94,14 @@ export class TrainingClient {
 
   evaluate(request: EvaluateRun, listener: EventListener): ReturnType<TrainingService['evaluate']> {
     return this.call((remote) => remote.evaluate(request, proxy(listener)));
+  }
+
+  /** Copies a run folder of elsewhere into this browser; undefined when `worker.cancelImport` ended it. */
+  importRun(
+    request: ImportRequest,
+    listener: (progress: ImportProgress) => void,
+  ): ReturnType<TrainingService['importRun']> {
+    return this.awake(() => this.call((remote) => remote.importRun(request, proxy(listener))));
   }
 
   /** The runs of this browser, newest first; those whose tab was closed are `interrupted`. */

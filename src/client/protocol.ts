@@ -243,6 +243,47 @@ export interface FileListing {
   readonly size: number;
 }
 
+/** A run folder of elsewhere, as it was picked. */
+export interface ImportRequest {
+  /** What was picked is called so. */
+  readonly name: string;
+  readonly source: MountSource;
+}
+
+export interface ImportProgress {
+  /** Copied so far. */
+  readonly bytes: number;
+  /** Missing while the folder is looked at. */
+  readonly total: number | undefined;
+}
+
+export interface ImportedRun {
+  /** Its folder here. */
+  readonly run: string;
+  readonly name: string;
+  /** It was here already, in the same state: nothing was copied. */
+  readonly known: boolean;
+  readonly bytes: number;
+  /** What is otherwise than in the folder, as sentences. */
+  readonly notes: readonly string[];
+}
+
+/** What a run's recipe names, and this page can't read yet. */
+export interface MissingData {
+  readonly folders: readonly MissingFolder[];
+  /** In clouds and on servers that the page has no keys for. */
+  readonly closed: readonly { readonly key: string; readonly place: string }[];
+}
+
+/** A folder to pick: it will be read at this path. */
+export interface MissingFolder {
+  readonly path: string;
+  /** Keys of the recipe that need it. */
+  readonly keys: readonly string[];
+  /** What has to be in it; empty: the pictures themselves. */
+  readonly expected: readonly string[];
+}
+
 /** A run as MLflow has it. */
 export interface PushedRun {
   readonly url: string;
@@ -309,6 +350,20 @@ export interface TrainingService {
   writeFile(path: string, content: Blob): Promise<void>;
   /** A folder as a zip archive, stored without compression: weights don't shrink. */
   zipFolder(folder: string): Promise<Blob>;
+  /**
+   * Copies a run folder of elsewhere into this browser, whole or not at all. One at a time.
+   *
+   * @returns undefined when it was cancelled
+   */
+  importRun(
+    request: ImportRequest,
+    listener: (progress: ImportProgress) => void,
+  ): Promise<ImportedRun | undefined>;
+  cancelImport(): Promise<void>;
+  /** What a run that was trained elsewhere reads, and is not open here. */
+  missingData(run: string): Promise<MissingData>;
+  /** Opens it: what was picked stands for a folder that is missing. Returns what still is. */
+  giveData(run: string, path: string, source: MountSource): Promise<MissingData>;
   /** Removes a run with all its files. */
   removeRun(run: string): Promise<void>;
 

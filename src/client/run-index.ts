@@ -27,6 +27,8 @@ export interface RunRecord {
   readonly checkpoint?: string | undefined;
   /** Of the last evaluation. */
   readonly metrics: Metrics;
+  /** It was trained elsewhere, and its data are not open here yet: the places of its recipe that say so. */
+  readonly dataMissing?: readonly string[] | undefined;
   /** Why it failed. */
   readonly problem?: { readonly code: string; readonly message: string; readonly hint: string } | undefined;
 }

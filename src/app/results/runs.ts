@@ -1,5 +1,7 @@
 /** What the views of results ask of a run's record: which model it left, and whether it can go on. */
 import type { RunRecord } from '../../client/index.ts';
+import { goTo } from '../route.ts';
+import type { App } from '../state.ts';
 
 /** Where a model of this run lies: the best one of a finished run, else its newest checkpoint. */
 export function modelOf({ run, status, checkpoint }: RunRecord): string | undefined {
@@ -28,3 +30,13 @@ export const startOf = ({ startedAt }: RunRecord): string =>
 
 /** Name and start: names alone are often the same. */
 export const titleOf = (record: RunRecord): string => `${record.name} · ${startOf(record)}`;
+
+/** Goes on with a run, or begins it again; one whose data are not open here asks for them first. Call it from a click. */
+export function goOnWith({ live }: App, record: RunRecord): void {
+  if (record.dataMissing) {
+    goTo('runs', { data: record.run });
+    return;
+  }
+  goTo('train');
+  void (canResume(record) ? live.resume(record.run) : live.startAgain(record.run));
+}

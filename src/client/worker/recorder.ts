@@ -26,7 +26,7 @@ export class RunRecorder {
   }
 
   observe(event: RunEvent): void {
-    this.record = next(this.record, event, this.before);
+    this.record = recordAfter(this.record, event, this.before);
     const soon = event.type === 'step' && performance.now() - this.notedAt < msBetweenNotes;
     if (!this.record || soon) return;
     this.notedAt = performance.now();
@@ -47,7 +47,8 @@ export class RunRecorder {
   }
 }
 
-function next(
+/** What the list of runs says of a run once an event has happened. */
+export function recordAfter(
   record: RunRecord | undefined,
   event: RunEvent,
   before: RunRecord | undefined,
@@ -55,7 +56,7 @@ function next(
   if (event.type === 'run_started') {
     return {
       run: event.run,
-      name: event.runName,
+      name: before?.name ?? event.runName,
       task: event.task,
       model: event.model,
       device: event.device,

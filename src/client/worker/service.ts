@@ -1,6 +1,6 @@
 /** The training worker's service; see `protocol.ts` for what each call promises. */
 import { files } from '#platform';
-import { parseRecipe, type Recipe } from '../../config/index.ts';
+import { parseRecipe } from '../../config/index.ts';
 import {
   ConfigError,
   InterruptedError,
@@ -17,7 +17,6 @@ import {
   mount,
   prepareOnnx,
   readStorage,
-  tryLock,
   useEnvironment,
 } from '../../platform/browser/index.ts';
 import { evaluateModel, type TrainRequest, train } from '../../runs/index.ts';
@@ -30,6 +29,7 @@ import type {
   EvaluateRun,
   EventListener,
   ExportResult,
+  ImportedRun,
   InspectedImage,
   Inspection,
   InspectRequest,
@@ -43,16 +43,20 @@ import type {
   StartRequest,
   TrainingService,
 } from '../protocol.ts';
-import { RunIndex, runLock } from '../run-index.ts';
+import { RunIndex } from '../run-index.ts';
 import { arrangeData, arrangeListing } from './arrange.ts';
 import { Conductor } from './conductor.ts';
 import { describe, openData, truthOf } from './data.ts';
+import { giveData, lookForData } from './data-places.ts';
 import { blobOf, listBelow, zipFolder } from './folders.ts';
+import { Importing } from './import/importing.ts';
 import { OpenInspection } from './inspect.ts';
+import { standInForModel } from './own-model.ts';
 import { KeptPredictor } from './predict.ts';
 import { previewOf } from './preview.ts';
 import { RunRecorder } from './recorder.ts';
 import { listPlace, pushRun, saveFolder } from './remote.ts';
+import { holdRun, newRunFolder } from './run-folders.ts';
 
 /** Of a volume, to find its splits; more would take a browser minutes. */
 const arrangedFiles = 100_000;
@@ -70,6 +74,7 @@ export class TrainingWorker implements TrainingService {
   private opened: Splits | undefined;
   private inspection: OpenInspection | undefined;
   private readonly predictor = new KeptPredictor();
+  private readonly importing = new Importing();
   /** What an export takes, being fetched. */
   private exporting: Promise<void> | undefined;
 
@@ -91,7 +96,7 @@ export class TrainingWorker implements TrainingService {
       });
       const { out, device, places } = request;
       await this.mountAll(places);
-      return this.run({ recipe, warnings, out: out ?? runFolder(recipe), device }, places, listener);
+      return this.run({ recipe, warnings, out: out ?? newRunFolder(recipe), device }, places, listener);
     });
   }
 
@@ -99,7 +104,12 @@ export class TrainingWorker implements TrainingService {
     return this.exclusively('a run', async () => {
       const known = places ?? (await keptPlaces(run));
       await this.mountAll(known);
-      return this.run({ out: run, resume: true, device }, known, listener);
+      const { warnings, release } = await standInForModel(run);
+      try {
+        return await this.run({ out: run, resume: true, device, warnings }, known, listener);
+      } finally {
+        release();
+      }
     });
   }
 
@@ -221,6 +231,25 @@ export class TrainingWorker implements TrainingService {
 
   listPlace(place: string, limit?: number): ReturnType<typeof listPlace> {
     return listPlace(place, limit);
+  }
+
+  importRun(
+    ...[request, listener]: Parameters<TrainingService['importRun']>
+  ): Promise<ImportedRun | undefined> {
+    return this.importing.run(request, listener);
+  }
+
+  async cancelImport(): Promise<void> {
+    this.importing.cancel();
+  }
+
+  async missingData(run: string): ReturnType<typeof lookForData> {
+    await this.mountAll(await keptPlaces(run));
+    return lookForData(run);
+  }
+
+  giveData(...request: Parameters<typeof giveData>): ReturnType<typeof giveData> {
+    return giveData(...request);
   }
 
   async removeRun(run: string): Promise<void> {
@@ -345,28 +374,6 @@ async function onDevice<Result>(choice: DeviceChoice, work: () => Promise<Result
   } finally {
     await device.dispose();
   }
-}
-
-function runFolder({ mlflow }: Recipe): string {
-  const time = new Date()
-    .toISOString()
-    .replace(/\.\d+Z$/, '')
-    .replaceAll(/[-:]/g, '')
-    .replace('T', '-');
-  const name = mlflow.run_name.replaceAll(/[^\p{L}\p{N}._-]+/gu, '-').replaceAll(/^[-.]+|-+$/g, '') || 'run';
-  return `/runs/${name}-${time}`;
-}
-
-/** One tab at a time works on a run. */
-async function holdRun(run: string): Promise<() => void> {
-  const release = await tryLock(runLock(run));
-  if (release) return release;
-  throw new ConfigError({
-    code: 'run_in_other_tab',
-    expected: `a run that nobody works on: ${run}`,
-    received: 'one that another tab has open',
-    fix: 'stop it there, or close that tab',
-  });
 }
 
 function placesLost(reason: string): RunEvent {

@@ -11,7 +11,16 @@ export { missingCapabilities, sharedThreads } from './capabilities.ts';
 export { hmacSha256, sha256 } from './digest.ts';
 export type { CacheEntry } from './files/caches.ts';
 export { files, localPath } from './files/index.ts';
-export { type HttpEntry, type MountSource, mount, mounted, unmount } from './files/mounts.ts';
+export {
+  type HttpEntry,
+  type MountSource,
+  mount,
+  mounted,
+  openSource,
+  unmount,
+} from './files/mounts.ts';
+export { folderHandle, writePieces } from './files/opfs.ts';
+export { type MountedTree, piecesOf, type ReadableEntry } from './files/tree.ts';
 export { openGpu } from './gpu.ts';
 export * from './host.ts';
 export * from './images.ts';

@@ -9,7 +9,7 @@ import { NoticeBox } from '../../design/notice-list.tsx';
 import { wordsOf } from '../../notices.ts';
 import { RunPicker, useRun } from '../../results/run-picker.tsx';
 import { modelOf } from '../../results/runs.ts';
-import { linkTo } from '../../route.ts';
+import { goTo, linkTo } from '../../route.ts';
 import { useApp } from '../../state.ts';
 import { Classification } from './classification.tsx';
 import { Detection } from './detection.tsx';
@@ -121,7 +121,12 @@ function Failed({
   const { client, live, notices } = useApp();
   const [busy, setBusy] = useState(false);
   const missing = error instanceof OcelliError && error.code === 'predictions_missing';
-  if (!missing) return <NoticeBox notice={{ tone: 'error', ...wordsOf(error) }} />;
+  if (!missing) {
+    const actions = record.dataMissing
+      ? [{ label: 'Open its data', run: () => goTo('runs', { data: record.run }) }]
+      : [];
+    return <NoticeBox notice={{ tone: 'error', ...wordsOf(error), actions }} />;
+  }
   const evaluate = async (): Promise<void> => {
     setBusy(true);
     try {

@@ -1,16 +1,19 @@
 /** The runs of this browser: what became of them, how to go on, and two or more side by side. */
-import { useEffect, useState } from 'preact/hooks';
-import type { RunRecord } from '../../../client/index.ts';
+import { useEffect, useRef, useState } from 'preact/hooks';
+import type { Picked, RunRecord } from '../../../client/index.ts';
 import { Button, ButtonLink, IconButton } from '../../design/button.tsx';
 import { Card, Empty, ViewHead } from '../../design/card.tsx';
 import { Dialog } from '../../design/dialog.tsx';
 import { Table } from '../../design/table.tsx';
 import { metricName, metricOf, percentOf } from '../../format.ts';
 import { fixOnPage } from '../../page-words.ts';
-import { canResume, canStartAgain, startOf, titleOf } from '../../results/runs.ts';
+import { canResume, canStartAgain, goOnWith, startOf, titleOf } from '../../results/runs.ts';
 import { goTo, linkTo } from '../../route.ts';
 import { useApp } from '../../state.ts';
 import { Comparison } from './comparison.tsx';
+import { DataDialog } from './data-dialog.tsx';
+import { openRun } from './open-run.ts';
+import { RunDrops, RunOpener } from './opener.tsx';
 import './runs.css';
 
 /** More curves than colours would not be told apart. */
@@ -18,7 +21,8 @@ const mostCompared = 6;
 const refreshMs = 3000;
 
 export function View() {
-  const { runs, route, refreshRuns, notices } = useApp();
+  const app = useApp();
+  const { runs, route, refreshRuns, notices } = app;
   const [removing, setRemoving] = useState<RunRecord>();
   const records = runs.value;
   const active = records.some(({ status }) => status === 'running' || status === 'paused');
@@ -36,16 +40,28 @@ export function View() {
     const others = chosen.map((record) => record.run).filter((other) => other !== run);
     goTo('runs', { runs: [...others, ...(on ? [run] : [])].join(',') });
   };
+  const focusOnRow = useRunFocus();
+  const open = (picking: Promise<Picked | undefined>): void =>
+    void openRun(app, picking).then((run) => {
+      if (run === undefined || route.peek().view !== 'runs') return;
+      choose(run, true);
+      focusOnRow(run);
+    });
   return (
-    <>
+    <RunDrops onPicked={open}>
       <ViewHead
         title="Runs"
-        lead="Everything that was trained in this browser. It stays here until you remove it."
-      />
+        lead="Everything that was trained in this browser, or opened in it. It stays here until you remove it."
+      >
+        <RunOpener onPicked={open} />
+      </ViewHead>
       {records.length === 0 ? (
         <Card>
           <Empty title="No run yet">
-            <p>What you train appears here, with its curves, its checkpoints and its model.</p>
+            <p>
+              What you train appears here, with its curves, its checkpoints and its model; and what was
+              trained elsewhere, once you open it.
+            </p>
             <ButtonLink kind="primary" icon="play" href={linkTo('train')}>
               Train a model
             </ButtonLink>
@@ -93,13 +109,33 @@ export function View() {
         </div>
       )}
       <RemoveDialog record={removing} onClose={() => setRemoving(undefined)} />
-    </>
+      <DataDialog record={records.find(({ run }) => run === route.value.params.data)} />
+    </RunDrops>
   );
+}
+
+/** Puts the focus on the row of a run as soon as it is drawn. */
+function useRunFocus(): (run: string) => void {
+  const wanted = useRef<string | undefined>(undefined);
+  const [, redraw] = useState(0);
+  useEffect(() => {
+    if (wanted.current === undefined) return;
+    const names = document.querySelectorAll<HTMLElement>('.run-name[data-run]');
+    const row = [...names].find(({ dataset }) => dataset.run === wanted.current)?.closest('tr');
+    if (!row) return;
+    wanted.current = undefined;
+    row.tabIndex = -1;
+    row.focus();
+  });
+  return (run) => {
+    wanted.current = run;
+    redraw((count) => count + 1);
+  };
 }
 
 function RunName({ record }: { readonly record: RunRecord }) {
   return (
-    <div class="run-name">
+    <div class="run-name" data-run={record.run}>
       <strong>{record.name}</strong>
       <span class="soft small">{startOf(record)}</span>
     </div>
@@ -131,6 +167,9 @@ function State({ record }: { readonly record: RunRecord }) {
       {canStartAgain(record) ? (
         <span class="soft small run-problem">before its first checkpoint: nothing to resume from</span>
       ) : undefined}
+      {record.dataMissing ? (
+        <span class="soft small run-problem">from elsewhere: its data are not open here</span>
+      ) : undefined}
     </div>
   );
 }
@@ -144,35 +183,24 @@ function resultOf({ metrics }: RunRecord): string {
 }
 
 function RunActions({ record, onRemove }: { readonly record: RunRecord; onRemove(): void }) {
-  const { live } = useApp();
-  const busy = live.isActive;
+  const app = useApp();
+  const busy = app.live.isActive;
   const running = record.status === 'running' || record.status === 'paused';
+  const again = canStartAgain(record);
   return (
     <div class="row run-actions">
-      {canResume(record) ? (
-        <Button
-          size="small"
-          icon="play"
-          disabled={busy}
-          onClick={() => {
-            goTo('train');
-            void live.resume(record.run);
-          }}
-        >
-          Resume
+      {record.dataMissing ? (
+        <Button size="small" icon="folder" onClick={() => goTo('runs', { data: record.run })}>
+          Open its data
         </Button>
-      ) : undefined}
-      {canStartAgain(record) ? (
+      ) : canResume(record) || again ? (
         <Button
           size="small"
-          icon="reset"
+          icon={again ? 'reset' : 'play'}
           disabled={busy}
-          onClick={() => {
-            goTo('train');
-            void live.startAgain(record.run);
-          }}
+          onClick={() => goOnWith(app, record)}
         >
-          Start again
+          {again ? 'Start again' : 'Resume'}
         </Button>
       ) : undefined}
       {record.status === 'finished' ? (

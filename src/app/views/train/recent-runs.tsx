@@ -3,14 +3,15 @@ import { Button } from '../../design/button.tsx';
 import { Card } from '../../design/card.tsx';
 import { Table } from '../../design/table.tsx';
 import { metricName, metricOf } from '../../format.ts';
-import { canResume, canStartAgain, startOf } from '../../results/runs.ts';
+import { canResume, canStartAgain, goOnWith, startOf } from '../../results/runs.ts';
 import { linkTo } from '../../route.ts';
 import { useApp } from '../../state.ts';
 
 const shownRuns = 5;
 
 export function RecentRuns() {
-  const { runs, live } = useApp();
+  const app = useApp();
+  const { runs } = app;
   const recent = runs.value.slice(0, shownRuns);
   if (recent.length === 0) return null;
   return (
@@ -37,11 +38,11 @@ export function RecentRuns() {
               `${step} / ${totalSteps}`,
               bestMetric(metrics),
               canResume(record) ? (
-                <Button key="resume" size="small" onClick={() => void live.resume(run)}>
+                <Button key="resume" size="small" onClick={() => goOnWith(app, record)}>
                   Resume<span class="visually-hidden"> {name}</span>
                 </Button>
               ) : canStartAgain(record) ? (
-                <Button key="again" size="small" onClick={() => void live.startAgain(run)}>
+                <Button key="again" size="small" onClick={() => goOnWith(app, record)}>
                   Start again<span class="visually-hidden"> {name}</span>
                 </Button>
               ) : undefined,

@@ -1,12 +1,10 @@
 /** A folder tree over a flat list of files: what a zip archive, a file list and an `index.json` have in common. */
 import type { DirectoryEntry } from '../../types.ts';
 import { nameOf, normalPath } from './paths.ts';
-import type { MountedTree } from './tree.ts';
+import type { MountedTree, ReadableEntry } from './tree.ts';
 
-export interface IndexedFile {
-  readonly size: number;
+export interface IndexedFile extends ReadableEntry {
   readonly modified: number;
-  read(start: number, end: number): Promise<Uint8Array>;
 }
 
 /** Litter that systems leave in archives and folders. */

@@ -4,6 +4,7 @@
  * like any other path. A source is plain data for `postMessage`: the page sends it to the worker, and the worker
  * to its threads.
  */
+import type { DirectoryEntry } from '../../types.ts';
 import { HandleTree } from './handles.ts';
 import { type IndexedFile, IndexTree, indexOf } from './index-tree.ts';
 import { normalPath } from './paths.ts';
@@ -14,7 +15,13 @@ export type MountSource =
   | { readonly kind: 'folder'; readonly handle: FileSystemDirectoryHandle }
   /** Files with their paths, as a folder input or a drop gives them. */
   | { readonly kind: 'files'; readonly files: readonly { readonly path: string; readonly file: File }[] }
-  | { readonly kind: 'zip'; readonly name: string; readonly archive: Blob }
+  | {
+      readonly kind: 'zip';
+      readonly name: string;
+      readonly archive: Blob;
+      /** The folder in the archive that is meant; left out: all of it. */
+      readonly below?: string | undefined;
+    }
   /** Files behind a web server, with what its `index.json` says. */
   | { readonly kind: 'http'; readonly base: string; readonly entries: readonly HttpEntry[] };
 
@@ -36,7 +43,7 @@ export interface MountChange {
 /** Makes a source readable at a path. An archive that is none is refused here. */
 export async function mount(path: string, source: MountSource): Promise<void> {
   const normal = normalPath(path);
-  const entry = { source, tree: open(source) };
+  const entry = { source, tree: openSource(source) };
   await entry.tree;
   mounts.set(normal, entry);
   for (const listener of listeners) listener({ path: normal, source });
@@ -71,7 +78,7 @@ export async function findMount(
 ): Promise<{ readonly at: string; readonly tree: MountedTree; readonly path: string } | undefined> {
   for (const [at, entry] of mounts) {
     if (path !== at && !path.startsWith(`${at}/`)) continue;
-    entry.tree ??= open(entry.source);
+    entry.tree ??= openSource(entry.source);
     return { at, tree: await entry.tree, path: path.slice(at.length) || '/' };
   }
   return undefined;
@@ -87,7 +94,8 @@ export function mountsBelow(path: string): string[] {
   return [...names].sort();
 }
 
-async function open(source: MountSource): Promise<MountedTree> {
+/** A source as a tree, without a place in the file tree: for looking into it. */
+export async function openSource(source: MountSource): Promise<MountedTree> {
   switch (source.kind) {
     case 'folder':
       return openFolder(source.handle);
@@ -96,11 +104,30 @@ async function open(source: MountSource): Promise<MountedTree> {
     case 'zip': {
       // Loaded where an archive is opened: pages name it alone.
       const { openZip } = await import('./zip.ts');
-      return openZip(source.name, source.archive);
+      const tree = await openZip(source.name, source.archive);
+      return source.below === undefined ? tree : treeBelow(tree, source.below);
     }
     case 'http':
       return new IndexTree(indexOf(source.entries.map((entry) => [entry.path, ofUrl(source.base, entry)])));
   }
+}
+
+/** A folder of a tree as a tree of its own. */
+function treeBelow(tree: MountedTree, folder: string): MountedTree {
+  const root = normalPath(folder);
+  const inner = (path: string): string => normalPath(root + path);
+  const seen = (entry: DirectoryEntry): DirectoryEntry => ({
+    ...entry,
+    path: entry.path.slice(root.length) || '/',
+  });
+  return {
+    async stat(path) {
+      const entry = await tree.stat(inner(path));
+      return entry && seen(entry);
+    },
+    list: async (path) => (await tree.list(inner(path))).map(seen),
+    open: (path) => tree.open(inner(path)),
+  };
 }
 
 function openFolder(handle: FileSystemDirectoryHandle): MountedTree {

@@ -15,7 +15,7 @@ import { HandleTree, unfinished } from './handles.ts';
 import { mountsBelow } from './mounts.ts';
 import { nameOf, normalPath, parentOf } from './paths.ts';
 import { finishRenames, renameFolder } from './rename.ts';
-import { appendBytes, moveFile, putBytes } from './write.ts';
+import { appendBytes, moveFile, putBytes, putPieces } from './write.ts';
 
 const tree = new HandleTree(() => navigator.storage.getDirectory());
 
@@ -114,6 +114,25 @@ export const opfs: Files = {
     return Math.max(0, quota - usage);
   },
 };
+
+/**
+ * Writes a file whose bytes come in pieces, like `opfs.write`: it appears whole or not at all. `pieces` is called again
+ * where room had to be made first.
+ */
+export async function writePieces(
+  path: string,
+  size: number,
+  pieces: () => AsyncIterable<Uint8Array>,
+): Promise<void> {
+  await explained(path, 'write', (normal) =>
+    withRoom(size, () => appear(normal, (handle) => putPieces(handle, pieces()))),
+  );
+}
+
+/** A folder of the disk, to mount it at another path as well. */
+export async function folderHandle(path: string): Promise<FileSystemDirectoryHandle> {
+  return explained(path, 'look at', (normal) => tree.fresh(() => tree.folder(normal)));
+}
 
 /** Writes beside and moves: the file has its old content or the new one, never a part. */
 async function appear(path: string, put: (handle: FileSystemFileHandle) => Promise<void>): Promise<void> {

@@ -56,6 +56,40 @@ export async function putBytes(handle: FileSystemFileHandle, data: Uint8Array | 
   await expectSize(handle, data instanceof Blob ? data.size : data.byteLength);
 }
 
+/** Replaces what is in the file by bytes that come in pieces. */
+export async function putPieces(
+  handle: FileSystemFileHandle,
+  pieces: AsyncIterable<Uint8Array>,
+): Promise<void> {
+  let at = 0;
+  if (isSync(handle)) {
+    const access = await handle.createSyncAccessHandle();
+    try {
+      access.truncate(0);
+      for await (const piece of pieces) {
+        writeAll(access, piece, at);
+        at += piece.byteLength;
+      }
+      access.flush();
+    } finally {
+      access.close();
+    }
+  } else {
+    const writable = await handle.createWritable();
+    try {
+      for await (const piece of pieces) {
+        await writable.write(piece as Uint8Array<ArrayBuffer>);
+        at += piece.byteLength;
+      }
+      await writable.close();
+    } catch (error) {
+      await writable.abort().catch(() => undefined);
+      throw error;
+    }
+  }
+  await expectSize(handle, at);
+}
+
 /** Adds to the end of the file. */
 export async function appendBytes(handle: FileSystemFileHandle, data: Uint8Array): Promise<void> {
   if (!isSync(handle)) return stream(handle, data, true);

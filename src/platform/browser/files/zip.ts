@@ -3,7 +3,14 @@
  * lies, so that an archive of many gigabytes costs the memory of one picture. Data sets come as one archive; the
  * files in it are small and stored or deflated.
  */
-import { BlobReader, type Entry, type FileEntry, Uint8ArrayWriter, ZipReader } from '@zip.js/zip.js';
+import {
+  BlobReader,
+  type Entry,
+  ERR_UNSAFE_FILENAME,
+  type FileEntry,
+  Uint8ArrayWriter,
+  ZipReader,
+} from '@zip.js/zip.js';
 import { DataError } from '../../../core/index.ts';
 import { type IndexedFile, IndexTree, indexOf } from './index-tree.ts';
 
@@ -19,7 +26,7 @@ export async function openZip(name: string, archive: Blob): Promise<IndexTree> {
   try {
     entries = await reader.getEntries();
   } catch (error) {
-    throw unreadable(name, error);
+    throw leadsOut(name, error) ?? unreadable(name, error);
   }
   const files = entries.filter((entry): entry is FileEntry => !entry.directory);
   const locked = files.find((entry) => entry.encrypted);
@@ -57,7 +64,33 @@ function fileOf(archive: string, entry: FileEntry): IndexedFile {
     modified: entry.lastModDate.getTime(),
     // Always a copy: the bytes go to threads, and what was kept must stay.
     read: async (start, end) => (await whole()).slice(start, end),
+    pieces: () => unpacked(archive, entry),
   };
+}
+
+/** Piece by piece, so that its size does not matter; never more than the archive says, and not less. */
+async function* unpacked(archive: string, entry: FileEntry): AsyncIterable<Uint8Array> {
+  const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
+  const done = entry.getData(writable, { useWebWorkers: false, checkSignature: true });
+  // Told below, to whoever reads.
+  done.catch(() => undefined);
+  const reader = readable.getReader();
+  let size = 0;
+  try {
+    for (;;) {
+      const { done: end, value } = await reader.read();
+      if (end) break;
+      size += value.byteLength;
+      if (size > entry.uncompressedSize) throw new Error('it unpacks to more than it says');
+      yield value;
+    }
+    await done;
+    if (size < entry.uncompressedSize) throw new Error('it unpacks to less than it says');
+  } catch (error) {
+    throw unreadable(`${archive}: ${entry.filename}`, error);
+  } finally {
+    await reader.cancel().catch(() => undefined);
+  }
 }
 
 function unreadable(name: string, cause: unknown): DataError {
@@ -67,6 +100,19 @@ function unreadable(name: string, cause: unknown): DataError {
     expected: `a zip archive that is whole (${name})`,
     received: reason,
     fix: 'pack or download it again; other kinds of archives must be unpacked first',
+    cause,
+  });
+}
+
+/** Names like `../../x`, which zip.js refuses. */
+function leadsOut(name: string, cause: unknown): DataError | undefined {
+  if (!(cause instanceof Error) || cause.message !== ERR_UNSAFE_FILENAME) return undefined;
+  const { filename } = cause as Error & { readonly filename?: string };
+  return new DataError({
+    code: 'zip_leads_out',
+    expected: `an archive whose files lie in its own folders (${name})`,
+    received: `${JSON.stringify(filename?.slice(0, 80) ?? 'a name')}, which leads out of them`,
+    fix: 'do not trust this archive: get its content from where it was made',
     cause,
   });
 }
