@@ -14,7 +14,7 @@ import { trainingLoader } from '../../src/runs/loaders.ts';
 import { FileServer } from '../support/file-server.ts';
 import { tinyRecipe } from '../support/recipes.ts';
 
-const pictures = 700;
+const pictures = 400;
 let web: FileServer;
 let folder: string;
 beforeAll(async () => {
@@ -38,7 +38,8 @@ test('the loader of a run reads as many pictures at a time as the distance rewar
   const data = { train_data_path: `${web.url}/set`, val_data_path: `${web.url}/set` };
   const { recipe } = parseRecipe(tinyRecipe({ data }), { source: 'recipe.yaml' });
   const dataset = await openDataset(recipe.data, 'train', { task: 'classification' });
-  web.delay = 100;
+  // Far enough that the way is what takes time, also on a machine with other work.
+  web.delay = 500;
   const loader = trainingLoader(
     {
       recipe,

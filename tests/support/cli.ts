@@ -55,7 +55,7 @@ export async function startOcelli(args: readonly string[], options: CliOptions):
     env: { ...cleanEnvironment(options.cwd), ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],
     // What hangs fails its test instead of the whole run.
-    timeout: 150_000,
+    timeout: 300_000,
     killSignal: 'SIGKILL',
   });
   let stdout = '';
