@@ -116,16 +116,23 @@ test('silence, bodies that are cut and lengths that are wrong', async () => {
 test('a cache that is spoiled between two epochs', async () => {
   const cache = await mkdtemp(join(folder, 'cache-'));
   vi.stubEnv('OCELLI_CACHE', cache);
-  let spoiled = 0;
+  const spoiled = new Set<string>();
   const seen = await run(`${web.url}/set`, { cache: true }, async (step) => {
     if (step !== 1) return;
-    for (const entry of await readdir(cache, { recursive: true, withFileTypes: true })) {
-      if (!entry.isFile() || entry.name === 'used') continue;
-      await writeFile(join(entry.parentPath, entry.name), 'spoiled');
-      spoiled++;
-    }
+    // Entries are written while the run goes on.
+    await vi.waitFor(
+      async () => {
+        for (const entry of await readdir(cache, { recursive: true, withFileTypes: true })) {
+          if (!entry.isFile() || entry.name === 'used') continue;
+          const path = join(entry.parentPath, entry.name);
+          await writeFile(path, 'spoiled');
+          spoiled.add(path);
+        }
+        expect(spoiled.size).toBeGreaterThan(8);
+      },
+      { timeout: 30_000 },
+    );
   });
-  expect(spoiled).toBeGreaterThan(8);
   expect(lossesOf(seen)).toEqual(expected);
   expect(warnings(seen, 'image_set_aside')).toEqual([]);
 });
