@@ -6,7 +6,7 @@
 interface Host {
   running: number;
   readonly waiting: (() => void)[];
-  /** Milliseconds since 1970. */
+  /** By `performance.now()`: a clock that is set back makes no rest longer. */
   pausedUntil: number;
   answered: boolean;
 }
@@ -22,7 +22,9 @@ export class Hosts {
     while (host.running >= this.perHost) await this.turn(host, signal);
     host.running++;
     try {
-      for (let wait = host.pausedUntil - Date.now(); wait > 0; wait = host.pausedUntil - Date.now()) {
+      for (;;) {
+        const wait = host.pausedUntil - performance.now();
+        if (wait <= 0) break;
         await sleep(wait, signal);
       }
     } catch (error) {
@@ -40,7 +42,7 @@ export class Hosts {
   /** The host asked for a rest: nobody asks it before that is over. */
   pause(url: string, milliseconds: number): void {
     const host = this.of(url);
-    host.pausedUntil = Math.max(host.pausedUntil, Date.now() + milliseconds);
+    host.pausedUntil = Math.max(host.pausedUntil, performance.now() + milliseconds);
   }
 
   answered(url: string): void {
@@ -77,7 +79,7 @@ export class Hosts {
     const name = new URL(url).host;
     let host = this.hosts.get(name);
     if (!host) {
-      host = { running: 0, waiting: [], pausedUntil: 0, answered: false };
+      host = { running: 0, waiting: [], pausedUntil: Number.NEGATIVE_INFINITY, answered: false };
       this.hosts.set(name, host);
     }
     return host;

@@ -60,6 +60,19 @@ test('a host that asks for a rest is left alone by all readers', async () => {
   for (const { at } of later) expect(at - asked!.at).toBeGreaterThanOrEqual(1000);
 });
 
+test('a rest is no longer where the clock is set back meanwhile', async () => {
+  const hosts = new Hosts(1);
+  const url = 'http://host/';
+  hosts.pause(url, 50);
+  vi.spyOn(Date, 'now').mockReturnValue(0);
+  try {
+    const stop = AbortSignal.timeout(20_000);
+    (await hosts.enter(url, stop))();
+  } finally {
+    vi.restoreAllMocks();
+  }
+});
+
 test('waits grow, and half of each is chance', async () => {
   for (const [chance, expected] of [
     [0, [4, 8, 16]],
