@@ -128,7 +128,7 @@ test('a browser that is full stops a run with words, and it goes on from its che
   await full.lift();
   await click(page, 'Resume from the checkpoint');
   await status(page, 'running');
-  expect(await page.locator('.notice', { hasText: 'storage is full' }).count()).toBe(0);
+  await expect.poll(() => page.locator('.notice', { hasText: 'storage is full' }).count()).toBe(0);
   await stop(page);
 });
 
@@ -198,14 +198,20 @@ test('a browser that gets full while a model of the hub is fetched: that is said
       hub.requests.filter(
         ({ path, range }) => path.startsWith('/cdn/someone/large/') && range !== 'bytes=0-0',
       );
-    // The connection breaks again and again, so that there is time to fill the disk.
+    // Connections break, and what is asked for after the first time comes when the disk is full.
     hub.breaks = Array.from({ length: 8 }, () => 5e6);
+    let release = (): void => {};
+    const full = new Promise<void>((done) => {
+      release = done;
+    });
+    hub.gate = () => (fetched().length > 1 ? full : undefined);
     await startTraining(page);
-    await expect.poll(() => fetched().length, { ...patience, interval: 20 }).toBeGreaterThan(1);
-    const full = await limitStorage(opened!, page);
+    await expect.poll(() => fetched().length, patience).toBeGreaterThan(1);
+    const limit = await limitStorage(opened!, page);
+    release();
     await status(page, 'failed');
     await noticeOf(page, 'The browser’s storage is full');
-    await full.lift();
+    await limit.lift();
     hub.breaks = [];
     const before = fetched().length;
     await click(page, 'Start again');
@@ -306,6 +312,8 @@ test('a page of a plain file server asks for nothing that is not there', async (
 
 test('a view whose code does not come says so, and a reload brings it', async () => {
   const page = await open(tinyRecipe());
+  // Everything else is there.
+  await page.waitForFunction(() => document.querySelectorAll('.hero-samples img').length === 8);
   const broken = (url: URL): boolean => url.pathname.endsWith('.js');
   await page.route(broken, (route) => route.abort('internetdisconnected'));
   await page.evaluate(() => {

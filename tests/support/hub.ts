@@ -29,6 +29,8 @@ export class HubServer {
   breaks: number[] = [];
   /** Downloads (not questions) that still are to be answered with 429. */
   throttled = 0;
+  /** A download (not a question) is answered when what this returns for it has come. */
+  gate: (() => Promise<void> | undefined) | undefined;
   private readonly server: Server;
 
   private constructor(private readonly repositories: Readonly<Record<string, HubRepository>>) {
@@ -77,7 +79,10 @@ export class HubServer {
     }
     const content = /^\/cdn\/(.+?)\/([0-9a-f]{64})$/.exec(url.pathname);
     if (content) {
-      this.content(content[1]!, content[2]!, url, request, response);
+      const answer = (): void => this.content(content[1]!, content[2]!, url, request, response);
+      const gate = range === 'bytes=0-0' ? undefined : this.gate?.();
+      if (gate) void gate.then(answer);
+      else answer();
       return;
     }
     const information = /^\/api\/models\/(.+)\/revision\/([^/]+)$/.exec(url.pathname);

@@ -48,7 +48,8 @@ export async function hostOf(files: ReadonlyMap<string, Uint8Array>): Promise<Ho
 /** What a file manager does: files or folders of the disk over the page, let go on an element. */
 export async function dropPaths(page: Page, onto: string, files: readonly string[]): Promise<void> {
   const element = page.locator(onto).first();
-  await element.scrollIntoViewIfNeeded();
+  // Drops go to a place of the window: what is there has to stand still.
+  await element.click({ trial: true });
   const { x, y, width, height } = (await element.boundingBox())!;
   const session = await page.context().newCDPSession(page);
   const data = { items: [], files: [...files], dragOperationsMask: 1 };
