@@ -4,7 +4,7 @@
  */
 import type { OcelliError } from '../../core/index.ts';
 import { placeOfFiles } from '../model-place.ts';
-import type { Answer, PartAddresses, Progress, WorkerState } from '../protocol.ts';
+import type { PartAddresses, WorkerState } from '../protocol.ts';
 import { Camera } from './camera.ts';
 import { type HeldModel, WidgetConnection } from './connection.ts';
 import { Display } from './display.ts';
@@ -15,6 +15,7 @@ import { unknownLabels } from './findings.ts';
 import { Handover } from './handover.ts';
 import { type Looking, lookAtDrawable, lookAtFile } from './look.ts';
 import { ModelHolder } from './model-holder.ts';
+import { ModelStatus } from './model-status.ts';
 import { ElementWithProperties, mirroredNames } from './properties.ts';
 import { attributeNames, modelAttributes, readSettings, type Settings } from './settings.ts';
 import { type FolderFile, fetchPicture } from './transfer.ts';
@@ -38,6 +39,7 @@ export class OcelliPredict extends ElementWithProperties {
   private readonly filming: Filming;
   private readonly handover: Handover;
   private readonly holder: ModelHolder;
+  private readonly status: ModelStatus;
   private settings: Settings;
   /** Counts pictures: an answer that comes after a newer picture is not shown. */
   private asked = 0;
@@ -82,24 +84,23 @@ export class OcelliPredict extends ElementWithProperties {
       () => this.settings,
       () => this.isConnected,
       {
-        opening: () => {
-          this.view.loading('unknown');
-          this.view.say('Loading the model …');
+        opening: () => this.status.opening(),
+        progress: (progress) => {
+          this.status.progress(progress);
+          this.tell('progress', progress, false);
         },
-        progress: (progress) => this.onProgress(progress),
         ready: (model) => {
-          this.view.loading(undefined);
-          this.view.say('The model is ready.');
-          this.describe(model);
+          this.status.ready(model);
           this.tell('ready', this.readyDetail(model), true);
           this.checkLabels();
         },
         recovered: ({ runtime, device }, reason) => {
-          this.view.say('The device was lost; the model was started again.');
+          this.status.recovered();
           this.tell('recovered', { reason: errorDetail(reason), runtime, device }, true);
         },
       },
     );
+    this.status = new ModelStatus(this.view, () => this.holder.name);
     this.filming = new Filming({
       ask: (frame) => this.holder.ask(frame),
       draw: ({ video, width, height }) => this.display.draw(video, width, height),
@@ -296,8 +297,7 @@ export class OcelliPredict extends ElementWithProperties {
   /** Another model, or none. */
   private letGo(): void {
     this.holder.letGo();
-    this.view.loading(undefined);
-    this.view.describe('');
+    this.status.gone();
   }
 
   /** A folder of this machine instead of the attribute. */
@@ -351,30 +351,13 @@ export class OcelliPredict extends ElementWithProperties {
   /** Shows the answer as the settings choose, and tells it. */
   private present({ tell = true, speak = true } = {}): PredictionDetail | undefined {
     const detail = this.display.present({ live: this.filming.isOn, speak });
-    if (detail && this.holder.opened) this.describe(this.holder.opened, this.display.shown?.answer);
+    if (detail && this.holder.opened) this.status.describe(this.holder.opened, this.display.shown?.answer);
     if (detail && tell) this.tell('prediction', detail, true);
     return detail;
   }
 
   private readyDetail({ task, classes, runtime, device, path }: HeldModel): ReadyDetail {
     return { model: this.holder.name, task, classes, runtime, device, path };
-  }
-
-  private describe({ runtime }: HeldModel, answer?: Answer): void {
-    const time = answer ? ` · ${Math.round(answer.times.total)} ms` : '';
-    this.view.describe(
-      `${this.holder.name.replace(/\/$/, '').split('/').slice(-2).join('/')} · ${runtime}${time}`,
-    );
-  }
-
-  private onProgress(progress: Progress): void {
-    const { phase, received, total, file, cached } = progress;
-    this.view.loading(phase === 'model' && total && received !== undefined ? received / total : 'unknown');
-    if (phase === 'runtime') this.view.say('Starting the model …');
-    else if (file && !file.endsWith('.json') && !cached) {
-      this.view.say(total ? `Loading the model, ${(total / 1e6).toFixed(1)} MB …` : 'Loading the model …');
-    }
-    this.tell('progress', progress, false);
   }
 
   private showFailure(error: OcelliError | undefined): void {
