@@ -75,7 +75,7 @@ test('a folder of another visit has to be chosen again, and is read when it is',
   await again.getByRole('button', { name: 'Open the data' }).click();
   await dropPaths(page, '.drop-zone', [folder]);
   await page.getByText('1 to 12 of 16').waitFor(patience);
-  expect(await again.count()).toBe(0);
+  await expect.poll(() => again.count()).toBe(0);
 
   // The pictures stay when a model that comes with the page is chosen.
   await show('Model');
