@@ -13,14 +13,18 @@ beforeAll(async () => {
 afterAll(() => device.dispose());
 
 /** One step over `batches` with SGD; the weights, the loss and the gradient's norm afterwards. */
-async function oneStep(batches: readonly Batch[], clip?: { kind: 'norm' | 'value'; limit: number }) {
+async function oneStep(
+  batches: readonly Batch[],
+  clip?: { kind: 'norm' | 'value'; limit: number },
+  on = device,
+) {
   const model = linearModel();
   const parameters = [...model.parameters()].map(([name, { value }]) => ({ name, variable: value }));
   const optimizer = new Optimizer(createAlgorithm('sgd'), [
     { name: 'all', parameters, learningRateFactor: 1 },
   ]);
   const mix = { mixupAlpha: 0, cutmixAlpha: 0 };
-  const step = new TrainingStep(model, smallTask, device, optimizer, { seed: 1, clip, mix });
+  const step = new TrainingStep(model, smallTask, on, optimizer, { seed: 1, clip, mix });
   for (const [part, batch] of batches.entries()) await step.add(batch, 1, part);
   await step.finish([0.5], 1);
   const [result] = await step.results(0);
@@ -61,6 +65,30 @@ describe('a training step', () => {
       });
       expect(whole.gradientNorm).toBeGreaterThan(0.05);
     }
+  });
+
+  it('fails once when the device fails at its end: the result that nobody can ask for ends no process', async () => {
+    const lost = new Error('the device is lost');
+    let failed = false;
+    const failing: Device = Object.assign(Object.create(device), {
+      read: async () => {
+        failed = true;
+        throw lost;
+      },
+      check: () => {
+        if (failed) throw lost;
+      },
+    });
+    const unseen: unknown[] = [];
+    const listener = (reason: unknown): void => void unseen.push(reason);
+    process.on('unhandledRejection', listener);
+    try {
+      await expect(oneStep(await batchesOf(8, 8), undefined, failing)).rejects.toBe(lost);
+      await new Promise((resolve) => setImmediate(resolve));
+    } finally {
+      process.off('unhandledRejection', listener);
+    }
+    expect(unseen).toEqual([]);
   });
 
   it('leaves no tensors behind', async () => {

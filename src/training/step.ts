@@ -113,9 +113,9 @@ export class TrainingStep<Prediction> {
   async finish(learningRates: readonly number[], step: number): Promise<void> {
     this.batches = [];
     const report = await this.engine.finish(learningRates, step);
-    this.device.check();
-    // A failure is met when the result is asked for.
+    // A failure is met when the result is asked for, or just below; nobody asks for it after that.
     report.values.catch(() => undefined);
+    this.device.check();
     this.ring.push({ step, scale: this.lossScale?.value, ...report });
   }
 
