@@ -57,6 +57,45 @@ export function Picture({ blob, name, classes, truth, prediction, boxed, expects
   );
 }
 
+/** A picture of the data with its truth, or the room of one that is being read. */
+export function DataPicture({
+  image,
+  classes,
+  boxed,
+}: {
+  readonly image:
+    | { readonly picture: Blob; readonly fileName: string; readonly truth: ImageTruth }
+    | undefined;
+  readonly classes: readonly string[] | undefined;
+  /** Whether boxes are what the model learns, or one label for the picture. */
+  readonly boxed: boolean;
+}) {
+  return (
+    <Picture
+      blob={image?.picture}
+      name={image?.fileName ?? 'A picture that is being read'}
+      classes={classes ?? []}
+      truth={image?.truth}
+      boxed={boxed}
+      expects={boxed ? undefined : 'label'}
+    />
+  );
+}
+
+/** What solid and dashed boxes mean. */
+export function PictureKey() {
+  return (
+    <span class="picture-key">
+      <span>
+        <i /> truth
+      </span>
+      <span>
+        <i class="prediction" /> prediction
+      </span>
+    </span>
+  );
+}
+
 interface Box {
   readonly kind: 'truth' | 'prediction';
   readonly text: string;

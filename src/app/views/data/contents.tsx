@@ -8,7 +8,7 @@ import { Card, Tiles } from '../../design/card.tsx';
 import { BarChart } from '../../design/chart.tsx';
 import { Choice } from '../../design/field.tsx';
 import { NoticeBox } from '../../design/notice-list.tsx';
-import { Picture } from '../../design/picture.tsx';
+import { DataPicture } from '../../design/picture.tsx';
 import { Table } from '../../design/table.tsx';
 import { countOf } from '../../format.ts';
 import { wordsOf } from '../../notices.ts';
@@ -144,17 +144,7 @@ function Pictures({ description }: Part) {
         {Array.from({ length: shownPictures }, (_, i) => {
           const image = shown[i];
           if (!image && description && i >= shown.length && from + i >= total) return undefined;
-          return (
-            <Picture
-              key={i}
-              blob={image?.picture}
-              name={image?.fileName ?? 'A picture that is being read'}
-              classes={description?.classes ?? []}
-              truth={image?.truth}
-              boxed={boxed}
-              expects={boxed ? undefined : 'label'}
-            />
-          );
+          return <DataPicture key={i} image={image} classes={description?.classes} boxed={boxed} />;
         })}
       </div>
       <div class="row apart data-pages">

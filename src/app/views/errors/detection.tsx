@@ -4,6 +4,7 @@ import type { DetectionInspection } from '../../../client/index.ts';
 import { Card, Empty, Tiles } from '../../design/card.tsx';
 import { BarChart } from '../../design/chart.tsx';
 import { Field } from '../../design/field.tsx';
+import { PictureKey } from '../../design/picture.tsx';
 import { Table } from '../../design/table.tsx';
 import { countOf, numberOf, shareOf } from '../../format.ts';
 import { ConfusionMatrix } from './confusion.tsx';
@@ -86,16 +87,7 @@ export function Detection({ inspection }: { readonly inspection: DetectionInspec
       </div>
       <Card
         title="Pictures, worst first"
-        lead={
-          <span class="picture-key">
-            <span>
-              <i /> truth
-            </span>
-            <span>
-              <i class="prediction" /> prediction
-            </span>
-          </span>
-        }
+        lead={<PictureKey />}
         actions={
           <Field label="Draw scores from" note={numberOf(threshold)}>
             {(bound) => (

@@ -2,40 +2,29 @@
 import { useEffect, useState } from 'preact/hooks';
 import type { Inspection, RunRecord } from '../../../client/index.ts';
 import { OcelliError, type SplitName } from '../../../core/index.ts';
-import { Button, ButtonLink } from '../../design/button.tsx';
-import { Card, Empty, ViewHead } from '../../design/card.tsx';
+import { Button } from '../../design/button.tsx';
+import { Card, Empty } from '../../design/card.tsx';
 import { Choice } from '../../design/field.tsx';
 import { NoticeBox } from '../../design/notice-list.tsx';
 import { wordsOf } from '../../notices.ts';
-import { RunPicker, useRun } from '../../results/run-picker.tsx';
+import { RunPicker } from '../../results/run-picker.tsx';
 import { modelOf } from '../../results/runs.ts';
-import { goTo, linkTo } from '../../route.ts';
+import { ViewOfRun } from '../../results/view-of-run.tsx';
+import { goTo } from '../../route.ts';
 import { useApp } from '../../state.ts';
 import { Classification } from './classification.tsx';
 import { Detection } from './detection.tsx';
 import './errors.css';
 
 export function View() {
-  const { runs, record } = useRun((candidate) => modelOf(candidate) !== undefined);
   return (
-    <>
-      <ViewHead
-        title="Errors"
-        lead="Where the model is wrong, and how: often the quickest way to better data."
-      />
-      {record ? (
-        <RunErrors key={record.run} runs={runs} record={record} />
-      ) : (
-        <Card>
-          <Empty title="No run to look into yet">
-            <p>When a run has finished, its mistakes are here.</p>
-            <ButtonLink kind="primary" icon="play" href={linkTo('train')}>
-              Train a model
-            </ButtonLink>
-          </Empty>
-        </Card>
-      )}
-    </>
+    <ViewOfRun
+      title="Errors"
+      lead="Where the model is wrong, and how: often the quickest way to better data."
+      empty={{ title: 'No run to look into yet', text: 'When a run has finished, its mistakes are here.' }}
+    >
+      {(runs, record) => <RunErrors key={record.run} runs={runs} record={record} />}
+    </ViewOfRun>
   );
 }
 

@@ -1,41 +1,32 @@
 /** A run's model to take along: for transformers, as ONNX, as a widget in a page of one's own; or the whole run. */
 import { useEffect, useState } from 'preact/hooks';
 import type { FileListing, RunRecord } from '../../../client/index.ts';
-import { Button, ButtonLink } from '../../design/button.tsx';
-import { Card, Empty, ViewHead } from '../../design/card.tsx';
+import { Button } from '../../design/button.tsx';
+import { Card, Empty } from '../../design/card.tsx';
 import { Progress } from '../../design/progress.tsx';
 import { Table } from '../../design/table.tsx';
 import { download } from '../../download.ts';
 import { bytesOf } from '../../format.ts';
-import { RunPicker, useRun } from '../../results/run-picker.tsx';
+import { RunPicker } from '../../results/run-picker.tsx';
 import { folderName, modelOf } from '../../results/runs.ts';
-import { linkTo } from '../../route.ts';
+import { ViewOfRun } from '../../results/view-of-run.tsx';
 import { useApp } from '../../state.ts';
 import { Embed } from './embed.tsx';
 import { Send } from './send.tsx';
 import './export.css';
 
 export function View() {
-  const { runs, record } = useRun((candidate) => modelOf(candidate) !== undefined);
   return (
-    <>
-      <ViewHead
-        title="Export"
-        lead="What you trained is yours: take it along in the formats that others read."
-      />
-      {record ? (
-        <RunExport key={record.run} runs={runs} record={record} />
-      ) : (
-        <Card>
-          <Empty title="Nothing to export yet">
-            <p>When a run has finished, its model can be downloaded here.</p>
-            <ButtonLink kind="primary" icon="play" href={linkTo('train')}>
-              Train a model
-            </ButtonLink>
-          </Empty>
-        </Card>
-      )}
-    </>
+    <ViewOfRun
+      title="Export"
+      lead="What you trained is yours: take it along in the formats that others read."
+      empty={{
+        title: 'Nothing to export yet',
+        text: 'When a run has finished, its model can be downloaded here.',
+      }}
+    >
+      {(runs, record) => <RunExport key={record.run} runs={runs} record={record} />}
+    </ViewOfRun>
   );
 }
 

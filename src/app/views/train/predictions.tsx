@@ -1,6 +1,6 @@
 /** What the model says now about eight validation images: they sharpen as it learns. */
 import { Card } from '../../design/card.tsx';
-import { Picture } from '../../design/picture.tsx';
+import { Picture, PictureKey } from '../../design/picture.tsx';
 import { countOf } from '../../format.ts';
 import { shownImages } from '../../previews.ts';
 import { useApp } from '../../state.ts';
@@ -25,18 +25,7 @@ export function LivePredictions() {
             ? 'They appear after the first step'
             : 'None: the run was over before the first of them'
       }
-      actions={
-        detects ? (
-          <p class="picture-key">
-            <span>
-              <i /> truth
-            </span>
-            <span>
-              <i class="prediction" /> prediction
-            </span>
-          </p>
-        ) : undefined
-      }
+      actions={detects ? <PictureKey /> : undefined}
     >
       <div class="pictures" aria-busy={!preview && live.isActive}>
         {places.map((place) => {

@@ -7,7 +7,7 @@ import { shownSamples } from '../../described.ts';
 import { Button } from '../../design/button.tsx';
 import { Icon, type IconName } from '../../design/icon.tsx';
 import { NoticeBox } from '../../design/notice-list.tsx';
-import { Picture } from '../../design/picture.tsx';
+import { DataPicture } from '../../design/picture.tsx';
 import { bytesOf, lengthOf } from '../../format.ts';
 import { wordsOf } from '../../notices.ts';
 import { goTo, linkTo } from '../../route.ts';
@@ -89,14 +89,11 @@ function Samples() {
       {Array.from({ length: shownSamples }, (_, i) => {
         const image = samples[i];
         return (
-          <Picture
+          <DataPicture
             key={i}
-            blob={image?.picture}
-            name={image?.fileName ?? 'A picture that is being read'}
-            classes={description?.classes ?? []}
-            truth={image?.truth}
+            image={image}
+            classes={description?.classes}
             boxed={task !== 'classification'}
-            expects={task === 'classification' ? 'label' : undefined}
           />
         );
       })}
