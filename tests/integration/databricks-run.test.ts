@@ -2,7 +2,7 @@
  * Runs on a workspace's volume, directly and through a gateway: the same losses as from a local folder, whatever goes
  * wrong on the way, checkpoints that arrive in a volume, and no secret in what a run leaves behind.
  */
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
@@ -12,6 +12,7 @@ import { generateSampleDataset } from '../../src/data/index.ts';
 import { startGateway } from '../../src/gateway/index.ts';
 import { train } from '../../src/runs/index.ts';
 import { answers, DatabricksDouble, storeAnswers } from '../support/databricks-double/index.ts';
+import { filesBelow, lossesOf, smallPictures } from '../support/files-of-runs.ts';
 import { tinyRecipe } from '../support/recipes.ts';
 import { S3Server } from '../support/seaweed.ts';
 
@@ -27,12 +28,11 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'ocelli-databricks-run-'));
   s3 = await S3Server.start();
   workspace = await DatabricksDouble.start(s3);
-  const settings = { size: 32, classes: 2, images: { train: 16, val: 8 } };
-  const { paths } = await generateSampleDataset({ ...settings, out: join(folder, 'data') });
+  const { paths } = await generateSampleDataset({ ...smallPictures, out: join(folder, 'data') });
   annotations = { data: below(paths.val_data_path!), file: below(paths.val_annotation_file!) };
-  await generateSampleDataset({ ...settings, out: join(folder, 'data/folders'), layout: 'folder' });
-  for (const name of await filesBelow(join(folder, 'data'))) {
-    await workspace.put(`${place}/${name}`, new Uint8Array(await readFile(join(folder, 'data', name))));
+  await generateSampleDataset({ ...smallPictures, out: join(folder, 'data/folders'), layout: 'folder' });
+  for (const [name, bytes] of await filesBelow(join(folder, 'data'))) {
+    await workspace.put(`${place}/${name}`, bytes);
   }
   expected = lossesOf(await run(join(folder, 'data')));
   expect(new Set(expected).size).toBe(4);
@@ -48,15 +48,6 @@ afterAll(async () => {
 });
 
 const below = (path: string): string => path.slice(join(folder, 'data').length + 1);
-const lossesOf = (events: readonly RunEvent[]): number[] =>
-  events.flatMap((event) => (event.type === 'step' ? [event.loss] : []));
-
-async function filesBelow(root: string): Promise<string[]> {
-  const entries = await readdir(root, { recursive: true, withFileTypes: true });
-  return entries
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name).slice(root.length + 1));
-}
 
 let runs = 0;
 async function run(
@@ -163,9 +154,9 @@ test('through a gateway that restarts in the middle', async () => {
 });
 
 test('no run has left a token or an address', async () => {
-  for (const name of await filesBelow(folder)) {
+  for (const [name, bytes] of await filesBelow(folder)) {
     if (name.startsWith('data/')) continue;
-    const text = await readFile(join(folder, name), 'latin1');
+    const text = Buffer.from(bytes).toString('latin1');
     for (const secret of [
       workspace.token,
       rotated,

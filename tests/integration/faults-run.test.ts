@@ -3,7 +3,7 @@
  * pictures that a server refuses for good, silence, wrong lengths, a clock that jumps, a cache that is spoiled, a
  * disk that is full. Each run takes the steps that it takes without faults, with the same losses.
  */
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
@@ -14,12 +14,14 @@ import { generateSampleDataset } from '../../src/data/index.ts';
 import { train } from '../../src/runs/index.ts';
 import { defaults } from '../../src/storage/http/patience.ts';
 import { FileServer } from '../support/file-server.ts';
+import { filesBelow, lossesOf, smallPictures } from '../support/files-of-runs.ts';
 import { tinyRecipe } from '../support/recipes.ts';
 import { S3Server } from '../support/seaweed.ts';
 
 let folder: string;
 let web: FileServer;
-let names: string[];
+/** As the servers have them. */
+const pictures = new Map<string, Uint8Array>();
 let expected: number[];
 
 beforeAll(async () => {
@@ -27,19 +29,9 @@ beforeAll(async () => {
   Object.assign(defaults, { inactivity: 1000 });
   folder = await mkdtemp(join(tmpdir(), 'ocelli-faults-'));
   web = await FileServer.start();
-  await generateSampleDataset({
-    out: join(folder, 'set'),
-    size: 32,
-    classes: 2,
-    images: { train: 16, val: 8 },
-    layout: 'folder',
-  });
-  const entries = await readdir(join(folder, 'set'), { recursive: true, withFileTypes: true });
-  names = entries
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1))
-    .sort();
-  for (const name of names) web.files.set(name, await bytesOf(name));
+  await generateSampleDataset({ ...smallPictures, out: join(folder, 'set'), layout: 'folder' });
+  for (const [name, bytes] of await filesBelow(join(folder, 'set'))) pictures.set(`set/${name}`, bytes);
+  for (const [name, bytes] of pictures) web.files.set(name, bytes);
   expected = lossesOf(await run(join(folder, 'set')));
   expect(new Set(expected).size).toBe(4);
 }, 120_000);
@@ -54,10 +46,6 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-const bytesOf = async (name: string): Promise<Uint8Array> =>
-  new Uint8Array(await readFile(join(folder, name)));
-const lossesOf = (events: readonly RunEvent[]): number[] =>
-  events.flatMap((event) => (event.type === 'step' ? [event.loss] : []));
 const warnings = (events: readonly RunEvent[], code: string): RunEvent[] =>
   events.filter((event) => event.type === 'warning' && event.code === code);
 
@@ -85,7 +73,7 @@ async function run(
 test.each([403, 404, 416])(
   'a picture that is answered by %d is set aside, and nothing else',
   async (status) => {
-    const refused = names.find((name) => name.startsWith('set/train/'))!;
+    const refused = [...pictures.keys()].find((name) => name.startsWith('set/train/'))!;
     web.refused.set(refused, status);
     const seen = await run(`${web.url}/set`, { max_bad_fraction: 0.2 });
     expect(lossesOf(seen)).toHaveLength(expected.length);
@@ -158,7 +146,7 @@ test('a clock that jumps by twenty minutes in the middle', async () => {
   const s3 = await S3Server.start();
   try {
     await s3.bucket('data');
-    for (const name of names) await s3.put('data', name, await bytesOf(name));
+    for (const [name, bytes] of pictures) await s3.put('data', name, bytes);
     for (const [name, value] of Object.entries(s3.environment)) vi.stubEnv(name, value);
     const now = Date.now.bind(Date);
     let jump = 0;

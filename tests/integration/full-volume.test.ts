@@ -21,6 +21,7 @@ import { train } from '../../src/runs/index.ts';
 import { openPlace, type Volume } from '../../src/storage/index.ts';
 import { AzuriteServer } from '../support/azurite.ts';
 import { DatabricksDouble } from '../support/databricks-double/index.ts';
+import { lossesOf, smallPictures } from '../support/files-of-runs.ts';
 import { tinyRecipe } from '../support/recipes.ts';
 import { S3Server } from '../support/seaweed.ts';
 import { Catalog } from '../support/unity.ts';
@@ -78,13 +79,7 @@ beforeAll(async () => {
   s3 = await S3Server.start();
   front = await Front.start(s3.port);
   await s3.bucket('results');
-  await generateSampleDataset({
-    out: join(folder, 'set'),
-    size: 32,
-    classes: 2,
-    images: { train: 16, val: 8 },
-    layout: 'folder',
-  });
+  await generateSampleDataset({ ...smallPictures, out: join(folder, 'set'), layout: 'folder' });
   const seen: RunEvent[] = [];
   for await (const event of train({ recipe: recipe(), out: join(folder, 'usual'), device: 'wasm' })) {
     seen.push(event);
@@ -107,8 +102,6 @@ const recipe = () => {
   const data = { train_data_path: join(folder, 'set/train'), val_data_path: join(folder, 'set/val') };
   return parseRecipe(tinyRecipe({ data, training: { seed: 5 } }), { source: 'recipe.yaml' }).recipe;
 };
-const lossesOf = (events: readonly RunEvent[]): number[] =>
-  events.flatMap((event) => (event.type === 'step' ? [event.loss] : []));
 const stub = (values: Record<string, string>): void => {
   for (const [name, value] of Object.entries(values)) vi.stubEnv(name, value);
 };

@@ -12,6 +12,7 @@ import { openPlace } from '../../src/storage/index.ts';
 import { AzuriteServer } from '../support/azurite.ts';
 import { DatabricksDouble } from '../support/databricks-double/index.ts';
 import { type Fault, FileServer } from '../support/file-server.ts';
+import { filesBelow, lossesOf, smallPictures } from '../support/files-of-runs.ts';
 import { tinyRecipe } from '../support/recipes.ts';
 import { S3Server } from '../support/seaweed.ts';
 import { optionalProgram } from '../support/servers.ts';
@@ -38,9 +39,8 @@ beforeAll(async () => {
   double = await UnityDouble.start({ s3 });
   catalog = await Catalog.create(double.url, { root: folder });
   // Class folders have to be listed, COCO files name their pictures.
-  const settings = { size: 32, classes: 2, images: { train: 16, val: 8 } };
-  await generateSampleDataset({ ...settings, out: join(folder, 'local/folders'), layout: 'folder' });
-  const coco = await generateSampleDataset({ ...settings, out: join(folder, 'local/coco') });
+  await generateSampleDataset({ ...smallPictures, out: join(folder, 'local/folders'), layout: 'folder' });
+  const coco = await generateSampleDataset({ ...smallPictures, out: join(folder, 'local/coco') });
   for (const [key, path] of Object.entries(coco.paths)) below[key] = path.slice(`${folder}/local/`.length);
   files = await filesBelow(join(folder, 'local'));
   expected = await losses(join(folder, 'local'));
@@ -52,18 +52,6 @@ afterAll(async () => {
   await Promise.all([s3?.dispose(), azurite?.dispose(), web?.dispose(), double?.dispose()]);
   await rm(folder, { recursive: true, force: true });
 });
-
-async function filesBelow(root: string): Promise<[string, Uint8Array][]> {
-  const names = await readdir(root, { recursive: true, withFileTypes: true });
-  return Promise.all(
-    names
-      .filter((entry) => entry.isFile())
-      .map(async (entry): Promise<[string, Uint8Array]> => {
-        const full = join(entry.parentPath, entry.name);
-        return [full.slice(root.length + 1), new Uint8Array(await readFile(full))];
-      }),
-  );
-}
 
 /** Copies the data set to a place that can be written. */
 async function copyTo(place: string): Promise<void> {
@@ -99,7 +87,7 @@ async function events(place: string, training: Record<string, unknown> = {}): Pr
 
 /** Of each step. */
 async function losses(place: string): Promise<number[]> {
-  return (await events(place)).flatMap((event) => (event.type === 'step' ? [event.loss] : []));
+  return lossesOf(await events(place));
 }
 
 function environment(values: Record<string, string>): void {
