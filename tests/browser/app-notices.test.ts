@@ -98,17 +98,18 @@ test.each([
 
     // Whatever the tray lies over can be scrolled above it.
     await page.evaluate(() => scrollTo(0, document.documentElement.scrollHeight));
-    await page.waitForTimeout(300);
-    const end = await page.locator('main .card').last().boundingBox();
-    const over = (await failure.boundingBox())!;
-    expect(end!.y + end!.height).toBeLessThanOrEqual(over.y);
+    const covered = async (): Promise<number> => {
+      const end = (await page.locator('main .card').last().boundingBox())!;
+      return end.y + end.height - (await failure.boundingBox())!.y;
+    };
+    await expect.poll(covered).toBeLessThanOrEqual(0);
     await page.evaluate(() => scrollTo(0, 0));
 
     // By keys: the second link of the page leads to it.
     await page.locator('.skip').first().focus();
     await page.keyboard.press('Tab');
     await page.keyboard.press('Enter');
-    expect(await page.evaluate(() => document.activeElement?.id)).toBe('tray');
+    await expect.poll(() => page.evaluate(() => document.activeElement?.id)).toBe('tray');
     await page.keyboard.press('Tab');
     const toggle = await page.evaluate(() => document.activeElement?.getAttribute('aria-expanded'));
     expect(toggle).toBe('false');
@@ -119,8 +120,10 @@ test.each([
     // Put away it is in the list, and its remedies work from there.
     await failure.getByRole('button', { name: /^Dismiss/ }).focus();
     await page.keyboard.press('Enter');
-    expect(await page.locator('.tray .notice').count()).toBe(0);
-    expect(await page.evaluate(() => document.activeElement?.getAttribute('aria-label'))).toBe('Notices: 2');
+    await expect.poll(() => page.locator('.tray .notice').count()).toBe(0);
+    await expect
+      .poll(() => page.evaluate(() => document.activeElement?.getAttribute('aria-label')))
+      .toBe('Notices: 2');
     await page.keyboard.press('Enter');
     const list = page.getByRole('dialog', { name: 'Notices' });
     await list.getByText('The browser’s storage is full').waitFor();
@@ -130,8 +133,8 @@ test.each([
     await lift();
     await list.getByRole('button', { name: 'Resume from the checkpoint' }).click();
     await status(page, 'running');
-    expect(await page.getByRole('dialog').count()).toBe(0);
-    expect(await page.getByText('The browser’s storage is full').count()).toBe(0);
+    await expect.poll(() => page.getByRole('dialog').count()).toBe(0);
+    await expect.poll(() => page.getByText('The browser’s storage is full').count()).toBe(0);
     await page.getByRole('button', { name: 'Stop', exact: true }).click();
     await status(page, 'stopped');
   },
