@@ -24,9 +24,12 @@ export function folderName(text: string): string {
   return plain.replaceAll(/^[-.]+|[-.]+$/g, '') || 'run';
 }
 
+/** For who had a run to be gone. */
+const msForLock = 3000;
+
 /** One tab at a time works on a run. */
 export async function holdRun(run: string): Promise<() => void> {
-  const release = await tryLock(runLock(run));
+  const release = await tryLock(runLock(run), msForLock);
   if (release) return release;
   throw new ConfigError({
     code: 'run_in_other_tab',

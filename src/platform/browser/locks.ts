@@ -13,16 +13,17 @@ export function withLock<Result>(name: string, work: () => Promise<Result>): Pro
  * Takes a lock until the returned function is called, or undefined when somebody has it.
  * @param milliseconds how long to wait for it: a worker that crashed, or whose page was closed, lets go a moment later
  */
-export async function tryLock(name: string, milliseconds = 3000): Promise<(() => void) | undefined> {
+export async function tryLock(name: string, milliseconds = 0): Promise<(() => void) | undefined> {
   let release = (): void => {};
   const held = new Promise<void>((resolve) => {
     release = resolve;
   });
+  const patience = milliseconds > 0 ? { signal: AbortSignal.timeout(milliseconds) } : { ifAvailable: true };
   return new Promise((resolve, reject) => {
     navigator.locks
-      .request(name, { signal: AbortSignal.timeout(milliseconds) }, async () => {
-        resolve(release);
-        await held;
+      .request(name, patience, async (lock) => {
+        resolve(lock ? release : undefined);
+        if (lock) await held;
       })
       .catch((error: unknown) => {
         if (error instanceof DOMException && error.name === 'TimeoutError') resolve(undefined);
