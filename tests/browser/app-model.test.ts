@@ -24,7 +24,7 @@ beforeAll(async () => {
   opened = await openAppPage(browser, { permissions: ['camera'] });
   page = opened.page;
   run = await train(page, figuresRecipe());
-}, 300_000);
+});
 
 afterAll(async () => {
   await opened?.close();
@@ -46,7 +46,7 @@ test('errors: the confusion matrix counts every image, and a click shows its pic
   await cell.click();
   await page.getByRole('heading', { name: `${truth} taken for ${said}` }).waitFor();
   const cards = page.locator('.errors-picture');
-  expect(await cards.count()).toBe(Number(count));
+  await expect.poll(() => cards.count()).toBe(Number(count));
   await cards.first().locator('img').waitFor();
   for (const text of await cards.allInnerTexts()) {
     expect(text).toContain(said);
@@ -94,5 +94,5 @@ test('try: a dropped picture is classified, a broken one says so, the camera is 
   await photograph(opened, 'try');
   expect(await accessibilityProblems(opened)).toEqual([]);
   await page.getByRole('button', { name: 'Stop the camera' }).click();
-  expect(await page.locator('video').count()).toBe(0);
+  await expect.poll(() => page.locator('video').count()).toBe(0);
 });
