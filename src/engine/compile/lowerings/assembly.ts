@@ -3,7 +3,6 @@
  * several places; only that one is computed.
  */
 import { broadcastPosition } from '../broadcast.ts';
-import { flatDispatch } from '../dispatch.ts';
 import {
   type ElementLowering,
   type Lowering,
@@ -14,11 +13,11 @@ import {
 } from '../lowering.ts';
 import { Position, sizeOf } from '../position.ts';
 import { literal, wgslType } from '../wgsl.ts';
+import { perInvocation } from './per-element.ts';
 import { axesOf } from './reductions.ts';
 
 /** More inputs than this don't fit into one kernel beside its output. */
 const mostInputs = 6;
-const threads = 256;
 
 registerLowering('PadV2', (node): ElementLowering => {
   const value = node.input('x');
@@ -132,20 +131,13 @@ function pieceByPiece(node: LoweringNode, axis: number, parts: readonly Part[]):
         const { begin } = some[0]!;
         const end = some.at(-1)!.begin + some.at(-1)!.size;
         const part = shape.with(axis, end - begin);
-        const size = sizeOf(part);
-        const flat = flatDispatch(Math.ceil(size / threads));
-        writer.kernel(
-          { label: node.node.kernel, workgroupSize: [threads, 1, 1], workgroups: flat.workgroups },
-          (kernel) => {
-            const { main } = kernel;
-            const offset = main.let(`${flat.index} * ${threads} + i32(lane)`);
-            main.line(`if (${offset} >= ${size}) { return; }`);
-            const axes = Position.at(part, offset).axes;
-            const along = main.let(begin === 0 ? axes[axis]! : `(${axes[axis]} + ${begin})`);
-            const at = Position.on(shape, axes.with(axis, along));
-            kernel.write(main, output, at, pieces(node, axis, some).element(main, at, 0));
-          },
-        );
+        perInvocation(writer, { label: node.node.kernel, count: sizeOf(part) }, (kernel, offset) => {
+          const { main } = kernel;
+          const axes = Position.at(part, offset).axes;
+          const along = main.let(begin === 0 ? axes[axis]! : `(${axes[axis]} + ${begin})`);
+          const at = Position.on(shape, axes.with(axis, along));
+          kernel.write(main, output, at, pieces(node, axis, some).element(main, at, 0));
+        });
       }
     },
   };
@@ -170,19 +162,13 @@ registerLowering('AddN', (node): Lowering => {
     epilogue: false,
     build(writer) {
       for (let first = 0; first < values.length; first += mostInputs) {
-        const flat = flatDispatch(Math.ceil(sizeOf(shape) / threads));
-        writer.kernel(
-          { label: node.node.kernel, workgroupSize: [threads, 1, 1], workgroups: flat.workgroups },
-          (kernel) => {
-            const { main } = kernel;
-            const offset = main.let(`${flat.index} * ${threads} + i32(lane)`);
-            main.line(`if (${offset} >= ${sizeOf(shape)}) { return; }`);
-            const at = Position.at(shape, offset);
-            const type = wgslType(node.dtypeOf(output));
-            const before = first === 0 ? '' : `${type}(${kernel.buffer(output, 'write')}[${offset}]) + `;
-            kernel.write(main, output, at, before + sum(main, at, values.slice(first, first + mostInputs)));
-          },
-        );
+        perInvocation(writer, { label: node.node.kernel, count: sizeOf(shape) }, (kernel, offset) => {
+          const { main } = kernel;
+          const at = Position.at(shape, offset);
+          const type = wgslType(node.dtypeOf(output));
+          const before = first === 0 ? '' : `${type}(${kernel.buffer(output, 'write')}[${offset}]) + `;
+          kernel.write(main, output, at, before + sum(main, at, values.slice(first, first + mostInputs)));
+        });
       }
     },
   };

@@ -7,15 +7,17 @@
  * half precision the maximum may have been rounded otherwise than the pixel that it was, so there the pixel looks at
  * the whole window.
  */
+import type { KernelBuilder } from '../kernel-builder.ts';
 import {
   type LoweringNode,
   registerLowering,
+  type Scope,
   type TemplateLowering,
   type TemplateWriter,
 } from '../lowering.ts';
 import { sizeOf } from '../position.ts';
 import { float } from '../wgsl.ts';
-import { lanesReader, perLanes } from './per-element.ts';
+import { type Lanes, lanesReader, perLanes } from './per-element.ts';
 
 type Pair = readonly [height: number, width: number];
 
@@ -110,38 +112,50 @@ ${body}
 } }`;
 }
 
-const template = (build: (writer: TemplateWriter) => void): TemplateLowering => ({
-  kind: 'template',
-  epilogue: true,
-  build,
-});
+/**
+ * Lanes of the result, each from the windows around it.
+ *
+ * @param taps numbers that go into an element
+ * @param read elements that are read
+ */
+function fromWindows(
+  node: LoweringNode,
+  { taps, read }: { readonly taps: number; readonly read: number },
+  compute: (
+    kernel: KernelBuilder,
+    scope: Scope,
+    axes: readonly [string, string, string, string],
+    lanes: Lanes,
+    writer: TemplateWriter,
+  ) => string,
+): TemplateLowering {
+  const value = node.output();
+  const shape = node.shapeOf(value);
+  const size = sizeOf(shape);
+  const facts = { label: node.node.kernel, value, shape, flops: size * taps, bytes: 4 * (size + read) };
+  return {
+    kind: 'template',
+    epilogue: true,
+    build: (writer) =>
+      perLanes(writer, facts, (kernel, scope, axes, lanes) =>
+        compute(kernel, scope, axes as [string, string, string, string], lanes, writer),
+      ),
+  };
+}
+
+const tapsOf = ({ kernel: [rows, columns] }: Windows): number => rows * columns;
 
 function pool(node: LoweringNode, windows: Windows | undefined, mean: boolean): TemplateLowering | undefined {
   if (!windows) return undefined;
-  const x = node.input('x');
-  const shape = node.shapeOf(node.output());
-  const taps = windows.kernel[0] * windows.kernel[1];
-  return template((writer) =>
-    perLanes(
-      writer,
-      {
-        label: node.node.kernel,
-        value: node.output(),
-        shape,
-        flops: sizeOf(shape) * taps,
-        bytes: 4 * (sizeOf(shape) + sizeOf(windows.image)),
-      },
-      (kernel, scope, axes, lanes) => {
-        const read = lanesReader(kernel, x, windows.image, lanes);
-        const [b, y, x0, c] = axes as [string, string, string, string];
-        const element = `${read}(${b}, row, column, ${c})`;
-        scope.line(`var result = ${lanes.type}(${mean ? '0.0' : lowest});`);
-        const body = mean ? `result += ${element};` : `result = max(result, ${element});`;
-        scope.line(overWindow(windows, y, x0, body));
-        return mean ? `result * ${float(1 / taps)}` : 'result';
-      },
-    ),
-  );
+  const taps = tapsOf(windows);
+  return fromWindows(node, { taps, read: sizeOf(windows.image) }, (kernel, scope, [b, y, x, c], lanes) => {
+    const read = lanesReader(kernel, node.input('x'), windows.image, lanes);
+    const element = `${read}(${b}, row, column, ${c})`;
+    scope.line(`var result = ${lanes.type}(${mean ? '0.0' : lowest});`);
+    const body = mean ? `result += ${element};` : `result = max(result, ${element});`;
+    scope.line(overWindow(windows, y, x, body));
+    return mean ? `result * ${float(1 / taps)}` : 'result';
+  });
 }
 
 function maxGradient(
@@ -151,82 +165,60 @@ function maxGradient(
   y: string,
 ): TemplateLowering | undefined {
   if (!windows) return undefined;
-  const shape = node.shapeOf(node.output());
-  return template((writer) =>
-    perLanes(
-      writer,
-      {
-        label: node.node.kernel,
-        value: node.output(),
-        shape,
-        flops: sizeOf(shape) * windows.kernel[0] * windows.kernel[1],
-        bytes: 4 * (2 * sizeOf(shape) + 2 * sizeOf(node.shapeOf(node.input('dy')))),
-      },
-      (kernel, scope, axes, lanes) => {
-        const result = node.shapeOf(node.input(y));
-        const image = lanesReader(kernel, node.input(x), windows.image, lanes);
-        const largest = lanesReader(kernel, node.input(y), result, lanes);
-        const dy = lanesReader(kernel, node.input('dy'), result, lanes);
-        const [b, row, column, c] = axes as [string, string, string, string];
-        const there = `${b}, windowRow, windowColumn, ${c}`;
-        const other = `${image}(${b}, row, column, ${c})`;
-        // Is there an equal pixel before this one in the window?
-        const before = { row, column };
-        const earlier = overWindow(
+  const read = sizeOf(windows.image) + 2 * sizeOf(node.shapeOf(node.input('dy')));
+  return fromWindows(
+    node,
+    { taps: tapsOf(windows), read },
+    (kernel, scope, [b, row, column, c], lanes, writer) => {
+      const result = node.shapeOf(node.input(y));
+      const image = lanesReader(kernel, node.input(x), windows.image, lanes);
+      const largest = lanesReader(kernel, node.input(y), result, lanes);
+      const dy = lanesReader(kernel, node.input('dy'), result, lanes);
+      const there = `${b}, windowRow, windowColumn, ${c}`;
+      const other = `${image}(${b}, row, column, ${c})`;
+      // Is there an equal pixel before this one in the window?
+      const before = { row, column };
+      const earlier = overWindow(
+        windows,
+        'windowRow',
+        'windowColumn',
+        `own = own & (${other} != value);`,
+        before,
+      );
+      const larger = overWindow(windows, 'windowRow', 'windowColumn', `own = own & (${other} <= value);`);
+      const start = writer.half
+        ? `var own = value == value;\n${larger}`
+        : `var own = value == ${largest}(${there});`;
+      scope.line(`let value = ${image}(${b}, ${row}, ${column}, ${c});`);
+      scope.line(`var result = ${lanes.type}(0.0);`);
+      scope.line(
+        overWindowsOf(
           windows,
-          'windowRow',
-          'windowColumn',
-          `own = own & (${other} != value);`,
-          before,
-        );
-        const larger = overWindow(windows, 'windowRow', 'windowColumn', `own = own & (${other} <= value);`);
-        const start = writer.half
-          ? `var own = value == value;\n${larger}`
-          : `var own = value == ${largest}(${there});`;
-        scope.line(`let value = ${image}(${b}, ${row}, ${column}, ${c});`);
-        scope.line(`var result = ${lanes.type}(0.0);`);
-        scope.line(
-          overWindowsOf(
-            windows,
-            row,
-            column,
-            `${start}
+          row,
+          column,
+          `${start}
 if (any(own)) {
 ${earlier}
 result += select(${lanes.type}(0.0), ${dy}(${there}), own);
 }`,
-          ),
-        );
-        return 'result';
-      },
-    ),
+        ),
+      );
+      return 'result';
+    },
   );
 }
 
 function averageGradient(node: LoweringNode, windows: Windows | undefined): TemplateLowering | undefined {
   if (!windows) return undefined;
-  const shape = node.shapeOf(node.output());
-  const taps = windows.kernel[0] * windows.kernel[1];
-  return template((writer) =>
-    perLanes(
-      writer,
-      {
-        label: node.node.kernel,
-        value: node.output(),
-        shape,
-        flops: sizeOf(shape) * taps,
-        bytes: 4 * (sizeOf(shape) + sizeOf(node.shapeOf(node.input('dy')))),
-      },
-      (kernel, scope, axes, lanes) => {
-        const dy = lanesReader(kernel, node.input('dy'), node.shapeOf(node.input('dy')), lanes);
-        const [b, row, column, c] = axes as [string, string, string, string];
-        scope.line(`var result = ${lanes.type}(0.0);`);
-        const body = `result += ${dy}(${b}, windowRow, windowColumn, ${c});`;
-        scope.line(overWindowsOf(windows, row, column, body));
-        return `result * ${float(1 / taps)}`;
-      },
-    ),
-  );
+  const taps = tapsOf(windows);
+  const result = node.shapeOf(node.input('dy'));
+  return fromWindows(node, { taps, read: sizeOf(result) }, (kernel, scope, [b, row, column, c], lanes) => {
+    const dy = lanesReader(kernel, node.input('dy'), result, lanes);
+    scope.line(`var result = ${lanes.type}(0.0);`);
+    const body = `result += ${dy}(${b}, windowRow, windowColumn, ${c});`;
+    scope.line(overWindowsOf(windows, row, column, body));
+    return `result * ${float(1 / taps)}`;
+  });
 }
 
 const resultOf = (node: LoweringNode): readonly number[] => node.shapeOf(node.output());
