@@ -22,7 +22,13 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import sharp from 'sharp';
-import { type DataSettings, Loader, openDataset } from '../src/data/index.ts';
+import {
+  type DataSettings,
+  type Dataset,
+  Loader,
+  type LoaderOptions,
+  openDataset,
+} from '../src/data/index.ts';
 import { openDevice } from '../src/engine/index.ts';
 import { fromConfig } from '../src/models/index.ts';
 import { createTask } from '../src/tasks/index.ts';
@@ -34,13 +40,27 @@ const batchSize = 32;
 const files = 64;
 const seconds = 5;
 
-export const processorConfig = {
+const processorConfig = {
   image_processor_type: 'ViTImageProcessor',
   size: { height: 224, width: 224 },
   resample: 2,
   image_mean: [0.485, 0.456, 0.406],
   image_std: [0.229, 0.224, 0.225],
 };
+
+/** Pictures as a training run reads them: shuffled, half of them mirrored, 224 px. */
+export const loaderOf = (
+  dataset: Dataset,
+  options: Pick<LoaderOptions, 'batchSize' | 'threads' | 'connections'>,
+): Loader =>
+  new Loader({
+    dataset,
+    task: 'classification',
+    processorConfig,
+    sampler: 'shuffle',
+    augmentations: [{ type: 'horizontal_flip', p: 0.5 }],
+    ...options,
+  });
 
 export const images: BenchCase = {
   name: 'images',
@@ -76,15 +96,7 @@ export const images: BenchCase = {
   async child([folder]) {
     const data = { train_data_path: folder!, val_data_path: folder! };
     const dataset = await openDataset(data, 'train', { task: 'classification' });
-    const loader = new Loader({
-      dataset,
-      task: 'classification',
-      processorConfig,
-      batchSize,
-      sampler: 'shuffle',
-      augmentations: [{ type: 'horizontal_flip', p: 0.5 }],
-      threads: 0,
-    });
+    const loader = loaderOf(dataset, { batchSize, threads: 0 });
     const run = async (epoch: number): Promise<number> => {
       let count = 0;
       for await (const batch of loader.epoch(epoch)) count += batch.count;
@@ -119,15 +131,7 @@ export async function waitsInRun(
     },
     { task: 'classification', classes: dataset.classes, seed: 1 },
   );
-  const loader = new Loader({
-    dataset,
-    task: 'classification',
-    processorConfig,
-    batchSize: 8,
-    sampler: 'shuffle',
-    augmentations: [{ type: 'horizontal_flip', p: 0.5 }],
-    threads: 1,
-  });
+  const loader = loaderOf(dataset, { batchSize: 8, threads: 1 });
   try {
     const groups = parameterGroups(model, {
       weightDecay: 0.01,

@@ -29,12 +29,12 @@ import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type DataSettings, Loader, openDataset, shardDataset } from '../../src/data/index.ts';
+import { type DataSettings, openDataset, shardDataset } from '../../src/data/index.ts';
 import { loaderThreads } from '../../src/runs/loaders.ts';
 import { S3Server } from '../../tests/support/seaweed.ts';
 import { Toxiproxy } from '../../tests/support/toxiproxy.ts';
 import { type BenchCase, type BenchReport, interleaved, median } from '../case.ts';
-import { processorConfig, waitsInRun, writePictures } from '../images.ts';
+import { loaderOf, waitsInRun, writePictures } from '../images.ts';
 import { train2017, writeAnnotationFile } from './annotation-file.ts';
 import { readInPage } from './annotations-page.ts';
 
@@ -144,16 +144,8 @@ export const stream: BenchCase = {
     });
     const data = { train_data_path: place!, val_data_path: '' };
     const dataset = await openDataset(data, 'train', { task: 'classification' });
-    const loader = new Loader({
-      dataset,
-      task: 'classification',
-      processorConfig,
-      batchSize,
-      sampler: 'shuffle',
-      augmentations: [{ type: 'horizontal_flip', p: 0.5 }],
-      threads: await loaderThreads('auto'),
-      connections: Number(connections),
-    });
+    const threads = await loaderThreads('auto');
+    const loader = loaderOf(dataset, { batchSize, threads, connections: Number(connections) });
     for await (const { position } of loader.epoch(0)) if (position + 1 === warmUp) break;
     requests = 0;
     let count = 0;

@@ -1,4 +1,5 @@
 /** The pieces that every section is built from: figures with their numbers, tables, tiles. */
+import { duration, quantile } from './format.ts';
 import { type HtmlValue, html, type SafeHtml } from './html.ts';
 
 /** A section of the page. */
@@ -30,6 +31,12 @@ export function table(
         )}</tr>`,
     )}</tbody>
   </table></div>`;
+}
+
+/** How long something took, over all times that it was done. */
+export function timesTable(what: string, ms: readonly number[]): SafeHtml {
+  const times = [0.5, 0.95, 1].map((share) => duration(quantile(ms, share)));
+  return table(['', 'median', '95 %', 'slowest'], [[what, ...times]]);
 }
 
 export interface FigureOptions {

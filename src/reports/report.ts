@@ -13,7 +13,7 @@ import { duration, number, quantile } from './format.ts';
 import { type History, historyOf, historyRows } from './history.ts';
 import { html, type SafeHtml } from './html.ts';
 import { page } from './page.ts';
-import { card, figure, grid, type Section, table } from './parts.ts';
+import { card, figure, grid, type Section, table, timesTable } from './parts.ts';
 import { trainingSection } from './training.ts';
 import type { EvaluationSpeed, PreparedReport, ReportImage, ReportInput, ReportPicture } from './types.ts';
 
@@ -113,21 +113,7 @@ function speedSection({ speed }: ReportInput): Section | undefined {
           <dt>Model time per image</dt><dd>${duration(speed.modelMs / speed.images)}</dd>
         </dl>`,
       ),
-      batches.length > 0 &&
-        card(
-          'Latency of a batch',
-          table(
-            ['', 'median', '95 %', 'slowest'],
-            [
-              [
-                'forward pass and readback',
-                duration(quantile(batches, 0.5)),
-                duration(quantile(batches, 0.95)),
-                duration(quantile(batches, 1)),
-              ],
-            ],
-          ),
-        ),
+      batches.length > 0 && card('Latency of a batch', timesTable('forward pass and readback', batches)),
     ),
   };
 }

@@ -4,7 +4,7 @@ import { type LineSeries, lineChart } from './charts.ts';
 import { bytes, duration, number, quantile } from './format.ts';
 import { evaluatedNames, type History, metricPoints, smoothed, thinned } from './history.ts';
 import { html } from './html.ts';
-import { card, figure, grid, type Section, sampledRows, table } from './parts.ts';
+import { card, figure, grid, type Section, sampledRows, table, timesTable } from './parts.ts';
 
 export function trainingSection(history: History): Section | undefined {
   if (history.steps.length === 0) return undefined;
@@ -90,20 +90,7 @@ export function trainingSection(history: History): Section | undefined {
           { textColumns: [] },
         ),
       }),
-      card(
-        'Speed of training',
-        table(
-          ['', 'median', '95 %', 'slowest'],
-          [
-            [
-              'time per step',
-              duration(quantile(ms, 0.5)),
-              duration(quantile(ms, 0.95)),
-              duration(quantile(ms, 1)),
-            ],
-          ],
-        ),
-      ),
+      card('Speed of training', timesTable('time per step', ms)),
       card(
         'Work done',
         html`<dl class="facts">
