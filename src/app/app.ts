@@ -76,6 +76,7 @@ export function openApp(): App {
   void Promise.race([Promise.allSettled([foundGpu, foundRuns]), longEnough]).then(() => {
     notices.settle();
     arrived.value = true;
+    void client.tidyImports().catch(notices.report);
   });
   return app;
 }

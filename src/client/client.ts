@@ -10,7 +10,7 @@
  */
 import { proxy, type Remote, releaseProxy, wrap } from 'comlink';
 import { ConfigError, type OcelliError, RunError } from '../core/index.ts';
-import { heldLocks, missingCapabilities, requestPersistence } from '../platform/browser/index.ts';
+import { hasEntries, heldLocks, missingCapabilities, requestPersistence } from '../platform/browser/index.ts';
 import { prepareCrossing } from './crossing.ts';
 import { grantPlaces } from './picked.ts';
 import type {
@@ -23,7 +23,7 @@ import type {
   StartRequest,
   TrainingService,
 } from './protocol.ts';
-import { onRunsChanged, RunIndex, type RunRecord } from './run-index.ts';
+import { importNotes, onRunsChanged, RunIndex, type RunRecord } from './run-index.ts';
 import { WakeLock } from './wake-lock.ts';
 
 type Calls = Omit<TrainingService, 'start' | 'resume' | 'evaluate' | 'importRun'>;
@@ -102,6 +102,11 @@ export class TrainingClient {
     listener: (progress: ImportProgress) => void,
   ): ReturnType<TrainingService['importRun']> {
     return this.awake(() => this.call((remote) => remote.importRun(request, proxy(listener))));
+  }
+
+  /** Removes runs that closed tabs have copied in part. Where there are none, which is usual, no worker is started. */
+  async tidyImports(): Promise<void> {
+    if (await hasEntries(importNotes)) await this.worker.removeUnfinishedImports();
   }
 
   /** The runs of this browser, newest first; those whose tab was closed are `interrupted`. */

@@ -360,6 +360,8 @@ export interface TrainingService {
     listener: (progress: ImportProgress) => void,
   ): Promise<ImportedRun | undefined>;
   cancelImport(): Promise<void>;
+  /** What tabs have left that were closed while they copied a run. */
+  removeUnfinishedImports(): Promise<void>;
   /** What a run that was trained elsewhere reads, and is not open here. */
   missingData(run: string): Promise<MissingData>;
   /** Opens it: what was picked stands for a folder that is missing. Returns what still is. */

@@ -52,6 +52,9 @@ export function onRunsChanged(callback: () => void): void {
   new BroadcastChannel(announcements).addEventListener('message', callback);
 }
 
+/** A note for each run that is being copied into this browser (worker/import). */
+export const importNotes = '/.ocelli/imports';
+
 /** The Web Lock that a live run holds. */
 export const runLock = (run: string): string => `ocelli-run:${run}`;
 

@@ -50,6 +50,7 @@ import { describe, openData, truthOf } from './data.ts';
 import { giveData, lookForData } from './data-places.ts';
 import { blobOf, listBelow, zipFolder } from './folders.ts';
 import { Importing } from './import/importing.ts';
+import { removeUnfinished } from './import/unfinished.ts';
 import { OpenInspection } from './inspect.ts';
 import { standInForModel } from './own-model.ts';
 import { KeptPredictor } from './predict.ts';
@@ -241,6 +242,10 @@ export class TrainingWorker implements TrainingService {
 
   async cancelImport(): Promise<void> {
     this.importing.cancel();
+  }
+
+  removeUnfinishedImports(): Promise<void> {
+    return removeUnfinished('wait');
   }
 
   async missingData(run: string): ReturnType<typeof lookForData> {

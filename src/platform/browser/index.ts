@@ -11,6 +11,7 @@ export { missingCapabilities, sharedThreads } from './capabilities.ts';
 export { hmacSha256, sha256 } from './digest.ts';
 export type { CacheEntry } from './files/caches.ts';
 export { files, localPath } from './files/index.ts';
+export { hasEntries } from './files/look.ts';
 export {
   type HttpEntry,
   type MountSource,

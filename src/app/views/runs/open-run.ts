@@ -1,5 +1,6 @@
 /** A run folder that was picked or dropped becomes a run of this browser; what it needs to go on is said at its end. */
 import type { ImportedRun, Picked } from '../../../client/index.ts';
+import { wordsOf } from '../../notices.ts';
 import { goTo } from '../../route.ts';
 import type { App } from '../../state.ts';
 
@@ -8,11 +9,18 @@ const key = 'opened-run';
 /** Resolves to the run, when it is one of this browser now. Errors are told. */
 export async function openRun(app: App, picking: Promise<Picked | undefined>): Promise<string | undefined> {
   const { client, notices, opening, refreshRuns } = app;
+  /** What is being opened by this call. */
+  let own: string | undefined;
   try {
     const picked = await picking;
-    if (!picked || opening.peek()) return undefined;
-    notices.dismiss(key);
+    if (!picked) return undefined;
+    if (opening.peek()) {
+      notices.toast('One run at a time: another is being opened');
+      return undefined;
+    }
     const { name } = picked;
+    own = name;
+    notices.dismiss(key);
     opening.value = { name, share: undefined, total: undefined };
     // Browsers agree sooner when the user has just done something.
     void client.persist().catch(() => false);
@@ -28,10 +36,14 @@ export async function openRun(app: App, picking: Promise<Picked | undefined>): P
     return imported.run;
   } catch (error) {
     // The user closed the browser's dialog.
-    if (!(error instanceof DOMException && error.name === 'AbortError')) notices.report(error, { key });
+    if (!(error instanceof DOMException && error.name === 'AbortError')) {
+      const words = wordsOf(error);
+      const title = own === undefined ? words.title : `“${own}” can’t be opened`;
+      notices.show({ key, tone: 'error', ...words, title });
+    }
     return undefined;
   } finally {
-    opening.value = undefined;
+    if (own !== undefined) opening.value = undefined;
   }
 }
 

@@ -13,7 +13,7 @@ export interface RunLog {
   readonly cut: boolean;
 }
 
-type Kind = 'text' | 'number' | 'numbers' | 'texts' | 'object' | 'flag';
+type Kind = 'text' | 'number' | 'numbers' | 'texts' | 'object';
 
 /** What readers take for granted; `?`: where it is there. */
 const fields: Readonly<Record<string, Readonly<Record<string, Kind | `${Kind}?`>>>> = {
@@ -50,7 +50,6 @@ const holds: Readonly<Record<Kind, (value: unknown) => boolean>> = {
   numbers: (value) => isObject(value) && Object.values(value).every(isNumber),
   texts: (value) => Array.isArray(value) && value.every((item) => typeof item === 'string'),
   object: isObject,
-  flag: (value) => typeof value === 'boolean',
 };
 
 /** @throws DataError that names the line */

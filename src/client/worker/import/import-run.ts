@@ -48,7 +48,7 @@ export async function importRun(
   listener: ImportListener,
   signal: AbortSignal,
 ): Promise<ImportedRun> {
-  await removeUnfinished();
+  await removeUnfinished('leave');
   listener({ bytes: 0, total: undefined });
   const tree = await openSource(source);
   const found = await findRun(tree, signal);

@@ -4,15 +4,13 @@
  * takes no room, and none is shown.
  */
 import { files } from '#platform';
-import { tryLock } from '../../../platform/browser/index.ts';
-import { RunIndex, runLock } from '../../run-index.ts';
+import { tryLock, withLock } from '../../../platform/browser/index.ts';
+import { importNotes, RunIndex, runLock } from '../../run-index.ts';
 import { runsFolder } from '../run-folders.ts';
-
-const notes = '/.ocelli/imports';
 
 /** Runs `copy`; what it wrote to the run's folder stays only when it succeeds. The run's lock must be held. */
 export async function wholeOrNothing<Result>(run: string, copy: () => Promise<Result>): Promise<Result> {
-  const note = `${notes}/${crypto.randomUUID()}.txt`;
+  const note = `${importNotes}/${crypto.randomUUID()}.txt`;
   await files.write(note, run);
   try {
     const result = await copy();
@@ -28,10 +26,15 @@ export async function wholeOrNothing<Result>(run: string, copy: () => Promise<Re
   }
 }
 
-/** Removes what closed tabs have left. */
-export async function removeUnfinished(): Promise<void> {
-  if (!(await files.stat(notes))) return;
-  for (const { path } of await files.list(notes)) {
+/**
+ * Removes what closed tabs have left.
+ *
+ * @param others what to do about runs that somebody holds: another tab that copies, or one that was just reloaded and is
+ *   about to end
+ */
+export async function removeUnfinished(others: 'wait' | 'leave'): Promise<void> {
+  if (!(await files.stat(importNotes))) return;
+  for (const { path } of await files.list(importNotes)) {
     const run = await textOf(path);
     // A note that was cut off was no note yet.
     const isRun =
@@ -40,18 +43,28 @@ export async function removeUnfinished(): Promise<void> {
       await files.remove(path);
       continue;
     }
-    const release = await tryLock(runLock(run));
-    if (!release) continue;
-    try {
-      const index = await RunIndex.open();
-      const known = await index.get(run);
-      index.close();
-      if (!known) await files.remove(run);
-      await files.remove(path);
-    } finally {
-      release();
-    }
+    if (others === 'wait') await withLock(runLock(run), () => settle(run, path));
+    else await settleIfFree(run, path);
   }
+}
+
+async function settleIfFree(run: string, note: string): Promise<void> {
+  const release = await tryLock(runLock(run));
+  try {
+    if (release) await settle(run, note);
+  } finally {
+    release?.();
+  }
+}
+
+/** A run of the index is whole; only its note was left. */
+async function settle(run: string, note: string): Promise<void> {
+  if (!(await files.stat(note))) return;
+  const index = await RunIndex.open();
+  const known = await index.get(run);
+  index.close();
+  if (!known) await files.remove(run);
+  await files.remove(note);
 }
 
 /** Undefined where another tab has just removed it. */
