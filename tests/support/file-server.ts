@@ -83,7 +83,8 @@ export class FileServer {
   private serve(request: IncomingMessage, response: ServerResponse): void {
     const { range, authorization } = request.headers;
     const ifMatch = request.headers['if-match'];
-    const path = decodeURIComponent(new URL(request.url!, this.url).pathname).slice(1);
+    // Not `this.url`: a delayed answer may come after the server has ended.
+    const path = decodeURIComponent(new URL(request.url!, 'http://localhost').pathname).slice(1);
     this.requests.push({ at: Date.now(), method: request.method!, path, range, ifMatch, authorization });
     const fault = this.faults.shift() ?? { kind: 'none' };
     if (fault.kind === 'answer') {

@@ -50,7 +50,10 @@ export class UnityDouble {
 
   private constructor(private readonly options: UnityDoubleOptions) {
     this.tokens = options.tokens;
-    this.server = createServer((request, response) => void this.serve(request, response));
+    // Whoever asked may be gone before the question was heard.
+    this.server = createServer((request, response) => {
+      this.serve(request, response).catch(() => response.destroy());
+    });
   }
 
   static async start(options: UnityDoubleOptions = {}): Promise<UnityDouble> {
