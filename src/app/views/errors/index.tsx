@@ -6,7 +6,7 @@ import { Button } from '../../design/button.tsx';
 import { Card, Empty } from '../../design/card.tsx';
 import { Choice } from '../../design/field.tsx';
 import { NoticeBox } from '../../design/notice-list.tsx';
-import { wordsOf } from '../../notices.ts';
+import { type Notice, wordsOf } from '../../notices.ts';
 import { RunPicker } from '../../results/run-picker.tsx';
 import { modelOf } from '../../results/runs.ts';
 import { ViewOfRun } from '../../results/view-of-run.tsx';
@@ -95,6 +95,16 @@ function RunErrors({ runs, record }: { readonly runs: readonly RunRecord[]; read
   );
 }
 
+/** A run of elsewhere: its predictions are here, and say nothing without the pictures. */
+function dataMissing({ run, dataMissing: places = [] }: RunRecord): Omit<Notice, 'key'> {
+  return {
+    tone: 'info',
+    title: 'Its data are not open here',
+    text: `This run was trained elsewhere, on ${places.join(' and ')}. Open the same pictures here to see what it got wrong.`,
+    actions: [{ label: 'Open its data', run: () => goTo('runs', { data: run }) }],
+  };
+}
+
 /** A run that was stopped has no predictions yet; its best checkpoint can make them. */
 function Failed({
   record,
@@ -111,10 +121,9 @@ function Failed({
   const [busy, setBusy] = useState(false);
   const missing = error instanceof OcelliError && error.code === 'predictions_missing';
   if (!missing) {
-    const actions = record.dataMissing
-      ? [{ label: 'Open its data', run: () => goTo('runs', { data: record.run }) }]
-      : [];
-    return <NoticeBox notice={{ tone: 'error', ...wordsOf(error), actions }} />;
+    return (
+      <NoticeBox notice={record.dataMissing ? dataMissing(record) : { tone: 'error', ...wordsOf(error) }} />
+    );
   }
   const evaluate = async (): Promise<void> => {
     setBusy(true);

@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest';
 import { checkCheckpoints } from './check-checkpoints.ts';
 import { checkLog } from './check-log.ts';
+import { requireRoom } from './room.ts';
 
 const time = '2026-01-02T03:04:05.000Z';
 const started = {
@@ -107,4 +108,21 @@ test('a format of another version is said, not guessed', async () => {
 test('a checkpoint that lists files elsewhere is refused', async () => {
   const files = { ...state.files, '../../other/state.json': 1 };
   await expect(checkpoints({ ...state, files }, files)).rejects.toMatchObject({ code: 'run_file_name' });
+});
+
+test('room is made where caches give it, and a run that does not fit is refused before it is copied', async () => {
+  let free = 10e6;
+  const disk = {
+    makeRoom: async (bytes: number) => {
+      free = Math.min(50e6, Math.max(free, bytes));
+    },
+    freeBytes: async () => free,
+  };
+  await requireRoom(40e6, disk);
+  expect(free).toBeGreaterThan(40e6);
+  await expect(requireRoom(60e6, disk)).rejects.toMatchObject({
+    code: 'no_room_for_run',
+    expected: expect.stringContaining('60.0 MB'),
+    received: '50.0 MB free',
+  });
 });

@@ -8,7 +8,7 @@
  */
 import { files } from '#platform';
 import { parseRecipe, type Recipe, resolvedYaml } from '../../../config/index.ts';
-import { counted, DataError, RunError, type RunEvent } from '../../../core/index.ts';
+import { counted, DataError, type RunEvent } from '../../../core/index.ts';
 import {
   type MountedTree,
   makeRoom,
@@ -26,6 +26,7 @@ import { folderName, runsFolder } from '../run-folders.ts';
 import { checkCheckpoints } from './check-checkpoints.ts';
 import { checkLog } from './check-log.ts';
 import { findRun, listRun, type RunFile } from './find-run.ts';
+import { requireRoom } from './room.ts';
 import { removeUnfinished, wholeOrNothing } from './unfinished.ts';
 
 export type ImportListener = (progress: ImportProgress) => void;
@@ -59,7 +60,7 @@ export async function importRun(
     const same = await sameRun(run, records);
     if (same) return { run: same.run, name: same.name, known: true, bytes: 0, notes: [] };
     const total = run.files.reduce((sum, { size }) => sum + size, 0);
-    await requireRoom(total);
+    await requireRoom(total, { makeRoom, freeBytes: () => files.freeBytes(runsFolder) });
     const { path, release } = await freeFolder(folderName(found.name ?? name));
     try {
       return await wholeOrNothing(path, async () => {
@@ -193,22 +194,6 @@ async function freeFolder(name: string): Promise<{ readonly path: string; releas
     if (!(await files.stat(path))) return { path, release };
     release();
   }
-}
-
-/** For the index, and for what the browser counts beside the files. */
-const spare = 2 ** 22;
-
-async function requireRoom(bytes: number): Promise<void> {
-  await makeRoom(bytes + spare);
-  const free = await files.freeBytes(runsFolder);
-  if (free >= bytes + spare) return;
-  const megabytes = (count: number): string => `${(count / 1e6).toFixed(1)} MB`;
-  throw new RunError({
-    code: 'no_room_for_run',
-    expected: `room for this run in the browser's storage: ${megabytes(bytes)}`,
-    received: `${megabytes(free)} free`,
-    fix: "remove old runs, or free space on the disk (the browser's quota is a share of it); checkpoints of the run that you don't need may be left out of its folder",
-  });
 }
 
 async function copy(
