@@ -98,7 +98,7 @@ describe('a run', () => {
     );
     expect(again.code).toBe(0);
     expect(linesOf(again.stdout).filter(({ type }) => type === 'step').length).toBe(2);
-  });
+  }, 120_000);
 
   it('is not started over in the same folder', async () => {
     const { code, stderr } = await ocelli('train', 'quickstart', ...small, '--out', 'run');
