@@ -12,6 +12,7 @@ export {
 } from './parse.ts';
 export { isPlaceholder, refuseSecrets, shownPlace, usableData, usablePlace } from './places.ts';
 export { type AdaptedProcessor, adaptProcessor } from './processor.ts';
+export { plateauDefaults } from './resolve.ts';
 export {
   type Augmentation,
   type ColorRanges,

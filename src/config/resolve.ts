@@ -44,7 +44,18 @@ const optimizerDefaults: Readonly<
   adagrad: { lr_decay: 0, initial_accumulator_value: 0, eps: 1e-10, maximize: false },
 };
 
-type SchedulerParams = Record<string, number | string | null>;
+type SchedulerParams = Readonly<Record<string, number | string | null>>;
+
+/** As torch's ReduceLROnPlateau. */
+export const plateauDefaults = {
+  factor: 0.1,
+  patience: 10,
+  threshold: 1e-4,
+  threshold_mode: 'rel',
+  cooldown: 0,
+  min_lr: 0,
+  eps: 1e-8,
+} as const;
 
 function schedulerParams(training: ParsedRecipe['training']): SchedulerParams {
   const defaults = schedulerDefaults(training);
@@ -71,15 +82,7 @@ function schedulerDefaults(training: ParsedRecipe['training']): SchedulerParams 
     case 'exponential':
       return { gamma: 0.95 };
     case 'plateau':
-      return {
-        factor: 0.1,
-        patience: 10,
-        threshold: 1e-4,
-        threshold_mode: 'rel',
-        cooldown: 0,
-        min_lr: 0,
-        eps: 1e-8,
-      };
+      return plateauDefaults;
     case 'constant':
       return {};
   }

@@ -11,7 +11,6 @@ export {
   advancePlateau,
   type PlateauOptions,
   type PlateauState,
-  plateauDefaults,
   startPlateau,
 } from './plateau.ts';
 export { type LearningRates, recipeLearningRates, type ScheduleSettings } from './recipe.ts';

@@ -16,17 +16,6 @@ export interface PlateauOptions {
   readonly eps: number;
 }
 
-export const plateauDefaults: PlateauOptions = {
-  mode: 'min',
-  factor: 0.1,
-  patience: 10,
-  threshold: 1e-4,
-  threshold_mode: 'rel',
-  cooldown: 0,
-  min_lr: 0,
-  eps: 1e-8,
-};
-
 export interface PlateauState {
   /** Null until the first evaluation. */
   readonly best: number | null;

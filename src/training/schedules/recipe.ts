@@ -9,15 +9,9 @@
  * Warmup is linear from 0 and takes `warmup_steps`, or `warmup_epochs`, or `warmup_ratio` of the run. A cosine
  * with a `T_max` below the run's epochs stays at `eta_min` from there on instead of rising again.
  */
-import { schedulerNames } from '../../config/index.ts';
+import { plateauDefaults, schedulerNames } from '../../config/index.ts';
 import { ConfigError } from '../../core/index.ts';
-import {
-  advancePlateau,
-  type PlateauOptions,
-  type PlateauState,
-  plateauDefaults,
-  startPlateau,
-} from './plateau.ts';
+import { advancePlateau, type PlateauOptions, type PlateauState, startPlateau } from './plateau.ts';
 
 /** The part of `training` in a recipe that decides learning rates. */
 export interface ScheduleSettings {

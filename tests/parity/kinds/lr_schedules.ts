@@ -1,11 +1,11 @@
 /** Learning-rate traces of torch's and transformers' schedulers, rate by rate. */
+import { plateauDefaults } from '../../../src/config/index.ts';
 import {
   advancePlateau,
   chainedLR,
   createSchedule,
   lambda,
   type PlateauOptions,
-  plateauDefaults,
   type Schedule,
   sequentialLR,
   startPlateau,
@@ -43,7 +43,11 @@ function scheduledRates(item: ScheduleCase, bases: readonly number[]): number[][
 
 /** `lr[i]` is used by step i, after which the scheduler sees `metrics[i]`. */
 function plateauRates(item: ScheduleCase, bases: readonly number[], metrics: readonly number[]): number[][] {
-  const options: PlateauOptions = { ...plateauDefaults, ...(item.args as Partial<PlateauOptions>) };
+  const options: PlateauOptions = {
+    mode: 'min',
+    ...plateauDefaults,
+    ...(item.args as Partial<PlateauOptions>),
+  };
   let state = startPlateau(bases);
   return item.lr.map((_, step) => {
     const { rates } = state;
