@@ -14,6 +14,7 @@ export interface OcelliPredictAttributes {
   dtype?: 'fp32' | 'fp16' | null | undefined;
   record?: boolean | null | undefined;
   preload?: 'none' | 'model' | null | undefined;
+  facing?: 'environment' | 'user' | null | undefined;
   hub?: string | null | undefined;
   maxMegabytes?: number | string | null | undefined;
   'max-megabytes'?: number | string | null | undefined;

@@ -68,6 +68,8 @@ export class OcelliPredict extends ElementWithProperties {
         if (this.filming.isOn) this.stopWebcam();
         else this.startWebcam().catch(() => undefined);
       },
+      turn: () => this.filming.turn(),
+      paste: () => this.handover.readClipboard(),
       threshold: (value) => {
         this.display.threshold = value;
         this.present();
@@ -112,7 +114,7 @@ export class OcelliPredict extends ElementWithProperties {
         this.stopWebcam();
         this.fail(error);
       },
-      changed: (on) => this.view.filming(on),
+      changed: (on, mayTurn) => this.view.filming(on, mayTurn),
     });
     this.handover = new Handover(this, {
       takes: (way) => this.settings.sources.has(way),
@@ -227,7 +229,7 @@ export class OcelliPredict extends ElementWithProperties {
     this.showFailure(undefined);
     let camera: Camera;
     try {
-      camera = await Camera.open(() => this.stopWebcam());
+      camera = await Camera.open(this.settings.facing, () => this.stopWebcam());
     } catch (error) {
       throw this.fail(error);
     }

@@ -9,8 +9,8 @@ export interface FilmingActions {
   /** `speak`: whether it is time to say it to those who don't see it. */
   answered(camera: Camera, answer: Answer, speak: boolean): void;
   failed(error: unknown): void;
-  /** The camera is on or off. */
-  changed(on: boolean): void;
+  /** The camera is on or off; `mayTurn`: there is another one. */
+  changed(on: boolean, mayTurn: boolean): void;
 }
 
 /** Milliseconds between two sentences: a voice that reads ten a second is none. */
@@ -27,7 +27,7 @@ export class Filming {
 
   begin(camera: Camera): void {
     this.camera = camera;
-    this.actions.changed(true);
+    this.actions.changed(true, camera.hasOther);
     const draw = (): void => {
       if (this.camera !== camera) return;
       this.actions.draw(camera);
@@ -37,11 +37,19 @@ export class Filming {
     void this.look(camera);
   }
 
+  /** To the other camera of the device. */
+  turn(): void {
+    const { camera } = this;
+    camera?.turn().catch((error: unknown) => {
+      if (this.camera === camera) this.actions.failed(error);
+    });
+  }
+
   /** The camera that was on; whoever ends it closes it, perhaps after a last frame. */
   end(): Camera | undefined {
     const { camera } = this;
     this.camera = undefined;
-    this.actions.changed(false);
+    this.actions.changed(false, false);
     return camera;
   }
 

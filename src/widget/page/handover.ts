@@ -1,5 +1,5 @@
 /** What people drop on an element, or paste while it is theirs: a picture, its address, the folder of a model. */
-import { type FolderFile, handedOver } from './transfer.ts';
+import { type FolderFile, handedOver, pictureOfClipboard } from './transfer.ts';
 
 export interface HandoverActions {
   /** Whether this way in is offered now. */
@@ -35,6 +35,13 @@ export class Handover {
     this.document?.addEventListener('paste', this.onPaste);
     if (connected) present.add(this);
     else present.delete(this);
+  }
+
+  /** By a button, where there are no keys for it: the browser asks whether the page may. */
+  readClipboard(): void {
+    pictureOfClipboard()
+      .then((picture) => this.actions.picture(picture))
+      .catch((error: unknown) => this.actions.failed(error));
   }
 
   private onDrag(event: DragEvent): void {

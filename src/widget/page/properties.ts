@@ -19,6 +19,7 @@ export const mirroredNames = [
   'record',
   'preload',
   'hub',
+  'facing',
   'maxMegabytes',
 ] as const;
 
@@ -82,6 +83,14 @@ export class ElementWithProperties extends TypedElement {
   }
   set preload(value: 'none' | 'model' | null | undefined) {
     this.mirror('preload', value);
+  }
+
+  /** The camera that is opened first. */
+  get facing(): string {
+    return this.getAttribute('facing') ?? '';
+  }
+  set facing(value: 'environment' | 'user' | null | undefined) {
+    this.mirror('facing', value);
   }
 
   get hub(): string {

@@ -3,6 +3,7 @@
  * `error` event, and the default counts.
  */
 import { ConfigError } from '../../core/index.ts';
+import type { Facing } from './camera.ts';
 
 export interface Settings {
   /** As written; empty: none yet. */
@@ -22,6 +23,8 @@ export interface Settings {
   /** Only these classes are shown; for zero-shot models the classes to tell apart. Empty: all. */
   readonly labels: readonly string[];
   readonly sources: ReadonlySet<SourceName>;
+  /** The camera that is opened first. */
+  readonly facing: Facing;
 }
 
 const sourceNames = ['file', 'drop', 'paste', 'url', 'webcam'] as const;
@@ -40,6 +43,7 @@ export const attributeNames = [
   'preload',
   'record',
   'sources',
+  'facing',
   'max-megabytes',
 ] as const;
 
@@ -97,6 +101,7 @@ export function readSettings(attribute: (name: string) => string | null): Read {
       record: attribute('record') !== null,
       preload: choice('preload', ['none', 'model']) === 'model',
       threshold: number('threshold', 0, 1, false),
+      facing: choice('facing', ['environment', 'user']),
       topK: number('top-k', 1, 1e6, true) ?? 5,
       labels: list('labels'),
       sources: new Set(attribute('sources') === null || known.length === 0 ? sourceNames : known),

@@ -42,6 +42,26 @@ export function handedOver(data: DataTransfer): Promise<Handed | undefined> {
 /** Loose files of a model lie where `onnx/` would be missing. */
 const pathOf = ({ name }: File): string => name;
 
+/** @throws DataError `picture_not_copied` when there is none, or when the page may not look */
+export async function pictureOfClipboard(): Promise<Blob> {
+  let received = 'no picture';
+  try {
+    for (const item of await navigator.clipboard.read()) {
+      const type = item.types.find((name) => name.startsWith('image/'));
+      if (type !== undefined) return await item.getType(type);
+      received = item.types.join(', ') || received;
+    }
+  } catch (cause) {
+    received = cause instanceof Error ? cause.message : String(cause);
+  }
+  throw new DataError({
+    code: 'picture_not_copied',
+    expected: 'a picture that was copied before',
+    received,
+    fix: 'copy a picture and allow the page to paste it, or choose one instead',
+  });
+}
+
 export function chosenFolder(files: Iterable<File>): FolderFile[] {
   return [...files].map((file) => ({ path: file.webkitRelativePath || file.name, file }));
 }

@@ -7,6 +7,12 @@ type Names = keyof OcelliPredictEventMap;
 const Base: typeof HTMLElement = globalThis.HTMLElement ?? (class {} as typeof HTMLElement);
 
 export class TypedElement extends Base {
+  constructor() {
+    super();
+    // What a page calls it (aria-label) names the whole.
+    this.attachInternals().role = 'group';
+  }
+
   /** Typed: `error` is ours, not that of scripts. */
   override addEventListener<Name extends Names>(
     type: Name,

@@ -16,6 +16,10 @@ export interface ViewActions {
   folder(files: FolderFile[]): void;
   address(text: string): void;
   webcam(): void;
+  /** The other camera of the device. */
+  turn(): void;
+  /** What is copied, on devices without keys for it. */
+  paste(): void;
   threshold(value: number): void;
 }
 
@@ -61,6 +65,8 @@ export class View {
   private readonly error = make('div', { class: 'error', part: 'error', role: 'alert' });
   private readonly choose = button('main', 'picture', 'Choose picture');
   private readonly cameraButton = button('', 'camera', 'Webcam');
+  private readonly turnButton = button('', 'turn', 'Other camera');
+  private readonly pasteButton = button('', 'paste', 'Paste');
   private readonly addressButton = button('', 'link', 'Address');
   private readonly folderButton = button('', 'folder', 'Choose model folder');
   private readonly addressInput = make('input', {
@@ -116,6 +122,8 @@ export class View {
       ...[
         this.choose,
         this.cameraButton,
+        this.turnButton,
+        this.pasteButton,
         this.addressButton,
         this.folderButton,
         this.threshold,
@@ -130,6 +138,7 @@ export class View {
       this.addressForm,
       this.threshold,
       this.list,
+      this.turnButton,
     ]) {
       show(part, false);
     }
@@ -159,18 +168,26 @@ export class View {
   /** Which ways in are offered. */
   offer(sources: ReadonlySet<SourceName>, needsModel: boolean): void {
     show(this.choose, sources.has('file'));
+    if (sources.has('file')) this.stage.setAttribute('aria-description', 'Enter chooses a picture');
+    else this.stage.removeAttribute('aria-description');
     show(this.cameraButton, sources.has('webcam'));
+    show(this.pasteButton, sources.has('paste') && isTouched() && canReadClipboard());
     show(this.addressButton, sources.has('url'));
     if (!sources.has('url')) show(this.addressForm, false);
     show(this.folderButton, needsModel);
     this.emptyTitle.textContent = needsModel
       ? 'No model yet'
-      : sources.has('drop')
-        ? 'Drop a picture here'
-        : 'No picture yet';
+      : isTouched() && sources.has('file')
+        ? 'Choose a picture'
+        : sources.has('drop')
+          ? 'Drop a picture here'
+          : 'No picture yet';
+    this.empty.classList.toggle('pressable', !needsModel && sources.has('file'));
     const others = needsModel
       ? ['choose or drop the folder of a model with ONNX']
-      : [...(sources.has('paste') ? ['paste one'] : []), ...(sources.has('file') ? ['choose a file'] : [])];
+      : isTouched()
+        ? []
+        : [...(sources.has('paste') ? ['paste one'] : []), ...(sources.has('file') ? ['choose a file'] : [])];
     const hint = others.join(', or ');
     this.emptyHint.textContent = !needsModel && sources.has('drop') && hint !== '' ? `or ${hint}` : hint;
   }
@@ -209,10 +226,11 @@ export class View {
     );
   }
 
-  filming(on: boolean): void {
+  /** @param mayTurn whether there is another camera */
+  filming(on: boolean, mayTurn: boolean): void {
     this.isFilming = on;
     this.cameraButton.replaceChildren(icon(on ? 'stop' : 'camera'), on ? 'Stop webcam' : 'Webcam');
-    this.cameraButton.setAttribute('aria-pressed', String(on));
+    show(this.turnButton, on && mayTurn);
   }
 
   /** The slider is for objects only. */
@@ -317,6 +335,12 @@ export class View {
       folder.value = '';
     });
     this.cameraButton.addEventListener('click', () => actions.webcam());
+    this.turnButton.addEventListener('click', () => actions.turn());
+    this.pasteButton.addEventListener('click', () => actions.paste());
+    // People press the place that asks for a picture, on phones above all.
+    this.empty.addEventListener('click', () => {
+      if (this.empty.classList.contains('pressable')) file.click();
+    });
     this.addressButton.setAttribute('aria-expanded', 'false');
     this.addressButton.addEventListener('click', () => {
       show(this.addressForm, this.addressForm.hidden !== false);
@@ -343,6 +367,12 @@ export class View {
     });
   }
 }
+
+/** Fingers neither drop pictures nor press keys for pasting. */
+const isTouched = (): boolean => matchMedia('(pointer: coarse)').matches;
+
+const canReadClipboard = (): boolean =>
+  typeof (navigator as { clipboard?: Partial<Clipboard> }).clipboard?.read === 'function';
 
 const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
 

@@ -30,6 +30,8 @@ export interface OpenOptions {
   readonly from?: Browser;
   /** `false`: don't wait until the element is known. */
   readonly wait?: boolean;
+  /** A device without mouse and keys. */
+  readonly phone?: boolean;
 }
 
 export interface WidgetPages {
@@ -80,8 +82,9 @@ export function widgetPages(
     get picture() {
       return picture;
     },
-    async open(body, { headers = {}, from = browser, wait = true } = {}) {
-      const context = await from.newContext({ viewport: { width: 720, height: 900 } });
+    async open(body, { headers = {}, from = browser, wait = true, phone = false } = {}) {
+      const device = phone ? { hasTouch: true, isMobile: true, viewport: { width: 390, height: 844 } } : {};
+      const context = await from.newContext({ viewport: { width: 720, height: 900 }, ...device });
       context.setDefaultTimeout(patience);
       const page = await context.newPage();
       const complaints: string[] = [];
@@ -101,7 +104,7 @@ export function widgetPages(
     picture = await encodeImage({ width: 100, height: 75, data: gradient(100, 75) }, 'png');
     site.put('/picture.png', { body: picture });
     browser = await openChromium({
-      more: ['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream'],
+      more: ['--use-fake-device-for-media-stream=device-count=2', '--use-fake-ui-for-media-stream'],
     });
     await prepare(pages);
   });
