@@ -63,7 +63,7 @@ function namedPlaces({ data }: Recipe): { key: string; place: string; isFile: bo
 }
 
 /** Generated pictures and addresses are everywhere; of anything else it is seen when it is opened. */
-async function isReadable(place: string): Promise<boolean> {
+export async function isReadable(place: string): Promise<boolean> {
   if (/^(sample|https?|hub):/i.test(place)) return true;
   const path = localPathOf(place);
   if (path !== undefined && (await files.stat(path))) return true;

@@ -7,6 +7,7 @@ import { files, localPath } from '#platform';
 import { parseRecipe } from '../../config/index.ts';
 import { folderHandle, mount, unmount } from '../../platform/browser/index.ts';
 import { CheckpointStore } from '../../training/index.ts';
+import { isReadable } from './data-places.ts';
 
 export interface StandIn {
   readonly warnings: readonly { readonly code: string; readonly message: string }[];
@@ -22,7 +23,7 @@ export async function standInForModel(run: string): Promise<StandIn> {
   const { recipe } = parseRecipe(new TextDecoder().decode(await files.read(path)), { source: path });
   const { model_name: name, pretrained, config } = recipe.model;
   const fresh = !pretrained && typeof config.model_type === 'string';
-  if (fresh || !isPath(name) || (await files.stat(localPath(name)))) return nothing;
+  if (fresh || !isPath(name) || (await isReadable(name))) return nothing;
   const checkpoint = await new CheckpointStore(files, `${run}/checkpoints`).latest();
   if (checkpoint === undefined || !(await files.stat(`${checkpoint}/config.json`))) return nothing;
   const at = localPath(name);
