@@ -149,9 +149,13 @@ function memorySentence({
   height,
   width,
   exact,
+  evaluation,
 }: NonNullable<RunEventOf<'model_ready'>['memory']>): string {
   const at = `${counted(images, 'image')} of ${height} × ${width} at once`;
-  return `  memory to train: ${exact ? 'about' : 'at least'} ${megabytes(bytes)} for ${at}`;
+  const evaluating = evaluation
+    ? `, to evaluate ${megabytes(evaluation.bytes)} for ${counted(evaluation.images, 'image')}`
+    : '';
+  return `  memory to train: ${exact ? 'about' : 'at least'} ${megabytes(bytes)} for ${at}${evaluating}`;
 }
 
 /**

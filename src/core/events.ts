@@ -55,6 +55,8 @@ export type RunEventBody =
         readonly height: number;
         readonly width: number;
         readonly exact: boolean;
+        /** An evaluation, with all that steps leave on the device; its images at once. Older logs lack it. */
+        readonly evaluation?: { readonly bytes: number; readonly images: number };
       };
     }
   | ({

@@ -9,12 +9,17 @@
 import { files, mainMemory } from '#platform';
 import type { Recipe } from '../config/index.ts';
 import { type ClassMap, DeviceError, RunError } from '../core/index.ts';
-import type { Dataset } from '../data/index.ts';
 import { asDeviceError, type Device } from '../engine/index.ts';
 import type { BuiltModel, DownloadListener, VisionModel } from '../models/index.ts';
 import { createAlgorithm, settingsOf } from '../training/index.ts';
 import { prepareModel } from './prepare.ts';
-import { type Ceiling, mebibytes, requireStepMemory, type StepMemory } from './step-memory.ts';
+import {
+  type Ceiling,
+  mebibytes,
+  type Parting,
+  requireStepMemory,
+  type StepMemoryTarget,
+} from './step-memory.ts';
 
 /** Bytes. */
 export interface TrainingBytes {
@@ -88,27 +93,24 @@ export function requireCheckpointRoom({ checkpoint }: TrainingBytes, folder: str
 export async function prepareFittingModel(
   recipe: Recipe,
   classes: ClassMap,
-  target: {
-    readonly device: Device;
+  target: Omit<StepMemoryTarget, 'ceiling'> & {
     readonly folder: string;
-    readonly train: Dataset;
-    /** In how many parts each batch is computed. */
-    readonly splits: number;
     readonly onDownload?: DownloadListener | undefined;
   },
   signal?: AbortSignal,
-): Promise<Awaited<ReturnType<typeof prepareModel>> & { readonly memory: StepMemory | undefined }> {
-  const { device, folder, train, splits, onDownload } = target;
+): Promise<Awaited<ReturnType<typeof prepareModel>> & { readonly parting: Parting }> {
+  const { device, folder, onDownload } = target;
   const free = await files.freeBytes(folder).catch(() => 0);
-  let memory: StepMemory | undefined;
+  let parting: Parting | undefined;
   try {
     const requireRoom = async (built: BuiltModel): Promise<void> => {
       const bytes = trainingBytes(built.model, recipe);
       requireMemory(bytes, device);
       requireCheckpointRoom(bytes, folder, free);
-      memory = await requireStepMemory(recipe, built, { device, train, splits, ceiling: ceilingOf(device) });
+      parting = await requireStepMemory(recipe, built, { ...target, ceiling: ceilingOf(device) });
     };
-    return { ...(await prepareModel(recipe, classes, signal, requireRoom, onDownload)), memory };
+    const prepared = await prepareModel(recipe, classes, signal, requireRoom, onDownload);
+    return { ...prepared, parting: parting! };
   } catch (error) {
     const known = asDeviceError(error);
     if (!(known instanceof DeviceError) || known.code !== 'out_of_memory') throw error;
@@ -122,7 +124,7 @@ export async function prepareFittingModel(
 }
 
 /** Of adapters nobody tells the memory; what computes on the processor has that of the machine. */
-function ceilingOf({ limits, software, description }: Device): Ceiling {
+export function ceilingOf({ limits, software, description }: Device): Ceiling {
   const heap = limits.maxHeapBytes ?? Number.POSITIVE_INFINITY;
   const machine = (software ? mainMemory() : undefined) ?? Number.POSITIVE_INFINITY;
   return heap <= machine ? { limit: heap, of: description } : { limit: machine, of: 'this machine' };

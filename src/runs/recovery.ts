@@ -17,10 +17,23 @@ export interface Attempt {
   readonly run: OpenRun;
   /** In how many parts each batch is computed. */
   readonly splits: number;
+  /** How many images of an evaluation are computed at once at most. */
+  readonly evaluationImages: number;
+  /** What it came down to, for the next attempt: written as it becomes known. */
+  readonly tried: Tried;
   /** Where it leaves its newest checkpoint between those on disk. */
   readonly held: HeldCheckpoint;
   /** What it goes on from; undefined: what `run` says. */
   readonly resume: Checkpoint | undefined;
+}
+
+export interface Tried {
+  /** Images of a batch. */
+  rows: number;
+  /** In how many parts each was computed. */
+  splits: number;
+  /** Of an evaluation that failed: how many images it computed at once. */
+  evaluated: number | undefined;
 }
 
 /** How often in a row the device may be lost at one checkpoint. */
@@ -30,6 +43,8 @@ const waits = [250, 500, 1000, 2000, 4000, 8000, 16_000];
 
 export class Recovery {
   private splits = 1;
+  private evaluationImages = Number.POSITIVE_INFINITY;
+  private tried: Tried = { rows: 0, splits: 1, evaluated: undefined };
   private failures = { step: -1, count: 0 };
   private resume: Checkpoint | undefined;
   private readonly held: HeldCheckpoint;
@@ -54,8 +69,10 @@ export class Recovery {
   ): AsyncGenerator<RunEvent> {
     for (;;) {
       try {
-        const { device, run, splits, held, resume } = this;
-        return yield* work({ device, run, splits, held, resume });
+        const { device, run, splits, evaluationImages, held, resume } = this;
+        const tried = { rows: run.recipe.data.batch_size, splits, evaluated: undefined };
+        this.tried = tried;
+        return yield* work({ device, run, splits, evaluationImages, tried, held, resume });
       } catch (error) {
         const told = signal?.aborted ? undefined : await this.recover(asDeviceError(error), signal);
         if (!told) throw error;
@@ -71,9 +88,12 @@ export class Recovery {
     if (!full && error.code !== 'device_lost') return undefined;
     const from = await this.newest();
     // What the failed attempt had come down to by itself is in its checkpoint.
-    const tried = Math.max(this.splits, from?.state.splits ?? 1);
-    const splits = full ? nextSplit(this.run.recipe.data.batch_size, tried) : this.splits;
-    if (splits === undefined) throw noImageFits(error);
+    const { rows, ...tried } = this.tried;
+    const before = Math.max(tried.splits, from?.state.splits ?? 1);
+    const evaluated = full ? tried.evaluated : undefined;
+    const isStep = full && evaluated === undefined;
+    const splits = isStep ? nextSplit(rows, before) : this.splits;
+    if (splits === undefined || evaluated === 1) throw noImageFits(error);
     const step = from?.state.progress.step ?? 0;
     if (!full) {
       // Smaller parts come to an end by themselves; a device may be lost for ever.
@@ -83,15 +103,18 @@ export class Recovery {
 
     const waited = await this.reopen(signal);
     this.splits = splits;
+    if (evaluated !== undefined) this.evaluationImages = Math.ceil(evaluated / 2);
     await this.run.log.keepFirst(from?.state.events ?? this.head);
     this.resume = from?.inMemory;
     this.run = { ...this.run, from: from?.onDisk };
     const where = from
       ? `from ${from.onDisk?.path ?? 'a checkpoint in memory'} (step ${step})`
       : 'from its first step: there is no checkpoint yet';
-    const how = full
-      ? `with each batch in ${splits} parts, their gradients accumulated (the same effective batch)`
-      : `on ${this.device.description}${waited > 0 ? `, which was away for ${(waited / 1000).toFixed(1)} s` : ''}`;
+    const how = evaluated
+      ? `with evaluations of at most ${this.evaluationImages} images at once`
+      : full
+        ? `with each batch in ${splits} parts, their gradients accumulated (the same effective batch)`
+        : `on ${this.device.description}${waited > 0 ? `, which was away for ${(waited / 1000).toFixed(1)} s` : ''}`;
     const message = `${error.received}; the run goes on ${where} ${how}`;
     return { type: 'warning', code: full ? 'out_of_memory_recovered' : 'device_lost_recovered', message };
   }

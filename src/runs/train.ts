@@ -24,8 +24,11 @@ import {
   CheckpointStore,
   EvaluationStep,
   evaluate,
+  evaluationSplitWarning,
+  partsOf,
   positionOf,
   settingsOf,
+  splitWarning,
   type TrainingServices,
   train as trainLoop,
 } from '../training/index.ts';
@@ -49,6 +52,7 @@ import {
 } from './prepare.ts';
 import { type Attempt, Recovery } from './recovery.ts';
 import { picturesOf, writeReport } from './report.ts';
+import type { Parting } from './step-memory.ts';
 import { version } from './version.ts';
 import { bestCheckpoint, useCheckpointWeights } from './weights.ts';
 
@@ -117,25 +121,42 @@ export async function* train(request: TrainRequest, signal?: AbortSignal): Async
 }
 
 async function* trainOn(
-  { device, run, splits: batchSplits, held, resume }: Attempt,
+  { device, run, splits: asked, evaluationImages: most, tried, held, resume }: Attempt,
   { control, onDownload }: TrainRequest,
   signal?: AbortSignal,
 ): AsyncGenerator<RunEvent> {
   const started = performance.now();
   const { recipe, stream, folder } = run;
-  const settings = { ...settingsOf(recipe), splits: batchSplits };
   const data = await prepareData(recipe, signal, (message) => stream.aside(warning('data', message)));
   yield* stream.tell(dataReady(data));
-  const { loaded, warnings, memory } = await prepareFittingModel(
+  const identity = await identityOf(recipe, data.splits.train, device);
+  const before = (resume ?? run.from)?.state;
+  const splitBefore = (before?.identity.batch === identity.batch && before.splits) || 1;
+  const { val, test } = data.splits;
+  const { loaded, warnings, parting } = await prepareFittingModel(
     recipe,
     data.classes,
-    { device, folder: folder.path, train: data.splits.train, splits: batchSplits, onDownload },
+    {
+      device,
+      folder: folder.path,
+      train: data.splits.train,
+      evaluated: Math.max(val.records.length, test?.records.length ?? 0),
+      splits: Math.max(asked, splitBefore),
+      evaluationImages: most,
+      onDownload,
+    },
     signal,
   );
+  const settings = { ...settingsOf(recipe), splits: parting.splits };
+  Object.assign(tried, { rows: parting.rows, splits: parting.splits });
   const loaders: Loader[] = [];
   let evaluationStep: EvaluationStep | undefined;
   try {
-    yield* stream.tell(modelReady(loaded, memory), ...warnings.map((message) => warning('model', message)));
+    yield* stream.tell(
+      modelReady(loaded, parting.memory),
+      ...warnings.map((message) => warning('model', message)),
+      ...partingWarnings(parting, Math.max(asked, splitBefore), most),
+    );
     const task = prepareTask(recipe, loaded, data.splits.train);
     if (settings.monitor) checkMonitor(settings.monitor, task);
     const setup: LoaderSetup = {
@@ -148,10 +169,21 @@ async function* trainOn(
     const trainBatches = trainingLoader(setup, data.splits.train);
     const valBatches = evaluationLoader(setup, data.splits.val);
     loaders.push(trainBatches, valBatches);
-    const forEvaluations = new EvaluationStep(loaded.model, task, {
-      ...device,
-      prepare: withOptions(device.prepare, { precision: recipe.training.precision }),
-    });
+    const forEvaluations = new EvaluationStep(
+      loaded.model,
+      task,
+      { ...device, prepare: withOptions(device.prepare, { precision: recipe.training.precision }) },
+      { mostImages: parting.evaluationImages },
+    );
+    const whileEvaluating = async <Result>(work: () => Promise<Result>): Promise<Result> => {
+      try {
+        return await work();
+      } catch (error) {
+        // Its parts say nothing about those of steps.
+        tried.evaluated = forEvaluations.imagesAtOnce(parting.evaluationRows);
+        throw error;
+      }
+    };
     evaluationStep = forEvaluations;
     const checkpoints = new CheckpointStore(files, folder.checkpoints, await modelCompanions(loaded));
     const live: LiveRun = {
@@ -172,19 +204,21 @@ async function* trainOn(
         : trainBatches,
       ...(control?.checkpointWanted ? { checkpointWanted: () => control.checkpointWanted!() } : {}),
       evaluate: (stop) =>
-        evaluate({
-          split: 'val',
-          device,
-          model: loaded.model,
-          task,
-          dataset: data.splits.val,
-          batches: valBatches,
-          step: forEvaluations,
-          signal: stop,
-        }),
+        whileEvaluating(() =>
+          evaluate({
+            split: 'val',
+            device,
+            model: loaded.model,
+            task,
+            dataset: data.splits.val,
+            batches: valBatches,
+            step: forEvaluations,
+            signal: stop,
+          }),
+        ),
       checkpoints,
       held,
-      identity: await identityOf(recipe, data.splits.train, device),
+      identity,
       resume: resume ?? (run.from && (await checkpoints.load(run.from.path))),
       resumedFrom: resume ? 'a checkpoint in memory' : run.from?.path,
       eventCount: () => run.log.count,
@@ -196,18 +230,20 @@ async function* trainOn(
     }
 
     await useCheckpointWeights(loaded.model, checkpoints, await bestCheckpoint(checkpoints));
-    const evaluations = await evaluateAll({
-      device,
-      data,
-      loaded,
-      task,
-      setup,
-      run,
-      loaders,
-      valBatches,
-      evaluationStep,
-      signal,
-    });
+    const evaluations = await whileEvaluating(() =>
+      evaluateAll({
+        device,
+        data,
+        loaded,
+        task,
+        setup,
+        run,
+        loaders,
+        valBatches,
+        evaluationStep: forEvaluations,
+        signal,
+      }),
+    );
     yield* stream.tell(...evaluations.flatMap(evaluationEvents));
     const metrics: Metrics = Object.assign({}, ...evaluations.map((evaluation) => evaluation.metrics));
     const splits = { ...data.splits };
@@ -346,6 +382,22 @@ const goesOnEagerly: RunEventBody = warning(
   'resumed_eagerly',
   'the run was started kernel by kernel and goes on so, for the same numbers; OCELLI_EAGER=0 compiles its steps',
 );
+
+/** Of batches that certainly would not fit as a whole. */
+function partingWarnings(
+  { rows, splits, evaluationRows, evaluationImages }: Parting,
+  splitBefore: number,
+  mostBefore: number,
+): RunEventBody[] {
+  const evaluationParts = evaluationRows / evaluationImages;
+  const told = [
+    ...(splits > splitBefore ? [splitWarning(rows, splits)] : []),
+    ...(evaluationParts > partsOf(evaluationRows, mostBefore)
+      ? [evaluationSplitWarning(evaluationRows, evaluationParts)]
+      : []),
+  ];
+  return told.map(({ code, message }) => warning(code, message));
+}
 
 function pushNeeded({ folder }: OpenRun, why = 'the server could not be reached'): RunEventBody {
   return warning('push_needed', `MLflow lacks a part of this run (${why}): ocelli push ${folder.path}`);

@@ -8,7 +8,8 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { tinyRun } from '../../tests/support/tiny-models.ts';
 import { type Device, lookForGpu, openDevice, tf } from '../engine/index.ts';
-import { type EstimateRequest, estimateStep, type StepBytes } from './estimate.ts';
+import { type EstimatedBytes, type EstimateRequest, estimateBytes } from './estimate.ts';
+import { EvaluationStep } from './evaluation-step.ts';
 import { parameterGroups } from './groups.ts';
 import { createAlgorithm, Optimizer } from './optimizers/index.ts';
 import type { TrainingSettings } from './settings.ts';
@@ -49,7 +50,10 @@ const named = ({ family, rows, parts, checkpointActivations = false }: Case): st
   `${family}, ${parts} × ${rows} images${checkpointActivations ? ', activations computed again' : ''}`;
 
 /** Two steps. Nothing is disposed of: the device ends with the test. */
-async function twoSteps({ family, rows, parts, checkpointActivations }: Case): Promise<void> {
+async function twoSteps(
+  { family, rows, parts, checkpointActivations }: Case,
+  between: () => void = () => {},
+): Promise<void> {
   const { loaded, task, batch } = tinyRun(family, rows);
   const groups = parameterGroups(loaded.model, settings.groups);
   const optimizer = new Optimizer(createAlgorithm('adamw'), groups);
@@ -67,10 +71,14 @@ async function twoSteps({ family, rows, parts, checkpointActivations }: Case): P
     await step.results(0);
   }
   expect(step.takeWarnings()).toEqual([]);
+  between();
+  const evaluation = new EvaluationStep(loaded.model, task, device!);
+  await evaluation.run(batch(0));
+  expect(evaluation.takeWarnings()).toEqual([]);
 }
 
 /** Of the model that `twoSteps` trains, before it has a weight. */
-async function estimate({ family, rows, parts, checkpointActivations }: Case): Promise<StepBytes> {
+async function estimate({ family, rows, parts, checkpointActivations }: Case): Promise<EstimatedBytes> {
   const { loaded, task, batch } = tinyRun(family, rows);
   const [, , height, width] = batch(0).shape;
   loaded.model.dispose();
@@ -81,10 +89,11 @@ async function estimate({ family, rows, parts, checkpointActivations }: Case): P
     size: { height, width },
     rows,
     parts,
+    evaluationRows: rows,
     device: device!,
   };
   const before = device!.memory();
-  const found = await estimateStep(request);
+  const found = await estimateBytes(request);
   expect([...loaded.model.tensors()].some(([, { isMaterialized }]) => isMaterialized)).toBe(false);
   expect(device!.memory()).toEqual(before);
   return found;
@@ -96,14 +105,19 @@ describe('what a step is said to take', () => {
       device = await openDevice('wasm');
       const said = await estimate(one);
       const heap = watchHeap();
+      let most = 0;
       try {
-        await twoSteps(one);
+        await twoSteps(one, () => {
+          most = heap.most();
+          heap.again();
+        });
       } finally {
         heap.restore();
       }
-      const share = said.total / heap.most();
-      expect(share).toBeGreaterThan(0.75);
-      expect(share).toBeLessThanOrEqual(1);
+      for (const share of [said.step.total / most, said.evaluation.total / heap.most()]) {
+        expect(share).toBeGreaterThan(0.75);
+        expect(share).toBeLessThanOrEqual(1);
+      }
     });
   }
   for (const one of cases) {
@@ -111,22 +125,37 @@ describe('what a step is said to take', () => {
       device = await openDevice('webgpu');
       const said = await estimate(one);
       const before = device.memory().bytes;
-      await twoSteps(one);
-      // Buffers that wait for reuse are given back when memory runs out.
-      device.trim();
-      const share = said.total / (device.memory().bytes - before);
-      expect(share).toBeGreaterThan(0.99);
-      expect(share).toBeLessThanOrEqual(1);
-      expect(said.least).toBeLessThanOrEqual(said.total);
-      expect(said.largest.bytes).toBeLessThan(said.total);
+      const taken = (): number => {
+        // Buffers that wait for reuse are given back when memory runs out.
+        device!.trim();
+        return device!.memory().bytes - before;
+      };
+      let steps = 0;
+      await twoSteps(one, () => {
+        steps = taken();
+      });
+      for (const [told, is] of [
+        [said.step, steps],
+        [said.evaluation, taken()],
+      ] as const) {
+        expect(told.total / is).toBeGreaterThan(0.99);
+        expect(told.total / is).toBeLessThanOrEqual(1);
+        expect(told.least).toBeLessThanOrEqual(told.total);
+        expect(told.largest.bytes).toBeLessThan(told.total);
+      }
     });
   }
 
   it.skipIf(!adapter)('grows with the images, and less where activations are computed again', async () => {
     device = await openDevice('webgpu');
-    const few = await estimate({ family: 'vit', rows: 2, parts: 1 });
-    const many = await estimate({ family: 'vit', rows: 32, parts: 1 });
-    const again = await estimate({ family: 'vit', rows: 32, parts: 1, checkpointActivations: true });
+    const { step: few } = await estimate({ family: 'vit', rows: 2, parts: 1 });
+    const { step: many } = await estimate({ family: 'vit', rows: 32, parts: 1 });
+    const { step: again } = await estimate({
+      family: 'vit',
+      rows: 32,
+      parts: 1,
+      checkpointActivations: true,
+    });
     expect(many.total).toBeGreaterThan(2 * few.total);
     expect(again.total).toBeLessThan(0.8 * many.total);
   });
@@ -136,8 +165,8 @@ describe('what a step is said to take', () => {
     const { model } = tinyRun('vit').loaded;
     const weights = [...model.tensors()].reduce((sum, [, { size }]) => sum + 4 * size, 0);
     model.dispose();
-    const whole = await estimate({ family: 'vit', rows: 4, parts: 1 });
-    const parts = await estimate({ family: 'vit', rows: 4, parts: 2 });
+    const { step: whole } = await estimate({ family: 'vit', rows: 4, parts: 1 });
+    const { step: parts } = await estimate({ family: 'vit', rows: 4, parts: 2 });
     expect(parts.total - whole.total).toBeLessThan(0.5 * weights);
   });
 });
@@ -165,6 +194,10 @@ function watchHeap() {
   };
   return {
     most: () => most,
+    /** The most from now on. */
+    again() {
+      most = alive;
+    },
     restore: () => void Object.assign(wasm, { _malloc, _free }),
   };
 }

@@ -1,6 +1,6 @@
 /**
- * What a step takes of a device's memory, told by shapes alone: before a weight is fetched, and in the time that it
- * takes to write a step down. The step is traced on tensors without numbers. Where steps are compiled, the graphs
+ * What a step and an evaluation take of a device's memory, told by shapes alone: before a weight is fetched, and in the
+ * time that it takes to write a step down. The step is traced on tensors without numbers. Where steps are compiled, the graphs
  * are planned as they will be, and the plan says every byte; where they run kernel by kernel, the tensors that are
  * alive are counted, to which come what kernels need for themselves and what the allocator loses.
  */
@@ -8,6 +8,7 @@ import type { Size } from '../core/index.ts';
 import type { Batch } from '../data/index.ts';
 import {
   type Device,
+  type PeakBytes,
   type PlannedProgram,
   peakBytes,
   probeOf,
@@ -15,7 +16,7 @@ import {
   shapesOnly,
   shapeTensor,
   shapeVariables,
-  type tf,
+  tf,
   withinTensors,
 } from '../engine/index.ts';
 import type { Parameter } from '../nn/index.ts';
@@ -23,9 +24,10 @@ import type { Task } from '../tasks/index.ts';
 import { partOptions, variablesOf } from './compiled/plans.ts';
 import { applyStep, namesOf, partStep, type StepParts, wholeStep } from './compiled/step-graphs.ts';
 import { GradientSums } from './compiled/sums.ts';
-import { ForwardPass, update } from './differentiate.ts';
+import { ForwardPass, type Images, update } from './differentiate.ts';
 import { Accumulated, averageIn } from './eager-step.ts';
 import { WeightAverage } from './ema.ts';
+import { EvaluationStep } from './evaluation-step.ts';
 import { parameterGroups } from './groups.ts';
 import { LossScale } from './loss-scale.ts';
 import { createAlgorithm, Optimizer, scalarTensors } from './optimizers/index.ts';
@@ -54,23 +56,30 @@ export interface EstimateRequest {
   readonly rows: number;
   /** In how many such parts a step is computed. */
   readonly parts: number;
+  /** Images that an evaluation computes at once; 0: it is not asked about, and told to take what a step takes. */
+  readonly evaluationRows: number;
   readonly device: Pick<Device, 'gpu' | 'prepare'>;
   /** Bytes above which nobody wants to know how much more it is. */
   readonly limit?: number | undefined;
+}
+
+/** What is there in a run at the worst moment of a step, before any evaluation, and of an evaluation, after steps. */
+export interface EstimatedBytes {
+  readonly step: StepBytes;
+  readonly evaluation: StepBytes;
 }
 
 /** A few seconds of tracing; DETR with a ResNet-50 takes a tenth of it. */
 const mostTensors = 300_000;
 
 /** Throws where the step can't be traced, or not in reasonable time. */
-export async function estimateStep(request: EstimateRequest): Promise<StepBytes> {
+export async function estimateBytes(request: EstimateRequest): Promise<EstimatedBytes> {
   const lent = lendShapes(request.model);
   try {
     const { gpu, prepare } = request.device;
     const parts = stepParts(request);
-    const batch = batchOf(request);
     return await withinTensors(mostTensors, () =>
-      gpu && prepare ? planned(request, parts, batch, gpu) : counted(request, parts, batch),
+      gpu && prepare ? planned(request, parts, gpu) : counted(request, parts),
     );
   } finally {
     for (const parameter of lent) parameter.lend(undefined);
@@ -101,17 +110,16 @@ function stepParts({ model, task, settings, device }: EstimateRequest): StepPart
   };
 }
 
-/** Pictures with one object each: a step writes down the same whatever is in them. */
-function batchOf({ size, rows, model }: EstimateRequest): Batch {
+/** Pictures with one object each: a step writes down the same whatever is in them. Nobody looks at their pixels. */
+function batchOf({ size }: EstimateRequest, rows: number): Batch {
   const each = Array.from({ length: rows }, (_, row) => row);
   const { height, width } = size;
   return {
     position: 0,
     indices: each,
     imageIds: each,
-    // Nobody looks at them.
     pixelValues: new Float32Array(),
-    pixelMask: model.takesPixelMask ? new Uint8Array(rows * height * width).fill(1) : new Uint8Array(),
+    pixelMask: new Uint8Array(),
     shape: [rows, 3, height, width],
     count: rows,
     samples: each.map((index) => ({
@@ -127,15 +135,49 @@ function batchOf({ size, rows, model }: EstimateRequest): Batch {
 }
 
 async function planned(
-  { settings, parts: count }: EstimateRequest,
+  request: EstimateRequest,
   parts: StepParts,
-  batch: Batch,
   gpu: NonNullable<Device['gpu']>,
-): Promise<StepBytes> {
-  const images = 4 * batch.shape.reduce((product, length) => product * length, 1);
-  // What no kernel can bind needs no plan.
-  if (images > gpu.memory.largestBinding)
-    return { total: images, least: images, largest: { what: 'pixel_values', bytes: images } };
+): Promise<EstimatedBytes> {
+  const step = tooManyImages(request, request.rows, gpu);
+  const evaluation = tooManyImages(request, request.evaluationRows, gpu);
+  const forSteps = step ? [] : await stepPrograms(request, parts);
+  const steps = step ?? bytesOf(forSteps, gpu);
+  if (evaluation || request.evaluationRows === 0) return { step: steps, evaluation: evaluation ?? steps };
+  // What steps take stays while an evaluation runs.
+  return { step: steps, evaluation: bytesOf([...forSteps, await evaluationProgram(request)], gpu) };
+}
+
+/** What no kernel can bind needs no plan. */
+function tooManyImages(
+  { size: { height, width } }: EstimateRequest,
+  rows: number,
+  gpu: NonNullable<Device['gpu']>,
+): StepBytes | undefined {
+  const bytes = 4 * rows * 3 * height * width;
+  if (bytes <= gpu.memory.largestBinding) return undefined;
+  return { total: bytes, least: bytes, largest: { what: 'pixel_values', bytes } };
+}
+
+function bytesOf(programs: readonly PlannedProgram[], gpu: NonNullable<Device['gpu']>): StepBytes {
+  const { total, activations, activationsBound, largest } = programBytes(gpu, programs);
+  return {
+    total,
+    least: total - activations + activationsBound,
+    largest: { what: `a value of kernel "${largest.label}"`, bytes: largest.bytes },
+  };
+}
+
+async function evaluationProgram(request: EstimateRequest): Promise<PlannedProgram> {
+  const { model, task, settings, device, evaluationRows } = request;
+  const step = new EvaluationStep(model, task, device as Device);
+  const trace = await step.trace(batchOf(request, evaluationRows));
+  return { trace, options: { precision: settings.precision } };
+}
+
+async function stepPrograms(request: EstimateRequest, parts: StepParts): Promise<PlannedProgram[]> {
+  const { settings, parts: count, rows } = request;
+  const batch = batchOf(request, rows);
   const targets = parts.task.matchesOnHost ? undefined : parts.task.targets(batch);
   const { present, losses } = await namesOf(parts, batch, targets, variablesOf(parts));
   shapesOnly(() => parts.optimizer.makeSlots(present));
@@ -154,25 +196,31 @@ async function planned(
     programs.push({ trace: part.trace, options: { ...options, ...partOptions } });
     programs.push({ trace: (await applyStep(parts, sums, variables)).trace, options });
   }
-  const bytes = programBytes(gpu, programs);
-  const { label } = bytes.largest;
-  return {
-    total: bytes.total,
-    least: bytes.total - bytes.activations + bytes.activationsBound,
-    largest: { what: `a value of kernel "${label}"`, bytes: bytes.largest.bytes },
-  };
+  return programs;
 }
 
-function counted(request: EstimateRequest, parts: StepParts, batch: Batch): StepBytes {
+function counted(request: EstimateRequest, parts: StepParts): EstimatedBytes {
   const variables = [...variablesOf(parts).values()];
-  const { peak, largest } = peakBytes(
+  const batch = batchOf(request, request.rows);
+  const step = peakBytes(
     () => {
       // Only the second meets the optimiser's state beside its activations.
-      for (const step of [1, 2]) countedStep(request, parts, batch, step);
+      for (const number of [1, 2]) countedStep(request, parts, batch, number);
     },
     variables,
     request.limit,
   );
+  if (request.evaluationRows === 0) return { step: countedBytes(step), evaluation: countedBytes(step) };
+  const evaluation = peakBytes(
+    () => countedEvaluation(request, batchOf(request, request.evaluationRows)),
+    // With the optimiser's state.
+    variablesOf(parts).values(),
+    request.limit,
+  );
+  return { step: countedBytes(step), evaluation: countedBytes(evaluation) };
+}
+
+function countedBytes({ peak, largest }: PeakBytes): StepBytes {
   const what = `a tensor of shape [${largest.shape.join(', ')}]`;
   return { total: peak, least: peak, largest: { what, bytes: largest.bytes } };
 }
@@ -191,13 +239,25 @@ function countedStep(request: EstimateRequest, parts: StepParts, batch: Batch, s
   accumulated.dispose();
 }
 
+function imagesOf({ takesPixelMask }: TrainableModel, { shape }: Batch): Images {
+  const [rows, , height, width] = shape;
+  return {
+    pixel_values: shapeTensor(shape),
+    ...(takesPixelMask ? { pixel_mask: shapeTensor([rows, height, width]) } : {}),
+  };
+}
+
+/** As `EvaluationStep` does it kernel by kernel. */
+function countedEvaluation({ model, task }: EstimateRequest, batch: Batch): void {
+  const outputs = tf.tidy(() => ({ ...model.forward(imagesOf(model, batch), { training: false }) }));
+  const targets = task.matchesOnHost ? task.targets(batch, probeOf(outputs)) : task.targets(batch);
+  tf.tidy(() => void task.loss(outputs, uploadTargets(targets)));
+  tf.dispose(outputs);
+}
+
 /** Forward and backward, as `EagerStep` does it. */
 function countedPart({ model, task, trainable }: StepParts, batch: Batch) {
-  const [rows, , height, width] = batch.shape;
-  const images = {
-    pixel_values: shapeTensor(batch.shape),
-    ...(model.takesPixelMask ? { pixel_mask: shapeTensor([rows, height, width]) } : {}),
-  };
+  const images = imagesOf(model, batch);
   const seed = shapeTensor([], 'int32');
   const pass = new ForwardPass(model, images, seed);
   let uploaded: Record<string, tf.Tensor> = {};

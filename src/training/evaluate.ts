@@ -14,7 +14,10 @@ export async function evaluate<Prediction>(
 ): Promise<EvaluationResult<Prediction>> {
   const { task, model, device } = request;
   if (request.step) return evaluateWith(request.step, request);
-  const step = new EvaluationStep(model, task as Task<unknown>, device, request.losses);
+  const step = new EvaluationStep(model, task as Task<unknown>, device, {
+    losses: request.losses,
+    mostImages: request.mostImages,
+  });
   try {
     return await evaluateWith(step, request);
   } finally {

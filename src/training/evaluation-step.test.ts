@@ -12,7 +12,7 @@ afterAll(() => device.dispose());
 
 async function evaluated(family: string, stepDevice: StepDevice, losses: boolean): Promise<EvaluatedBatch[]> {
   const { loaded, task, batch } = tinyRun(family);
-  const step = new EvaluationStep(loaded.model, task, stepDevice, losses);
+  const step = new EvaluationStep(loaded.model, task, stepDevice, { losses });
   const results = [await step.run(batch(0)), await step.run(batch(1, 1))];
   expect(step.takeWarnings()).toEqual([]);
   step.dispose();

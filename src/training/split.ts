@@ -10,6 +10,13 @@ export function nextSplit(rows: number, parts: number): number | undefined {
   return undefined;
 }
 
+/** In how few equal parts `rows` rows are computed when `most` are at once. */
+export function partsOf(rows: number, most: number): number {
+  let parts = Math.ceil(rows / Math.max(1, most));
+  while (rows % parts !== 0) parts++;
+  return parts;
+}
+
 /** `parts` batches of equal shape; those without a real image are left out. */
 export function splitBatch(batch: Batch, parts: number): Batch[] {
   const [rows, channels, height, width] = batch.shape;

@@ -69,6 +69,8 @@ export interface EvaluationRequest<Prediction> {
   readonly signal?: AbortSignal | undefined;
   /** Whether the ground truth's losses are computed too (true). */
   readonly losses?: boolean | undefined;
+  /** So many images are computed at once at most, where there is no `step` (all of a batch). */
+  readonly mostImages?: number | undefined;
   /** Kept from one evaluation to the next, so that it compiles once; left out: one for this evaluation. */
   readonly step?: BatchEvaluation | undefined;
   /** Called with every prediction, unthresholded; predictions are not kept otherwise. */

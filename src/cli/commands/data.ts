@@ -8,6 +8,7 @@ import type { DatasetStatistics, Summary } from '../../data/index.ts';
 import type { DataReportSplit } from '../../reports/index.ts';
 import { type CommonOptions, type Context, finish, wholeNumber } from '../command.ts';
 import { columns, compact, some } from '../format.ts';
+import { memoryLines, memoryOf } from '../memory.ts';
 import { packageInfo } from '../package-info.ts';
 import { loadRecipe } from '../recipe-file.ts';
 
@@ -40,7 +41,7 @@ function addCheck(data: Command): void {
     [
       {
         line: 'ocelli data check recipe.yaml',
-        does: 'annotations, classes, every picture, leaks between splits',
+        does: 'annotations, classes, every picture, leaks between splits; the memory that training takes',
       },
       { line: 'ocelli data check recipe.yaml --annotations-only', does: 'fast' },
       { line: 'ocelli data check recipe.yaml --json', does: 'one line per problem, then the counts' },
@@ -62,8 +63,12 @@ async function runCheck(context: Context, options: CheckOptions, ...args: never[
   });
   for (const problem of report.problems) output.json({ type: 'problem', ...problem });
   const { splits, errors, warnings } = report;
-  output.json({ type: 'checked', splits, errors, warnings });
+  // Of data with errors nobody trains; and who wants annotations alone is in a hurry.
+  const wantsMemory = errors === 0 && !options.annotationsOnly;
+  const memory = wantsMemory ? await memoryOf(recipe, context) : undefined;
+  output.json({ type: 'checked', splits, errors, warnings, ...(memory ? { memory } : {}) });
   output.result(formatDataReport(report, options.all ? Number.POSITIVE_INFINITY : 10));
+  for (const line of memory ? memoryLines(memory) : []) output.result(line);
   return errors > 0 ? 3 : 0;
 }
 

@@ -5,6 +5,7 @@ import { counted } from '../../core/index.ts';
 import type { EngineReport } from '../../engine/index.ts';
 import { type CommonOptions, type Context, finish } from '../command.ts';
 import { columns, compact, megabytes } from '../format.ts';
+import { memoryLines, memoryOf } from '../memory.ts';
 import { packageInfo } from '../package-info.ts';
 import { loadRecipe } from '../recipe-file.ts';
 import { checkServers, type Reachability } from '../servers.ts';
@@ -13,12 +14,20 @@ export function addDoctor(program: Command): void {
   const command = program
     .command('doctor')
     .description('say what this machine offers, what is missing, and whether servers answer')
-    .addArgument(new Argument('[recipe]', 'also check the places and servers that this recipe names'));
+    .addArgument(
+      new Argument(
+        '[recipe]',
+        'also check the places and servers that this recipe names, and the memory that it takes',
+      ),
+    );
   finish(
     command,
     [
       { line: 'ocelli doctor', does: 'adapter, features, limits, speeds' },
-      { line: 'ocelli doctor recipe.yaml', does: "the recipe's data, checkpoint and MLflow server too" },
+      {
+        line: 'ocelli doctor recipe.yaml',
+        does: "the recipe's data, checkpoint and MLflow server too, and its memory",
+      },
       { line: 'ocelli doctor --device webgpu', does: 'exit code 4 when there is no WebGPU adapter' },
       { line: 'ocelli doctor --json', does: 'the same for a program' },
     ],
@@ -46,6 +55,7 @@ async function runDoctor(context: Context, _options: CommonOptions, ...args: nev
   const { openDevice, probeEngine } = await import('../../engine/index.ts');
   const engine = await probeEngine();
   const servers = await checkServers(recipe, context.signal);
+  const memory = recipe && (await memoryOf(recipe, context));
   const freeBytes = await files.freeBytes('.');
   const { version } = packageInfo();
   const node = process.versions.node;
@@ -58,6 +68,7 @@ async function runDoctor(context: Context, _options: CommonOptions, ...args: nev
     free_bytes: freeBytes,
     packages,
     servers,
+    memory,
   });
   if (!output.options.json) {
     const lines = [
@@ -66,6 +77,7 @@ async function runDoctor(context: Context, _options: CommonOptions, ...args: nev
       ...speedLines(engine, decodeSpeed),
       ...packageLines(packages),
       ...serverLines(servers),
+      ...(memory ? memoryLines(memory) : []),
     ];
     for (const line of lines) output.result(line);
   }

@@ -85,8 +85,9 @@ export class CompiledFunction {
     return compiled;
   }
 
-  private async compile(inputs: HostTensors, host: AskHost | undefined): Promise<Compiled> {
-    const trace = await traceStep(
+  /** What a call with inputs of these shapes computes; nothing is. */
+  trace(inputs: HostTensors, host?: AskHost): Promise<Trace> {
+    return traceStep(
       (tensors, { halt }) =>
         this.fn(tensors, (outputs) => {
           if (!host) throw new Error('the function asks the host, and there is none');
@@ -95,6 +96,10 @@ export class CompiledFunction {
       specsOf(inputs),
       { parameters: this.variables },
     );
+  }
+
+  private async compile(inputs: HostTensors, host: AskHost | undefined): Promise<Compiled> {
+    const trace = await this.trace(inputs, host);
     return { trace, program: await this.prepare(trace, this.variables) };
   }
 }

@@ -200,11 +200,14 @@ function Warnings() {
   );
 }
 
-/** What a step takes, told before the first. */
+/** What a step and an evaluation take, told before the first. */
 function memoryOf({ memory }: RunEventOf<'model_ready'>): string {
   if (!memory) return 'not known before the first step';
-  const { bytes, images, height, width, exact } = memory;
-  return `${exact ? 'about' : 'at least'} ${bytesOf(bytes)} for ${counted(images, 'picture')} of ${height} × ${width} at once`;
+  const { bytes, images, height, width, exact, evaluation } = memory;
+  const evaluating = evaluation
+    ? `, ${bytesOf(evaluation.bytes)} to evaluate ${counted(evaluation.images, 'picture')}`
+    : '';
+  return `${exact ? 'about' : 'at least'} ${bytesOf(bytes)} for ${counted(images, 'picture')} of ${height} × ${width} at once${evaluating}`;
 }
 
 function RunFacts() {
