@@ -64,7 +64,7 @@ beforeAll(async () => {
   pictures = await onDisk(scratch, 'pictures', files);
   stopped = await stoppedHeadless(headlessRecipe(), /"type":"checkpoint".*"epoch":[2-9]/);
   browser = await openChromium();
-}, 300_000);
+});
 
 afterAll(async () => {
   await browser?.close();
@@ -167,9 +167,9 @@ test('a headless run that was stopped: looked at, its data opened, gone on with'
   expect(await page.title()).toBe('Runs – Ocelli');
   // The row has the focus, and is compared.
   await expect.poll(() => page.evaluate(() => document.activeElement?.textContent)).toContain(awkward);
-  expect(await row('a <img').getByRole('checkbox').isChecked()).toBe(true);
-  expect(await row('a <img').textContent()).toContain('Interrupted');
-  expect(await row('a <img').textContent()).toContain('its data are not open here');
+  await expect.poll(() => row('a <img').getByRole('checkbox').isChecked()).toBe(true);
+  await expect.poll(() => row('a <img').textContent()).toContain('Interrupted');
+  await expect.poll(() => row('a <img').textContent()).toContain('its data are not open here');
   const notice = page.locator('#tray .notice');
   await notice.waitFor();
   const words = (await notice.textContent())!;
@@ -183,7 +183,7 @@ test('a headless run that was stopped: looked at, its data opened, gone on with'
     expect(words).toContain(said);
   }
   const loss = page.getByRole('img', { name: /^Training loss by step/ });
-  expect(await loss.getAttribute('aria-label')).toMatch(/a <img.*: [\d.]+/);
+  await expect.poll(() => loss.getAttribute('aria-label')).toMatch(/a <img.*: [\d.]+/);
   await photograph(opened, 'runs-opened');
   expect(await accessibilityProblems(opened)).toEqual([]);
 
@@ -195,9 +195,8 @@ test('a headless run that was stopped: looked at, its data opened, gone on with'
 
   // Its errors and its checkpoint need the data; the model can be tried without.
   await show(page, 'try?run=/runs/headless-1');
-  expect(await page.getByLabel('Model', { exact: true }).locator('option:checked').textContent()).toContain(
-    'a <img',
-  );
+  const chosen = page.getByLabel('Model', { exact: true }).locator('option:checked');
+  await expect.poll(() => chosen.textContent()).toContain('a <img');
 
   await show(page, 'runs');
   await row('a <img').getByRole('button', { name: 'Open its data' }).click();
@@ -220,15 +219,17 @@ test('a headless run that was stopped: looked at, its data opened, gone on with'
   await chooser.setFiles(archive);
   await dialog.getByRole('button', { name: 'Resume' }).click();
   await status(page, 'running');
-  const log = await loggedEvents(page, '/runs/headless-1');
-  const resumed = log.find(({ type }) => type === 'resumed')!;
+  const resuming = async () =>
+    (await loggedEvents(page, '/runs/headless-1')).find(({ type }) => type === 'resumed');
+  await expect.poll(resuming).toBeDefined();
+  const resumed = (await resuming())!;
   expect(resumed.step).toBeGreaterThan(0);
   // The same pictures, the same recipe: only machine and device are others.
   expect(resumed.why).not.toMatch(/\bdata was|recipe was/);
   await page.getByRole('button', { name: 'Stop', exact: true }).click();
   await status(page, 'stopped');
   await show(page, 'runs');
-  expect(await row('a <img').textContent()).toContain('Stopped');
+  await expect.poll(() => row('a <img').textContent()).toContain('Stopped');
   await row('a <img').getByRole('button', { name: 'Resume' }).waitFor();
 });
 
@@ -255,7 +256,7 @@ test('a run that the page has exported is one of another browser, with all that 
   await chooseZip(archive);
   await row('first').waitFor(patience);
   await page.locator('.toast', { hasText: '“first” is a run of this browser now' }).waitFor();
-  expect(await row('first').textContent()).toContain('Finished');
+  await expect.poll(() => row('first').textContent()).toContain('Finished');
   expect(await loggedEvents(page, run)).toEqual(events);
   // A further state of the same run does not take its place.
   const further = join(scratch, 'further');
@@ -273,7 +274,7 @@ test('a run that the page has exported is one of another browser, with all that 
   await page.reload();
   await show(page, `errors?run=${run}`);
   await page.locator('.confusion-cell').first().waitFor(patience);
-  expect(await page.locator('main').textContent()).toContain(String(valImages));
+  await expect.poll(() => page.locator('main').textContent()).toContain(String(valImages));
   await show(page, `export?run=${run}`);
   await page.getByText('model/onnx/model.onnx', { exact: true }).waitFor();
   await show(page, 'model');
