@@ -1,32 +1,18 @@
 /** What the charts of a run say is what its folder says; and a run on WebGPU, on the software adapter. */
-import type { Browser, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import type { Page } from 'playwright-core';
+import { expect, test } from 'vitest';
 import { bytesOf, metricName, numberOf } from '../../src/app/format.ts';
-import { openChromium } from './support/chromium.ts';
 import type { OpenedPage } from './support/page.ts';
+import { pageOfTest } from './support/page-of-test.ts';
 import { tinyRecipe } from './support/recipe.ts';
 import { loggedEvents, train } from './support/runs.ts';
 import { accessibilityProblems, openAppPage, patience, photograph, show } from './support/views.ts';
 
-let browser: Browser;
 let opened: OpenedPage;
 let page: Page;
-
-beforeAll(async () => {
-  browser = await openChromium();
-});
-
-afterAll(async () => {
-  await browser?.close();
-});
-
-async function open(): Promise<void> {
-  opened = await openAppPage(browser);
-  page = opened.page;
-}
-
-afterEach(async () => {
-  await opened.close();
+pageOfTest(openAppPage, (tab) => {
+  opened = tab;
+  page = tab.page;
 });
 
 /** Every layer that a detector has, as small as it can be; long enough for predictions to be asked for on the way. */
@@ -70,7 +56,6 @@ async function chartNumbers(title: string): Promise<Record<string, string>> {
 }
 
 test('the charts of a detector say what the run folder says: loss and its parts, metrics, rate, speed, memory', async () => {
-  await open();
   const events = await loggedEvents(page, await train(page, detectorRecipe));
   const step = events.filter(({ type }) => type === 'step').at(-1)!;
   const evaluation = events
@@ -106,7 +91,6 @@ test('the charts of a detector say what the run folder says: loss and its parts,
 });
 
 test('WebGPU by choice: the run is on it, and the loss falls', async () => {
-  await open();
   await show(page, 'device');
   await page.getByLabel('WebGPU', { exact: true }).check({ force: true });
   await page.getByRole('row', { name: /webgpu .* GFLOP/ }).waitFor(patience);

@@ -1,36 +1,21 @@
 /**
  * Runs of a browser: what is said before the first, two side by side, one that is removed, one that was stopped and becomes a model.
  */
-import type { Browser, Locator, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { openChromium } from './support/chromium.ts';
+import type { Locator, Page } from 'playwright-core';
+import { expect, test } from 'vitest';
 import type { OpenedPage } from './support/page.ts';
+import { pageOfTest } from './support/page-of-test.ts';
 import { begin, figuresRecipe, train } from './support/runs.ts';
 import { accessibilityProblems, openAppPage, patience, photograph, show, status } from './support/views.ts';
 
-let browser: Browser;
 let opened: OpenedPage;
 let page: Page;
-
-beforeAll(async () => {
-  browser = await openChromium();
-});
-
-afterAll(async () => {
-  await browser?.close();
-});
-
-async function open(): Promise<void> {
-  opened = await openAppPage(browser);
-  page = opened.page;
-}
-
-afterEach(async () => {
-  await opened.close();
+pageOfTest(openAppPage, (tab) => {
+  opened = tab;
+  page = tab.page;
 });
 
 test('an empty browser says what will be here', async () => {
-  await open();
   for (const view of ['runs', 'errors', 'export']) {
     await show(page, view);
     await page.locator('main').getByRole('link', { name: 'Train a model' }).waitFor();
@@ -39,7 +24,6 @@ test('an empty browser says what will be here', async () => {
 });
 
 test('two runs are compared: curves, numbers, settings that differ', async () => {
-  await open();
   const first = await train(page, figuresRecipe());
   expect(await train(page, figuresRecipe({ name: 'second', rate: '2e-4' }))).not.toBe(first);
 
@@ -83,7 +67,6 @@ function colourful(canvas: Locator): Promise<number> {
 }
 
 test('a run can be removed, after a question', async () => {
-  await open();
   await train(page, figuresRecipe({ epochs: 1 }));
   await train(page, figuresRecipe({ name: 'second', epochs: 1 }));
   await show(page, 'runs');
@@ -96,7 +79,6 @@ test('a run can be removed, after a question', async () => {
 });
 
 test('a run that was stopped can be evaluated and becomes a model', async () => {
-  await open();
   await begin(page, figuresRecipe({ name: 'halted', epochs: 200 }));
   await status(page, 'running');
   await page.getByRole('button', { name: 'Stop', exact: true }).click();

@@ -1,46 +1,20 @@
 /** Data that a user picks: an archive or a folder of pictures, described, trained on, and found again after a reload. */
 import { Uint8ArrayReader, Uint8ArrayWriter, ZipWriter } from '@zip.js/zip.js';
-import type { Browser, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import { drawShapes } from '../../src/data/sample/shapes.ts';
-import { encodeImage } from '../../src/platform/node/index.ts';
-import { openChromium } from './support/chromium.ts';
-import { type OpenedPage, openPage } from './support/page.ts';
+import type { Page } from 'playwright-core';
+import { expect, test } from 'vitest';
+import { classFolders } from './support/inputs.ts';
+import { openPage } from './support/page.ts';
+import { pageOfTest } from './support/page-of-test.ts';
 import { tinyRecipe } from './support/recipe.ts';
 
-let browser: Browser;
-let opened: OpenedPage;
 let page: Page;
-
-beforeAll(async () => {
-  browser = await openChromium();
-});
-
-afterAll(async () => {
-  await browser?.close();
-});
-
-beforeEach(async () => {
-  opened = await openPage(browser);
+pageOfTest(openPage, (opened) => {
   page = opened.page;
 });
 
-afterEach(async () => {
-  await opened?.close();
-});
-
-/** Class folders of pictures: `train/circle/0.png`, …; one of them broken where that is asked for. */
+/** Class folders; one picture is broken where that is asked for. */
 async function pictures({ broken = false } = {}): Promise<Map<string, Uint8Array>> {
-  const files = new Map<string, Uint8Array>();
-  for (const [split, count] of [
-    ['train', 16],
-    ['val', 8],
-  ] as const) {
-    for (let i = 0; i < count; i++) {
-      const image = drawShapes(i, { seed: split === 'train' ? 1 : 2, size: 32, classes: 2, objects: 1 });
-      files.set(`${split}/${['circle', 'cross'][i % 2]}/${i}.png`, await encodeImage(image, 'png'));
-    }
-  }
+  const files = await classFolders();
   if (broken) files.set('train/circle/0.png', files.get('train/circle/0.png')!.slice(0, 100));
   return files;
 }

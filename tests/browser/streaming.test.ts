@@ -1,28 +1,19 @@
 /** Far data in a page: kept in the browser's storage, read in threads, and the page answers all the while. */
 import type { Browser, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import { drawShapes } from '../../src/data/sample/shapes.ts';
-import { encodeImage } from '../../src/platform/node/index.ts';
-import { openChromium } from './support/chromium.ts';
+import { expect, test } from 'vitest';
+import { classFolders } from './support/inputs.ts';
 import { type OpenedPage, openPage } from './support/page.ts';
+import { pageOfTest } from './support/page-of-test.ts';
 import { tinyRecipe } from './support/recipe.ts';
 import { mainThreadTasks, traceCategories } from './support/trace.ts';
 
 let browser: Browser;
 let opened: OpenedPage;
 let page: Page;
-beforeAll(async () => {
-  browser = await openChromium();
-});
-afterAll(async () => {
-  await browser?.close();
-});
-beforeEach(async () => {
-  opened = await openPage(browser);
-  page = opened.page;
-});
-afterEach(async () => {
-  await opened?.close();
+pageOfTest(openPage, (tab, shared) => {
+  browser = shared;
+  opened = tab;
+  page = tab.page;
 });
 
 /** A web server with CORS, as the page sees it; returns what was asked of it. */
@@ -54,16 +45,7 @@ async function serve(files: ReadonlyMap<string, Uint8Array>): Promise<string[]> 
 }
 
 test('pictures of a web server are fetched once: the second epoch and the next run read the browser storage', async () => {
-  const files = new Map<string, Uint8Array>();
-  for (const [split, count] of [
-    ['train', 16],
-    ['val', 8],
-  ] as const) {
-    for (let i = 0; i < count; i++) {
-      const image = drawShapes(i, { seed: split === 'train' ? 1 : 2, size: 32, classes: 2, objects: 1 });
-      files.set(`set/${split}/${['circle', 'cross'][i % 2]}/${i}.png`, await encodeImage(image, 'png'));
-    }
-  }
+  const files = new Map([...(await classFolders())].map(([path, bytes]) => [`set/${path}`, bytes]));
   for (const split of ['train', 'val']) {
     const below = `set/${split}/`;
     const entries = [...files].filter(([path]) => path.startsWith(below));

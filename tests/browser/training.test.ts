@@ -2,19 +2,20 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Browser, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import type { Page } from 'playwright-core';
+import { beforeAll, expect, test } from 'vitest';
 import { parseRecipe } from '../../src/config/index.ts';
 import type { RunEvent } from '../../src/core/index.ts';
 import { memorySource, openSafetensors } from '../../src/formats/safetensors/index.ts';
 import { train } from '../../src/runs/index.ts';
-import { openChromium } from './support/chromium.ts';
-import { type OpenedPage, openPage } from './support/page.ts';
+import { openPage } from './support/page.ts';
+import { pageOfTest } from './support/page-of-test.ts';
 import { tinyRecipe } from './support/recipe.ts';
 
-let browser: Browser;
-let opened: OpenedPage;
 let page: Page;
+pageOfTest(openPage, (opened) => {
+  page = opened.page;
+});
 
 interface Trained {
   readonly losses: readonly number[];
@@ -30,20 +31,6 @@ let headlessLong: Trained;
 beforeAll(async () => {
   headless = await trainHeadless(tinyRecipe());
   headlessLong = await trainHeadless(longRecipe);
-  browser = await openChromium();
-});
-
-afterAll(async () => {
-  await browser?.close();
-});
-
-beforeEach(async () => {
-  opened = await openPage(browser);
-  page = opened.page;
-});
-
-afterEach(async () => {
-  await opened?.close();
 });
 
 const mean = (values: readonly number[]): number =>

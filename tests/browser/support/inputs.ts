@@ -13,6 +13,21 @@ export type Files = Readonly<Record<string, Uint8Array>>;
 export const picture = (index: number, size = 48): Promise<Uint8Array> =>
   encodeImage(drawShapes(index, { seed: 5, size, classes: 2, objects: 1 }), 'png');
 
+/** Class folders of pictures in two splits: `train/circle/0.png`, …; 16 to train on and 8 to validate with. */
+export async function classFolders(): Promise<Map<string, Uint8Array>> {
+  const files = new Map<string, Uint8Array>();
+  for (const [split, count, seed] of [
+    ['train', 16, 1],
+    ['val', 8, 2],
+  ] as const) {
+    for (let i = 0; i < count; i++) {
+      const image = drawShapes(i, { seed, size: 32, classes: 2, objects: 1 });
+      files.set(`${split}/${['circle', 'cross'][i % 2]}/${i}.png`, await encodeImage(image, 'png'));
+    }
+  }
+  return files;
+}
+
 /** Writes files below `scratch/name`; returns that folder. */
 export async function onDisk(scratch: string, name: string, files: Files): Promise<string> {
   const root = join(scratch, name);
