@@ -1,14 +1,12 @@
 /**
  * Runs of the command line beside a real MLflow server: everything is read back over REST, the logged model is
- * loaded by Python under each of its names and predicts as we do, and a server that is away, killed or unwilling
- * costs nothing but what the contract says. How the tracker itself works is tested in mlflow.test.ts.
+ * loaded by Python under each of its names and predicts as we do, and a server that is away or killed costs nothing. A server
+ * that refuses: mlflow-refused.test.ts. How the tracker itself works is tested in mlflow.test.ts.
  *
  * Needs `bash scripts/python.sh mlflow`.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -18,7 +16,7 @@ import { openDevice, tf } from '../../src/engine/index.ts';
 import { fromPretrained } from '../../src/models/index.ts';
 import { train } from '../../src/runs/index.ts';
 import { builtCli, eventsOf, ocelli, startOcelli } from '../support/cli.ts';
-import { MlflowServer } from '../support/mlflow.ts';
+import { type MlflowRun, MlflowServer } from '../support/mlflow.ts';
 import { freePort } from '../support/ports.ts';
 import { pythonScript } from '../support/python-script.ts';
 import { tinyRecipe } from '../support/recipes.ts';
@@ -37,54 +35,6 @@ afterAll(async () => {
   await server?.dispose();
   await rm(folder, { recursive: true, force: true });
 }, 60_000);
-
-interface Run {
-  info: { run_id: string; status: string; run_name: string; experiment_id: string };
-  data: Record<'params' | 'tags', { key: string; value: string }[]> & {
-    metrics: { key: string; value: number; step?: number }[];
-  };
-  inputs: {
-    dataset_inputs: {
-      dataset: { name: string; digest: string; source: string };
-      tags: { key: string; value: string }[];
-    }[];
-  };
-  outputs?: { model_outputs: { model_id: string }[] };
-}
-
-const getRun = async (runId: string): Promise<Run> =>
-  (await server.get<{ run: Run }>(`runs/get?run_id=${runId}`)).run;
-
-/** Steps and values of one metric, in order. */
-async function history(runId: string, key: string): Promise<[step: number, value: number][]> {
-  const { metrics = [] } = await server.get<{ metrics?: { step?: number; value: number }[] }>(
-    `metrics/get-history?run_id=${runId}&metric_key=${key}&max_results=25000`,
-  );
-  return metrics.map(({ step = 0, value }): [number, number] => [step, value]).sort(([a], [b]) => a - b);
-}
-
-async function artifactPaths(runId: string, path = ''): Promise<string[]> {
-  const below = await server.get<{ files?: { path: string; is_dir: boolean }[] }>(
-    `artifacts/list?run_id=${runId}${path && `&path=${path}`}`,
-  );
-  const lists = (below.files ?? []).map((file) =>
-    file.is_dir ? artifactPaths(runId, file.path) : [file.path],
-  );
-  return (await Promise.all(lists)).flat();
-}
-
-async function runsOf(experiment: string): Promise<string[]> {
-  const found = await server.get<{ experiment: { experiment_id: string } }>(
-    `experiments/get-by-name?experiment_name=${experiment}`,
-  );
-  const response = await fetch(`${server.uri}/api/2.0/mlflow/runs/search`, {
-    method: 'POST',
-    headers: { 'Content-Type': 'application/json' },
-    body: JSON.stringify({ experiment_ids: [found.experiment.experiment_id] }),
-  });
-  const { runs = [] } = (await response.json()) as { runs?: Run[] };
-  return runs.map(({ info }) => info.run_id);
-}
 
 const ofType = <Type extends RunEvent['type']>(events: RunEvent[], type: Type): RunEventOf<Type>[] =>
   events.filter((event): event is RunEventOf<Type> => event.type === type);
@@ -105,7 +55,7 @@ describe.each([
   ['detection', 'all'],
 ] as const)('a tracked run of %s (log_model: %s)', (task, logModel) => {
   let events: RunEvent[];
-  let run: Run;
+  let run: MlflowRun;
 
   beforeAll(async () => {
     const file = await recipe(task, {
@@ -123,7 +73,7 @@ describe.each([
     const { code, stdout, stderr } = await ocelli(args, { cwd: folder });
     expect(code, stderr).toBe(0);
     events = eventsOf(stdout);
-    run = await getRun(ofType(events, 'tracked')[0]!.runId);
+    run = await server.run(ofType(events, 'tracked')[0]!.runId);
   }, 120_000);
 
   it('is finished, under its name, with the resolved recipe, the commit and its own tags', () => {
@@ -152,13 +102,13 @@ describe.each([
     expect(steps).toHaveLength(4);
     const expected = (key: 'loss' | 'learning_rate' | 'grad_norm'): unknown =>
       steps.map((event) => [event.step, event[key]]);
-    expect(await history(run.info.run_id, 'train_loss')).toEqual(expected('loss'));
-    expect(await history(run.info.run_id, 'learning_rate')).toEqual(expected('learning_rate'));
-    expect(await history(run.info.run_id, 'grad_norm')).toEqual(expected('grad_norm'));
+    expect(await server.history(run.info.run_id, 'train_loss')).toEqual(expected('loss'));
+    expect(await server.history(run.info.run_id, 'learning_rate')).toEqual(expected('learning_rate'));
+    expect(await server.history(run.info.run_id, 'grad_norm')).toEqual(expected('grad_norm'));
     const evaluations = ofType(events, 'evaluation').filter(({ step }) => step !== undefined);
     expect(evaluations.map(({ step }) => step)).toEqual([2, 4]);
     for (const name of Object.keys(evaluations[0]!.metrics)) {
-      expect(await history(run.info.run_id, name), name).toEqual(
+      expect(await server.history(run.info.run_id, name), name).toEqual(
         evaluations.map(({ step, metrics }) => [step, metrics[name]]),
       );
     }
@@ -179,7 +129,7 @@ describe.each([
   });
 
   it('keeps recipe, events, report, predictions and checkpoints as artifacts', async () => {
-    const paths = await artifactPaths(run.info.run_id);
+    const paths = await server.artifactPaths(run.info.run_id);
     expect(paths).toEqual(
       expect.arrayContaining([
         'recipe.yaml',
@@ -264,7 +214,7 @@ describe('the logged models in Python', () => {
         await writeFile(path, JSON.stringify(inputs));
         const own = await ownOutputs(task, inputs);
         const { runId } = ofType(await logged(task), 'tracked')[0]!;
-        const modelId = (await getRun(runId)).outputs!.model_outputs[0]!.model_id;
+        const modelId = (await server.run(runId)).outputs!.model_outputs[0]!.model_id;
         for (const uri of [`models:/${modelId}`, `runs:/${runId}/model`, `models:/shapes-${task}/1`]) {
           words.push(path, uri);
           expected[uri] = own;
@@ -308,13 +258,13 @@ describe('a server that is away', () => {
     expect([first.code, second.code], first.stderr + second.stderr).toEqual([0, 0]);
     const { runId } = JSON.parse(first.stdout) as { runId: string };
     expect(JSON.parse(second.stdout)).toMatchObject({ type: 'tracked', runId, registeredVersion: '1' });
-    expect(await runsOf('away')).toEqual([runId]);
-    const run = await getRun(runId);
+    expect(await server.runsOf('away')).toEqual([runId]);
+    const run = await server.run(runId);
     expect(run.info.status).toBe('FINISHED');
     expect(run.outputs!.model_outputs).toHaveLength(1);
     const steps = ofType(await logged('away'), 'step').map(({ step, loss }) => [step, loss]);
     expect(steps).toHaveLength(4);
-    expect(await history(runId, 'train_loss')).toEqual(steps);
+    expect(await server.history(runId, 'train_loss')).toEqual(steps);
     const versions = await server.get<{ model_versions: unknown[] }>(
       `model-versions/search?filter=${encodeURIComponent("name='away'")}`,
     );
@@ -350,8 +300,8 @@ describe('a server that is killed while a run goes on', () => {
     const before = ofType(await logged('killed'), 'step').map(({ step, loss }) => [step, loss]);
     // Steps went on while the server was away.
     expect(before.length).toBeGreaterThan(away);
-    expect(await history(runId, 'train_loss')).toEqual(before);
-    expect((await getRun(runId)).info.status).toBe('KILLED');
+    expect(await server.history(runId, 'train_loss')).toEqual(before);
+    expect((await server.run(runId)).info.status).toBe('KILLED');
 
     const limit = `training.max_steps=${before.length + 3}`;
     const again = ['train', '--resume', 'killed', limit, '--device', 'wasm', '--json'];
@@ -360,9 +310,9 @@ describe('a server that is killed while a run goes on', () => {
     expect(ofType(eventsOf(resumed.stdout), 'tracked')[0]!.runId).toBe(runId);
     const all = ofType(await logged('killed'), 'step').map(({ step, loss }) => [step, loss]);
     expect(all.map(([step]) => step)).toEqual(Array.from({ length: before.length + 3 }, (_, i) => i + 1));
-    expect(await history(runId, 'train_loss')).toEqual(all);
-    expect(await runsOf('killed')).toEqual([runId]);
-    const run = await getRun(runId);
+    expect(await server.history(runId, 'train_loss')).toEqual(all);
+    expect(await server.runsOf('killed')).toEqual([runId]);
+    const run = await server.run(runId);
     expect(run.info.status).toBe('FINISHED');
     // Long enough for a sample of how busy the machine was.
     expect(run.data.metrics.map(({ key }) => key)).toContain('system/cpu_utilization_percentage');
@@ -389,8 +339,8 @@ describe('a device that is lost while a run is tracked', () => {
     const { recipe } = parseRecipe(text, { source: 'lost' });
     const out = join(folder, 'lost');
     const shown = async (): Promise<number> => {
-      const [runId] = await runsOf('lost');
-      return (await history(runId!, 'train_loss')).length;
+      const [runId] = await server.runsOf('lost');
+      return (await server.history(runId!, 'train_loss')).length;
     };
     let failures = 0;
     const between = async (_: unknown, { step }: { readonly step: number }): Promise<void> => {
@@ -410,68 +360,11 @@ describe('a device that is lost while a run is tracked', () => {
     }
     expect(ofType(events, 'warning').map(({ code }) => code)).toContain('device_lost_recovered');
     expect(ofType(events, 'step').length).toBeGreaterThan(12);
-    const [runId, ...others] = await runsOf('lost');
+    const [runId, ...others] = await server.runsOf('lost');
     expect(others).toEqual([]);
     const steps = ofType(await logged('lost'), 'step').map(({ step, loss }) => [step, loss]);
     expect(steps.map(([step]) => step)).toEqual(Array.from({ length: 12 }, (_, i) => i + 1));
-    expect(await history(runId!, 'train_loss')).toEqual(steps);
-    expect((await getRun(runId!)).info.status).toBe('FINISHED');
+    expect(await server.history(runId!, 'train_loss')).toEqual(steps);
+    expect((await server.run(runId!)).info.status).toBe('FINISHED');
   }, 120_000);
-});
-
-describe('a server that refuses', () => {
-  let refusing: Server;
-  let status: number;
-  let body: string;
-  const asked: (string | undefined)[] = [];
-  beforeAll(async () => {
-    // Stands in for a server with sign-in or without rights; the answers are MLflow's (its basic auth sends HTML).
-    refusing = createServer((request, response) => {
-      asked.push(request.headers.authorization);
-      const type = body.startsWith('<') ? 'text/html; charset=utf-8' : 'application/json';
-      response.writeHead(status, { 'Content-Type': type, 'WWW-Authenticate': 'Basic realm="mlflow"' });
-      response.end(body);
-    });
-    await new Promise<void>((done) => refusing.listen(0, '127.0.0.1', done));
-  });
-  afterAll(() => new Promise((done) => refusing.close(done)));
-
-  const html = `<!doctype html>
-<html lang=en>
-<title>401 Unauthorized</title>
-<h1>Unauthorized</h1>
-<p>You are not authenticated. Please see https://www.mlflow.org/docs/latest/auth/index.html</p>`;
-  const denied = '{"error_code": "PERMISSION_DENIED", "message": "Permission denied"}';
-
-  it.each([
-    [401, html, /401.*MLFLOW_TRACKING_TOKEN.*MLFLOW_TRACKING_USERNAME/],
-    [403, denied, /403 PERMISSION_DENIED.*an account that may write/],
-  ])(
-    'with %d ends the run with 5 before its first step',
-    async (code, answer, message) => {
-      [status, body] = [code, answer];
-      const { port } = refusing.address() as AddressInfo;
-      const address = `127.0.0.1:${port}`;
-      const out = `refused-${code}`;
-      // A password in the address counts like the variables, and is shown nowhere.
-      const file = await recipe(out, { mlflow: { tracking_uri: `http://me:hunter2@${address}` } });
-      const ended = await ocelli(['train', file, '--out', out, '--device', 'wasm', '--json'], {
-        cwd: folder,
-      });
-      expect(ended.code).toBe(5);
-      expect(asked.at(-1)).toBe(`Basic ${btoa('me:hunter2')}`);
-      const events = eventsOf(ended.stdout);
-      expect(events.map(({ type }) => type)).toEqual(['run_started', 'failed']);
-      expect(events.at(-1)).toMatchObject({
-        code: 'mlflow_refused',
-        message: expect.stringMatching(message),
-      });
-      expect(ended.stderr).toMatch(message);
-      expect(ended.stderr).not.toContain('<');
-      const grep = ['-r', '-l', 'hunter2', join(folder, out)];
-      expect(() => execFileSync('grep', grep, { encoding: 'utf8' }), 'a file with the password').toThrow();
-      expect(ended.stdout + ended.stderr).not.toContain('hunter2');
-    },
-    60_000,
-  );
 });

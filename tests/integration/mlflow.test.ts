@@ -24,16 +24,6 @@ afterAll(async () => {
   for (const folder of folders) await rm(folder, { recursive: true, force: true });
 });
 
-interface Run {
-  info: { run_id: string; status: string; run_name: string };
-  data: {
-    metrics: { key: string; value: number; step?: number }[];
-    params: { key: string; value: string }[];
-    tags: { key: string; value: string }[];
-  };
-  inputs: { dataset_inputs: { dataset: { name: string; digest: string } }[] };
-}
-
 /** A run folder with a recipe; events are appended as training would. */
 async function runFolder(
   mlflow: Record<string, unknown>,
@@ -99,15 +89,6 @@ const evaluation: RunEventBody = {
 };
 const finished: RunEventBody = { type: 'finished', step: 3, epoch: 0, run: 'r', metrics: {}, ms: 1 };
 
-async function history(runId: string, key: string): Promise<{ step: number; value: number }[]> {
-  const { metrics = [] } = await server.get<{ metrics?: { step?: number; value: number }[] }>(
-    `metrics/get-history?run_id=${runId}&metric_key=${key}&max_results=25000`,
-  );
-  return metrics
-    .map(({ step = 0, value }) => ({ step: Number(step), value }))
-    .sort((a, b) => a.step - b.step);
-}
-
 const noCredentials = (): undefined => undefined;
 
 describe('through a gateway', () => {
@@ -129,9 +110,9 @@ describe('through a gateway', () => {
       const first = await push(folder, { environment });
       expect((await push(folder, { environment })).runId).toBe(first.runId);
       expect(first.url).toBe(`${server.uri}/#/experiments/${first.experimentId}/runs/${first.runId}`);
-      const { run } = await server.get<{ run: Run }>(`runs/get?run_id=${first.runId}`);
+      const run = await server.run(first.runId);
       expect(run.info.status).toBe('FINISHED');
-      expect(await history(first.runId, 'train_loss')).toHaveLength(20);
+      expect(await server.history(first.runId, 'train_loss')).toHaveLength(20);
       expect(first.modelId).toMatch(/^m-/);
       expect(log.filter(({ status }) => Number(status) >= 400).map(({ call }) => call)).toEqual([
         // No such experiment yet.
@@ -164,7 +145,7 @@ describe('push', () => {
     const again = await push(folder, { environment: noCredentials });
     expect(again.runId).toBe(first.runId);
 
-    const { run } = await server.get<{ run: Run }>(`runs/get?run_id=${first.runId}`);
+    const run = await server.run(first.runId);
     expect(run.info.status).toBe('FINISHED');
     expect(run.info.run_name).toBe('tiny-run');
     expect(Object.fromEntries(run.data.params.map(({ key, value }) => [key, value]))).toEqual({
@@ -183,10 +164,10 @@ describe('push', () => {
     expect(run.inputs.dataset_inputs.map(({ dataset }) => dataset)).toMatchObject([
       { name: 'train', digest: 'd'.repeat(36) },
     ]);
-    const losses = await history(first.runId, 'train_loss');
-    expect(losses.map(({ step }) => step)).toEqual(Array.from({ length: 2500 }, (_, i) => i + 1));
-    expect(losses[3]!.value).toBeCloseTo(0.25, 12);
-    expect(await history(first.runId, 'val_accuracy')).toEqual([{ step: 3, value: 0.5 }]);
+    const losses = await server.history(first.runId, 'train_loss');
+    expect(losses.map(([step]) => step)).toEqual(Array.from({ length: 2500 }, (_, i) => i + 1));
+    expect(losses[3]![1]).toBeCloseTo(0.25, 12);
+    expect(await server.history(first.runId, 'val_accuracy')).toEqual([[3, 0.5]]);
     const listing = await server.get<{ files: { path: string }[] }>(`artifacts/list?run_id=${first.runId}`);
     expect(listing.files.map(({ path }) => path).sort()).toEqual(['events.jsonl', 'recipe.yaml', 'report']);
   });
@@ -201,7 +182,7 @@ describe('push', () => {
     await write(finished);
     const result = await tracker.finish();
     expect(result.complete).toBe(true);
-    const { run } = await server.get<{ run: Run }>(`runs/get?run_id=${result.url!.split('/').at(-1)}`);
+    const run = await server.run(result.url!.split('/').at(-1)!);
     expect(String(run.data.metrics.find(({ key }) => key === 'train_loss')!.value)).toBe('NaN');
   });
 });
@@ -235,7 +216,7 @@ describe('a live run', () => {
     const result = await tracker.finish();
     expect(result).toMatchObject({ complete: true });
     const runId = result.url!.split('/').at(-1)!;
-    expect((await history(runId, 'train_loss')).map(({ step }) => step)).toEqual(
+    expect((await server.history(runId, 'train_loss')).map(([step]) => step)).toEqual(
       Array.from({ length: 200 }, (_, i) => i + 1),
     );
     expect(events.some((event) => event.type === 'tracked' && event.runId === runId)).toBe(true);
@@ -257,7 +238,7 @@ describe('a live run', () => {
     expect(result.complete).toBe(false);
     expect(warnings).toMatchObject([{ type: 'warning', code: 'mlflow_unavailable' }]);
     const pushed = await push(folder, { trackingUri: server.uri, environment: noCredentials });
-    expect((await history(pushed.runId, 'train_loss')).map(({ step }) => step)).toEqual([1]);
+    expect((await server.history(pushed.runId, 'train_loss')).map(([step]) => step)).toEqual([1]);
   }, 60_000);
 
   it('does not repeat steps of a run that was taken up again', async () => {
@@ -279,7 +260,7 @@ describe('a live run', () => {
       finished,
     );
     await push(folder, { environment: noCredentials });
-    expect((await history(runId, 'train_loss')).map(({ step }) => step)).toEqual([1, 2, 3, 4]);
+    expect((await server.history(runId, 'train_loss')).map(([step]) => step)).toEqual([1, 2, 3, 4]);
   });
 
   it('sends what a process wrote that was killed before it could send it', async () => {
@@ -295,7 +276,8 @@ describe('a live run', () => {
     await write({ type: 'resumed', from: 'last', exact: true, step: 4, epoch: 0 });
     const tracker = (await Tracker.start(folder, { environment: noCredentials, interval: 20 }))!;
     for (const event of await write(stepAt(5), stepAt(6))) tracker.listener(event);
-    const steps = async (): Promise<number[]> => (await history(runId, 'train_loss')).map(({ step }) => step);
+    const steps = async (): Promise<number[]> =>
+      (await server.history(runId, 'train_loss')).map(([step]) => step);
     await expect.poll(steps, { timeout: 20_000 }).toContain(6);
     await write(finished);
     expect(await tracker.finish()).toMatchObject({ complete: true });

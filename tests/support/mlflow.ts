@@ -6,6 +6,21 @@ import { join } from 'node:path';
 import { freePort } from './ports.ts';
 import { python } from './python.ts';
 
+/** What the server knows of a run. */
+export interface MlflowRun {
+  info: { run_id: string; status: string; run_name: string; experiment_id: string };
+  data: Record<'params' | 'tags', { key: string; value: string }[]> & {
+    metrics: { key: string; value: number; step?: number }[];
+  };
+  inputs: {
+    dataset_inputs: {
+      dataset: { name: string; digest: string; source: string };
+      tags: { key: string; value: string }[];
+    }[];
+  };
+  outputs?: { model_outputs: { model_id: string }[] };
+}
+
 export class MlflowServer {
   private child: ChildProcess | undefined;
   private output = '';
@@ -82,5 +97,44 @@ export class MlflowServer {
     const response = await fetch(`${this.uri}/api/2.0/mlflow/${path}`);
     if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
     return (await response.json()) as T;
+  }
+
+  async run(runId: string): Promise<MlflowRun> {
+    return (await this.get<{ run: MlflowRun }>(`runs/get?run_id=${runId}`)).run;
+  }
+
+  /** Steps and values of one metric, in order. */
+  async history(runId: string, key: string): Promise<[step: number, value: number][]> {
+    const { metrics = [] } = await this.get<{ metrics?: { step?: number | string; value: number }[] }>(
+      `metrics/get-history?run_id=${runId}&metric_key=${key}&max_results=25000`,
+    );
+    return metrics
+      .map(({ step = 0, value }): [number, number] => [Number(step), value])
+      .sort(([a], [b]) => a - b);
+  }
+
+  /** Of all files of a run, in all folders. */
+  async artifactPaths(runId: string, path = ''): Promise<string[]> {
+    const below = await this.get<{ files?: { path: string; is_dir: boolean }[] }>(
+      `artifacts/list?run_id=${runId}${path && `&path=${path}`}`,
+    );
+    const lists = (below.files ?? []).map((file) =>
+      file.is_dir ? this.artifactPaths(runId, file.path) : [file.path],
+    );
+    return (await Promise.all(lists)).flat();
+  }
+
+  /** The ids of an experiment's runs. */
+  async runsOf(experiment: string): Promise<string[]> {
+    const found = await this.get<{ experiment: { experiment_id: string } }>(
+      `experiments/get-by-name?experiment_name=${experiment}`,
+    );
+    const response = await fetch(`${this.uri}/api/2.0/mlflow/runs/search`, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify({ experiment_ids: [found.experiment.experiment_id] }),
+    });
+    const { runs = [] } = (await response.json()) as { runs?: MlflowRun[] };
+    return runs.map(({ info }) => info.run_id);
   }
 }
