@@ -110,16 +110,16 @@ test('the other camera goes on for the first, and a page that is left has none o
     );
   await page.getByRole('button', { name: 'Webcam' }).click();
   await page.getByRole('button', { name: 'Other camera' }).click();
-  await page.waitForFunction(() => (window as unknown as { opened: unknown[] }).opened.length === 2);
+  const states = async (): Promise<string[]> => (await cameras()).map(({ state }) => state);
+  await expect.poll(states).toEqual(['ended', 'live']);
   const [first, second] = await cameras();
-  expect([first!.state, second!.state]).toEqual(['ended', 'live']);
   expect(second!.device).not.toBe(first!.device);
   // Answers go on.
   await page.evaluate(
     () => new Promise((done) => document.addEventListener('prediction', done, { once: true })),
   );
   await page.evaluate(() => dispatchEvent(new PageTransitionEvent('pagehide', { persisted: true })));
-  expect((await cameras()).map(({ state }) => state)).toEqual(['ended', 'ended']);
+  await expect.poll(states).toEqual(['ended', 'ended']);
   await page.getByRole('button', { name: 'Webcam', exact: true }).waitFor();
   // After coming back everything is as it was.
   expect((await found(page)).findings).toHaveLength(4);
