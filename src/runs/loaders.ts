@@ -29,22 +29,27 @@ export function trainingLoader(setup: LoaderSetup, dataset: Dataset): Loader {
   });
 }
 
-/** In the order of the data set, as it is. */
-export function evaluationLoader(setup: LoaderSetup, dataset: Dataset): Loader {
-  return makeLoader(setup, dataset, { sampler: 'sequential' });
+/** In the order of the data set, as it is; in batches of `mostImages` at most, where memory does not suffice for more. */
+export function evaluationLoader(
+  setup: LoaderSetup,
+  dataset: Dataset,
+  mostImages = Number.POSITIVE_INFINITY,
+): Loader {
+  return makeLoader(setup, dataset, { sampler: 'sequential' }, mostImages);
 }
 
 function makeLoader(
   { recipe, processorConfig, threads, onSetAside }: LoaderSetup,
   dataset: Dataset,
   how: Pick<ConstructorParameters<typeof Loader>[0], 'sampler' | 'seed' | 'augmentations'>,
+  mostImages = Number.POSITIVE_INFINITY,
 ): Loader {
   const { data, model } = recipe;
   return new Loader({
     dataset,
     task: model.task_type,
     processorConfig,
-    batchSize: Math.min(data.batch_size, dataset.records.length),
+    batchSize: Math.min(data.batch_size, dataset.records.length, mostImages),
     threads,
     maxBadFraction: data.max_bad_fraction,
     onSetAside,

@@ -6,7 +6,7 @@
  * and where the run goes on is told; a failure that comes back without progress ends the run.
  */
 import { files } from '#platform';
-import { DeviceError, type RunEvent, type RunEventBody } from '../core/index.ts';
+import { counted, DeviceError, type RunEvent, type RunEventBody } from '../core/index.ts';
 import { asDeviceError, type Device, deviceLost, noImageFits, openDevice } from '../engine/index.ts';
 import { type Checkpoint, CheckpointStore, HeldCheckpoint, nextSplit } from '../training/index.ts';
 import type { OpenRun } from './open-run.ts';
@@ -111,7 +111,7 @@ export class Recovery {
       ? `from ${from.onDisk?.path ?? 'a checkpoint in memory'} (step ${step})`
       : 'from its first step: there is no checkpoint yet';
     const how = evaluated
-      ? `with evaluations of at most ${this.evaluationImages} images at once`
+      ? `with evaluations of at most ${counted(this.evaluationImages, 'image')} at once`
       : full
         ? `with each batch in ${splits} parts, their gradients accumulated (the same effective batch)`
         : `on ${this.device.description}${waited > 0 ? `, which was away for ${(waited / 1000).toFixed(1)} s` : ''}`;

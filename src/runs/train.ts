@@ -167,7 +167,7 @@ async function* trainOn(
         stream.aside(warning('image_set_aside', `${fileName} is set aside: ${reason}`)),
     };
     const trainBatches = trainingLoader(setup, data.splits.train);
-    const valBatches = evaluationLoader(setup, data.splits.val);
+    const valBatches = evaluationLoader(setup, data.splits.val, parting.evaluationImages);
     loaders.push(trainBatches, valBatches);
     const forEvaluations = new EvaluationStep(
       loaded.model,
@@ -241,6 +241,7 @@ async function* trainOn(
         loaders,
         valBatches,
         evaluationStep: forEvaluations,
+        mostImages: parting.evaluationImages,
         signal,
       }),
     );
@@ -307,17 +308,20 @@ interface FinalEvaluation {
   readonly loaders: Loader[];
   readonly valBatches: Loader;
   readonly evaluationStep: EvaluationStep;
+  /** Of a batch. */
+  readonly mostImages: number;
   readonly signal: AbortSignal | undefined;
 }
 
 /** Val, and test where there is one, with the weights that are handed out. */
 async function evaluateAll(request: FinalEvaluation): Promise<SplitEvaluation[]> {
-  const { device, data, loaded, task, setup, run, loaders, valBatches, evaluationStep, signal } = request;
+  const { device, data, loaded, task, setup, run, loaders, valBatches, evaluationStep, mostImages, signal } =
+    request;
   const evaluations: SplitEvaluation[] = [];
   for (const split of ['val', 'test'] as const) {
     const dataset = data.splits[split];
     if (!dataset) continue;
-    const batches = split === 'val' ? valBatches : evaluationLoader(setup, dataset);
+    const batches = split === 'val' ? valBatches : evaluationLoader(setup, dataset, mostImages);
     if (split !== 'val') loaders.push(batches);
     const save = run.recipe.output.save_predictions;
     evaluations.push(

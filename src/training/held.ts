@@ -7,7 +7,7 @@ import type { Checkpoint } from './checkpoint.ts';
 
 /** Milliseconds between two checkpoints that are held. */
 const usualInterval = 60_000;
-const mostBytes = 2e9;
+export const mostHeldBytes = 2e9;
 const shareOfTime = 0.02;
 
 export class HeldCheckpoint {
@@ -21,7 +21,7 @@ export class HeldCheckpoint {
   /** Whether one is to be taken now, of so many bytes. */
   isDue(bytes: () => number): boolean {
     const wait = Math.max(this.interval, this.cost / shareOfTime);
-    return performance.now() - this.since >= wait && bytes() <= mostBytes;
+    return performance.now() - this.since >= wait && bytes() <= mostHeldBytes;
   }
 
   /** Takes one; the last one stays until it is whole. */

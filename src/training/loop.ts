@@ -99,6 +99,7 @@ export async function* train<Prediction>(
   async function* evaluation(): AsyncGenerator<RunEvent> {
     const { step: at, epoch, trainLoss } = progress.pendingEvaluation!;
     if (services.evaluate) {
+      if (session.wantsHeldBeforeEvaluation()) await session.hold();
       try {
         const { metrics, ms, warnings } = await session.evaluate(signal);
         progress.metrics = metrics;

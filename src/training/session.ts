@@ -6,6 +6,7 @@ import { RunError, type RunEventBody } from '../core/index.ts';
 import { type Checkpoint, differences } from './checkpoint.ts';
 import { WeightAverage } from './ema.ts';
 import { freeze, parameterGroups } from './groups.ts';
+import { mostHeldBytes } from './held.ts';
 import { createAlgorithm, Optimizer } from './optimizers/index.ts';
 import { type Plan, planRun } from './plan.ts';
 import { type Progress, positionOf, startOfRun, trainLossOf } from './progress.ts';
@@ -228,6 +229,12 @@ export class TrainingSession<Prediction> {
   /** Whether a checkpoint is to be held in memory now. */
   wantsHeld(): boolean {
     return this.services.held?.isDue(() => this.checkpointBytes()) ?? false;
+  }
+
+  /** The first evaluation may be what memory does not suffice for: it must not take the steps before it along. */
+  wantsHeldBeforeEvaluation(): boolean {
+    const known = this.services.held?.checkpoint !== undefined || this.saved !== undefined;
+    return !known && this.services.resume === undefined && this.checkpointBytes() <= mostHeldBytes;
   }
 
   async hold(): Promise<void> {
