@@ -1,6 +1,6 @@
 /**
- * The webcam: opened when somebody asks, closed when they stop, go away or take the camera elsewhere. A page that is left is
- * kept by browsers for the way back only if no camera is on.
+ * The webcam: opened when somebody asks, closed when they stop, go away or take the camera elsewhere. A page that is left
+ * may be kept by the browser for the way back: its camera must not stay on.
  */
 import { DeviceError } from '../../core/index.ts';
 
