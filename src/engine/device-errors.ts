@@ -18,6 +18,11 @@ export function outOfMemory(received: string, cause?: unknown): DeviceError {
   });
 }
 
+/** Of what WebGPU says the first line: calls and places in the driver's sources follow, which help nobody here. */
+export function deviceOutOfMemory(message: string): DeviceError {
+  return outOfMemory(`the device ran out of memory (${message.trim().split('\n')[0]})`);
+}
+
 /** The same error where the batch can't be computed in smaller parts any more: a smaller batch would not help. */
 export function noImageFits(error: DeviceError): DeviceError {
   return new DeviceError({

@@ -22,6 +22,7 @@ import {
   type Task,
 } from '../tasks/index.ts';
 import { nextSplit, partsOf, splitBatch } from './split.ts';
+import { hasFailed } from './step-engine.ts';
 import { readOutputs, uploadImages, uploadTargets } from './transfer.ts';
 import type { BatchEvaluation, EvaluatedBatch, StepDevice, TrainableModel } from './types.ts';
 
@@ -82,7 +83,7 @@ export class EvaluationStep implements BatchEvaluation {
   private goOnInSmallerParts(error: unknown, { shape: [rows] }: Batch, parts: number): boolean {
     const full = error instanceof DeviceError && error.code === 'out_of_memory' && this.compiled;
     const more = nextSplit(rows, parts);
-    if (!full || more === undefined) return false;
+    if (!full || more === undefined || hasFailed(this.device)) return false;
     // Passes of the larger parts will not come again.
     this.compiled!.dispose();
     this.mostImages = rows / more;

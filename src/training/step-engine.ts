@@ -2,6 +2,7 @@
 import type { Batch } from '../data/index.ts';
 import type { GradientClip } from './clip.ts';
 import type { MixOptions } from './mix.ts';
+import type { StepDevice } from './types.ts';
 
 export interface StepSettings {
   readonly seed: number;
@@ -45,4 +46,14 @@ export interface StepEngine {
   /** Moves the weights by what the parts gave. One learning rate per parameter group; steps count from 1. */
   finish(learningRates: readonly number[], step: number): Promise<StepReport>;
   dispose(): void;
+}
+
+/** Whether the device itself ran out of memory, or is lost: smaller parts would not help on it any more, a new one may. */
+export function hasFailed(device: StepDevice): boolean {
+  try {
+    device.check();
+    return false;
+  } catch {
+    return true;
+  }
 }

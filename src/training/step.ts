@@ -19,7 +19,13 @@ import type { WeightAverage } from './ema.ts';
 import { LossScale } from './loss-scale.ts';
 import type { Optimizer } from './optimizers/index.ts';
 import { nextSplit, splitBatch } from './split.ts';
-import type { StepCompilation, StepEngine, StepReport, StepSettings } from './step-engine.ts';
+import {
+  hasFailed,
+  type StepCompilation,
+  type StepEngine,
+  type StepReport,
+  type StepSettings,
+} from './step-engine.ts';
 import type { StepDevice, TrainableModel } from './types.ts';
 
 export type { StepSettings } from './step-engine.ts';
@@ -162,7 +168,7 @@ export class TrainingStep<Prediction> {
   private goOnInSmallerParts(error: unknown, { shape: [rows] }: Batch): boolean {
     const splits = nextSplit(rows, this.splits);
     const full = error instanceof DeviceError && error.code === 'out_of_memory' && this.isCompiled;
-    if (!full || splits === undefined || this.batches.length > 1) return false;
+    if (!full || splits === undefined || this.batches.length > 1 || hasFailed(this.device)) return false;
     this.engine.dispose();
     this.splits = splits;
     this.engine = this.compile()!;

@@ -3,7 +3,7 @@
  * poisoning everything that is computed from it.
  */
 import { DeviceError } from '../../core/index.ts';
-import { outOfMemory } from '../device-errors.ts';
+import { deviceOutOfMemory, outOfMemory } from '../device-errors.ts';
 
 const mebibytes = (bytes: number): number => Math.ceil(bytes / 2 ** 20);
 
@@ -87,7 +87,7 @@ export class GpuMemory {
     const refused = await this.device.popErrorScope();
     if (!refused) return { made };
     undo(made);
-    return { refused: outOfMemory(`the device ran out of memory (${refused.message.trim()})`) };
+    return { refused: deviceOutOfMemory(refused.message) };
   }
 
   free(buffer: GPUBuffer): void {

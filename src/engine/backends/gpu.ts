@@ -5,7 +5,7 @@
  */
 import type { GpuAccess } from '#platform';
 import type { SubgroupMatrices } from '../compile/lowerings/mat-mul-tiles.ts';
-import { deviceLost, deviceRejected, outOfMemory } from '../device-errors.ts';
+import { deviceLost, deviceOutOfMemory, deviceRejected } from '../device-errors.ts';
 import { Failures } from './failures.ts';
 import { GpuMemory } from './gpu-memory.ts';
 import { subgroupWidth } from './subgroups.ts';
@@ -62,9 +62,7 @@ export async function openGpuDevice(access: GpuAccess, adapter: GPUAdapter): Pro
     if (closing) return;
     const { error } = event as GPUUncapturedErrorEvent;
     failures.report(
-      error instanceof GPUOutOfMemoryError
-        ? outOfMemory(`the device ran out of memory (${error.message.trim()})`)
-        : deviceRejected(error.message),
+      error instanceof GPUOutOfMemoryError ? deviceOutOfMemory(error.message) : deviceRejected(error.message),
     );
   });
   void device.lost.then((info) => {
