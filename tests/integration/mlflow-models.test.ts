@@ -43,7 +43,7 @@ beforeAll(async () => {
     );
   }
   await call('registered-models/alias', { name: 'shapes', alias: 'champion', version: '1' });
-}, 180_000);
+}, 480_000);
 afterAll(async () => {
   delete process.env.OCELLI_MODEL_CACHE;
   await server?.dispose();

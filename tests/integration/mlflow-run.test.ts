@@ -30,7 +30,7 @@ beforeAll(async () => {
   execFileSync('git', ['init', '-q'], { cwd: folder });
   execFileSync('git', git, { cwd: folder });
   [server] = await Promise.all([MlflowServer.start(), builtCli()]);
-}, 180_000);
+}, 300_000);
 afterAll(async () => {
   await server?.dispose();
   await rm(folder, { recursive: true, force: true });

@@ -18,9 +18,9 @@ const folders: string[] = [];
 
 beforeAll(async () => {
   server = await MlflowServer.start();
-}, 120_000);
+}, 300_000);
 afterAll(async () => {
-  await server.dispose();
+  await server?.dispose();
   for (const folder of folders) await rm(folder, { recursive: true, force: true });
 });
 

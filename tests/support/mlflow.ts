@@ -31,7 +31,7 @@ export class MlflowServer {
   ) {}
 
   /** @param milliseconds that it may take, on a machine however busy; less than the hook that waits for it */
-  static async start(milliseconds = 110_000): Promise<MlflowServer> {
+  static async start(milliseconds = 280_000): Promise<MlflowServer> {
     const server = new MlflowServer(await mkdtemp(join(tmpdir(), 'ocelli-mlflow-')), await freePort());
     await server.up(milliseconds);
     return server;
@@ -41,7 +41,7 @@ export class MlflowServer {
     return `http://127.0.0.1:${this.port}`;
   }
 
-  async up(milliseconds = 110_000): Promise<void> {
+  async up(milliseconds = 280_000): Promise<void> {
     const [command] = await python('mlflow');
     const bin = command!.replace(/\/python$/, '');
     this.output = '';
