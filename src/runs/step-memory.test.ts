@@ -116,8 +116,11 @@ training: { max_steps: 1, max_epochs: 1, accumulate_grad_batches: ${parts} }
           { source: 'recipe.yaml' },
         );
         const seen: RunEvent[] = [];
-        for await (const event of train({ recipe, out: join(folder, name), device: 'webgpu' }))
+        for await (const event of train({ recipe, out: join(folder, name), device: 'webgpu' })) {
           seen.push(event);
+          // What comes after it, the export of a model, is the same in parts.
+          if (event.type === 'step') break;
+        }
         const step = seen.find((event): event is RunEventOf<'step'> => event.type === 'step')!;
         const warnings = seen.flatMap((event) => (event.type === 'warning' ? [event] : []));
         const ready = seen.find((event): event is RunEventOf<'model_ready'> => event.type === 'model_ready')!;
