@@ -52,8 +52,8 @@ export async function openWith(
 ): Promise<OnnxSession> {
   const session = await runtime.InferenceSession.create(model, {
     executionProviders: [device],
-    // Errors only: warnings about fp16 or constant folding are of no use to someone who runs a model.
-    logSeverityLevel: 3,
+    // Warnings about fp16 or constant folding are of no use to someone who runs a model, and errors are thrown with what they say.
+    logSeverityLevel: 4,
     ...(threads === undefined ? {} : { intraOpNumThreads: threads }),
   });
   return {
