@@ -7,14 +7,7 @@
  */
 import { environmentVariable, files } from '#platform';
 import { type Recipe, resolvedYaml } from '../config/index.ts';
-import {
-  exitCodeOf,
-  InterruptedError,
-  type Metrics,
-  OcelliError,
-  type RunEvent,
-  type RunEventBody,
-} from '../core/index.ts';
+import { InterruptedError, type Metrics, type RunEvent } from '../core/index.ts';
 import type { Loader } from '../data/index.ts';
 import { asDeviceError, type Device, type DeviceChoice, openDevice, withOptions } from '../engine/index.ts';
 import type { DownloadListener, LoadedModel } from '../models/index.ts';
@@ -24,11 +17,8 @@ import {
   CheckpointStore,
   EvaluationStep,
   evaluate,
-  evaluationSplitWarning,
-  partsOf,
   positionOf,
   settingsOf,
-  splitWarning,
   type TrainingServices,
   train as trainLoop,
 } from '../training/index.ts';
@@ -40,6 +30,18 @@ import { evaluationLoader, type LoaderSetup, loaderThreads, trainingLoader } fro
 import { prepareFittingModel } from './memory.ts';
 import { writeModelFolder } from './model-folder.ts';
 import { type OpenRun, openRun } from './open-run.ts';
+import {
+  evaluationEvents,
+  failedEvent,
+  goesOnEagerly,
+  optional,
+  partingWarnings,
+  pushNeeded,
+  runStarted,
+  type Told,
+  warning,
+  warningsOf,
+} from './own-events.ts';
 import { requirePrecision } from './precision.ts';
 import {
   checkMonitor,
@@ -52,7 +54,6 @@ import {
 } from './prepare.ts';
 import { type Attempt, Recovery } from './recovery.ts';
 import { picturesOf, writeReport } from './report.ts';
-import type { Parting } from './step-memory.ts';
 import { version } from './version.ts';
 import { bestCheckpoint, useCheckpointWeights } from './weights.ts';
 
@@ -66,7 +67,7 @@ export interface TrainRequest {
   /** Go on with the run in `out` from its newest checkpoint. */
   readonly resume?: boolean | undefined;
   /** What reading the recipe had to say; told as events. */
-  readonly warnings?: readonly { readonly code: string; readonly message: string }[] | undefined;
+  readonly warnings?: readonly Told[] | undefined;
   /** Someone who takes part in the run between its steps. */
   readonly control?: RunControl | undefined;
   /** Told while a model of the hub or of a registry is fetched. */
@@ -94,7 +95,7 @@ export async function* train(request: TrainRequest, signal?: AbortSignal): Async
     const startedEagerly = before?.backend === 'webgpu' && before.execution === 'eager';
     const staysEager = startedEagerly && environmentVariable('OCELLI_EAGER') === undefined;
     device = await openDevice(choice ?? 'auto', { compiled: !staysEager });
-    yield* stream.tell(runStarted(run, device), ...warningsOf(request, run, device));
+    yield* stream.tell(runStarted(run, device), ...warningsOf(request.warnings ?? [], run, device));
     if (staysEager && device.backend === 'webgpu') yield* stream.tell(goesOnEagerly);
     requirePrecision(run.recipe, device);
     tracker = await Tracker.start(run.folder.path, {
@@ -342,71 +343,6 @@ async function evaluateAll(request: FinalEvaluation): Promise<SplitEvaluation[]>
   return evaluations;
 }
 
-/** Of the finished run: it belongs to no step of its course. */
-function evaluationEvents({ split, metrics, ms, warnings }: SplitEvaluation): RunEventBody[] {
-  const told = warnings.map(({ code, message }) => warning(code, message));
-  return [...told, { type: 'evaluation', split, metrics, ms }];
-}
-
-function runStarted({ recipe, requestedModel, folder }: OpenRun, device: Device): RunEventBody {
-  return {
-    type: 'run_started',
-    run: folder.path,
-    runName: recipe.mlflow.run_name,
-    task: recipe.model.task_type,
-    model: recipe.model.model_name,
-    ...optional('modelRequested', requestedModel),
-    device: device.description,
-    seed: recipe.training.seed,
-    version,
-  };
-}
-
-function warningsOf(request: TrainRequest, run: OpenRun, device: Device): RunEventBody[] {
-  const { checkpoint_activations } = run.recipe.training;
-  const unused = [
-    ...(checkpoint_activations && !device.prepare
-      ? [
-          `training.checkpoint_activations has no effect on ${device.description}, where steps run kernel by kernel: only compiled steps, on WebGPU, compute activations again`,
-        ]
-      : []),
-  ];
-  return [
-    ...(request.warnings ?? []).map(({ code, message }) => warning(code, message)),
-    ...unused.map((message) => warning('setting_without_effect', message)),
-    ...run.warnings,
-  ];
-}
-
-function warning(code: string, message: string): RunEventBody {
-  return { type: 'warning', code, message };
-}
-
-const goesOnEagerly: RunEventBody = warning(
-  'resumed_eagerly',
-  'the run was started kernel by kernel and goes on so, for the same numbers; OCELLI_EAGER=0 compiles its steps',
-);
-
-/** Of batches that certainly would not fit as a whole. */
-function partingWarnings(
-  { rows, splits, evaluationRows, evaluationImages }: Parting,
-  splitBefore: number,
-  mostBefore: number,
-): RunEventBody[] {
-  const evaluationParts = evaluationRows / evaluationImages;
-  const told = [
-    ...(splits > splitBefore ? [splitWarning(rows, splits)] : []),
-    ...(evaluationParts > partsOf(evaluationRows, mostBefore)
-      ? [evaluationSplitWarning(evaluationRows, evaluationParts)]
-      : []),
-  ];
-  return told.map(({ code, message }) => warning(code, message));
-}
-
-function pushNeeded({ folder }: OpenRun, why = 'the server could not be reached'): RunEventBody {
-  return warning('push_needed', `MLflow lacks a part of this run (${why}): ocelli push ${folder.path}`);
-}
-
 /** An abort that came before or after the loop, as the interrupt that it is. */
 function interruptOf(error: unknown, signal?: AbortSignal): InterruptedError | undefined {
   if (error instanceof InterruptedError) return error;
@@ -429,20 +365,4 @@ async function* endings({ stream, folder }: OpenRun, failure: unknown): AsyncGen
   if (stream.last === 'stopped') return;
   const checkpoint = (await new CheckpointStore(files, folder.checkpoints).latest()) ?? '';
   yield* stream.tell({ type: 'stopped', reason: 'interrupted', checkpoint, step: 0, epoch: 0 });
-}
-
-function failedEvent(error: unknown): RunEventBody {
-  const known = error instanceof OcelliError ? error : undefined;
-  return {
-    type: 'failed',
-    code: known?.code ?? 'internal_error',
-    message: error instanceof Error ? error.message : String(error),
-    hint: known?.hint ?? 'report this with the stack trace',
-    ...(known?.problems.length ? { problems: known.problems } : {}),
-    exit_code: exitCodeOf(error),
-  };
-}
-
-function optional<Key extends string, Value>(key: Key, value: Value | undefined): { [K in Key]?: Value } {
-  return value === undefined ? {} : ({ [key]: value } as { [K in Key]?: Value });
 }
