@@ -65,6 +65,7 @@ export function requireMemory(bytes: TrainingBytes, device: Device): void {
     throw tooLarge(
       `no tensor above ${mebibytes(binding)}, which is what ${device.description} binds at once`,
       `${largest.name} of shape [${largest.shape.join(', ')}], ${mebibytes(largest.bytes)}`,
+      { fix: smallerTensor },
     );
   }
   const { limit, of } = ceilingOf(device);
@@ -115,11 +116,9 @@ export async function prepareFittingModel(
     const known = asDeviceError(error);
     if (!(known instanceof DeviceError) || known.code !== 'out_of_memory') throw error;
     // Batches in smaller parts would not help: there was none yet.
-    throw tooLarge(
-      `a model whose weights fit into the memory of ${device.description}`,
-      known.received,
-      known,
-    );
+    throw tooLarge(`a model whose weights fit into the memory of ${device.description}`, known.received, {
+      cause: known,
+    });
   }
 }
 
@@ -134,12 +133,16 @@ function wordsOf({ weights, gradients, moments, total }: TrainingBytes): string 
   return `a model that takes ${mebibytes(total)} to train: ${mebibytes(weights)} of weights, ${mebibytes(gradients)} of gradients, ${mebibytes(moments)} of the optimiser`;
 }
 
-function tooLarge(expected: string, received: string, cause?: unknown): DeviceError {
-  return new DeviceError({
-    code: 'model_too_large',
-    expected,
-    received,
-    fix: 'choose a smaller model, freeze a part of this one (model.freeze), use an optimiser with fewer moments (training.optimizer: sgd), or train on a device with more memory',
-    cause,
-  });
+/** Position embeddings have a row for each patch of a picture. */
+const smallerTensor =
+  'choose a smaller model, use smaller images (model.image_size) where this tensor has a row for each of their patches, or train on a device that binds more at once';
+const lessMemory =
+  'choose a smaller model or smaller images (model.image_size), freeze a part of the model (model.freeze), use an optimiser with fewer moments (training.optimizer: sgd), or train on a device with more memory';
+
+function tooLarge(
+  expected: string,
+  received: string,
+  { fix = lessMemory, cause }: { readonly fix?: string; readonly cause?: unknown } = {},
+): DeviceError {
+  return new DeviceError({ code: 'model_too_large', expected, received, fix, cause });
 }

@@ -19,7 +19,8 @@ export function addDoctor(program: Command): void {
         '[recipe]',
         'also check the places and servers that this recipe names, and the memory that it takes',
       ),
-    );
+    )
+    .argument('[overrides...]', 'key=value pairs that win over the recipe (data.batch_size=64)');
   finish(
     command,
     [
@@ -27,6 +28,10 @@ export function addDoctor(program: Command): void {
       {
         line: 'ocelli doctor recipe.yaml',
         does: "the recipe's data, checkpoint and MLflow server too, and its memory",
+      },
+      {
+        line: 'ocelli doctor recipe.yaml model.image_size=512',
+        does: 'whether it would fit with larger pictures',
       },
       { line: 'ocelli doctor --device webgpu', does: 'exit code 4 when there is no WebGPU adapter' },
       { line: 'ocelli doctor --json', does: 'the same for a program' },
@@ -44,9 +49,9 @@ interface PackageState {
 }
 
 async function runDoctor(context: Context, _options: CommonOptions, ...args: never[]): Promise<undefined> {
-  const [recipeName] = args as unknown as [string | undefined];
+  const [recipeName, overrides] = args as unknown as [string | undefined, string[]];
   const { output } = context;
-  const recipe = recipeName === undefined ? undefined : (await loadRecipe(recipeName)).recipe;
+  const recipe = recipeName === undefined ? undefined : (await loadRecipe(recipeName, overrides)).recipe;
   output.say('Measuring …');
   const packages = await Promise.all(nativePackages.map(tryPackage));
   const decodeSpeed = packages.some(({ name, error }) => name === 'sharp' && error !== undefined)
