@@ -119,6 +119,9 @@ describe('a run of a model that is too large', () => {
     const { error, seconds } = await refusal('tensor', recipeOf(16_384, 1), 'webgpu');
     expect(error).toMatchObject({ code: 'model_too_large', exitCode: 4 });
     expect(error!.received).toMatch(/\.weight of shape \[65536, 16384\], 4,096 MiB/);
+    // Neither makes a tensor smaller.
+    expect(error!.message).toMatch(/model\.image_size/);
+    expect(error!.message).not.toMatch(/model\.freeze|sgd/);
     expect(seconds).toBeLessThan(30);
   });
 });

@@ -40,6 +40,26 @@ test('a folder list of a file input is a run as well', async () => {
 });
 
 test.each([
+  ['as deep as it may', `${'d/'.repeat(11)}f`, 1, undefined],
+  ['deeper', `${'d/'.repeat(12)}f`, 1, /^(d\/){11}d/],
+  ['as many files as it may', 'f', 19_997, undefined],
+  ['more files', 'f', 19_998, /more of them/],
+])('a run with %s: what is listed, or refused', async (_, path, count, received) => {
+  const empty = new File([], 'f');
+  const more = Array.from({ length: count }, (_, i) => ({ path: `${path}${i}`, file: empty }));
+  const own = Object.keys(run()).map((name) => ({ path: name, file: empty }));
+  const tree = await openSource({ kind: 'files', files: [...own, ...more] });
+  const listed = listRun(tree, { root: '/', name: undefined }, signal);
+  if (received === undefined) expect(await listed).toHaveLength(count + 3);
+  else {
+    await expect(listed).rejects.toMatchObject({
+      code: 'import_too_many_files',
+      received: expect.stringMatching(received),
+    });
+  }
+});
+
+test.each([
   [
     'a model',
     { 'config.json': '', 'model.safetensors': '' },
