@@ -56,6 +56,7 @@ import { standInForModel } from './own-model.ts';
 import { KeptPredictor } from './predict.ts';
 import { previewOf } from './preview.ts';
 import { RunRecorder } from './recorder.ts';
+import { noData, noRun } from './refusals.ts';
 import { listPlace, pushRun, saveFolder } from './remote.ts';
 import { holdRun, newRunFolder } from './run-folders.ts';
 
@@ -388,22 +389,4 @@ function placesLost(reason: string): RunEvent {
     message: `the data of this run could not be kept in the browser (${reason}): pick it again to resume after a reload`,
     time: new Date().toISOString(),
   };
-}
-
-function noData(split: string): ConfigError {
-  return new ConfigError({
-    code: 'no_data',
-    expected: `a ${split} split of data that is open`,
-    received: 'none',
-    fix: 'describe the data of a recipe first, or start a run',
-  });
-}
-
-function noRun(received: string): ConfigError {
-  return new ConfigError({
-    code: 'no_run',
-    expected: 'a run that is under way',
-    received,
-    fix: 'start or resume a run first',
-  });
 }
